@@ -50,7 +50,7 @@ class Guard:
 
     def failed(self, hook: str) -> None:
         """Count the exception being handled and perhaps log it. Never raises, never blocks."""
-        self._swallow(self._errors.labels(hook).inc)
+        self._swallow(lambda: self._errors.labels(hook).inc())
         if self._due():
             self._swallow(
                 lambda: self._log.warning(
@@ -60,7 +60,7 @@ class Guard:
 
     def warn(self, hook: str, message: str) -> None:
         """Count and log a condition that is not an exception."""
-        self._swallow(self._errors.labels(hook).inc)
+        self._swallow(lambda: self._errors.labels(hook).inc())
         self._swallow(lambda: self._log.warning("%s", message))
 
     def _swallow(self, function: Callable[[], object]) -> None:

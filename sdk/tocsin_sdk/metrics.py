@@ -7,6 +7,7 @@ has no increase, and Prometheus would miss exactly the first attack.
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -147,4 +148,8 @@ def exposition(registry: CollectorRegistry, accept: str | None) -> tuple[bytes, 
         registry = CollectorRegistry()
         MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
     encoder, content_type = choose_encoder(accept or "")
-    return encoder(registry), content_type
+    try:
+        return encoder(registry), content_type
+    except struct.error:
+        # A worker was starting: for a moment its file exists and is empty.
+        return encoder(registry), content_type
