@@ -1,0 +1,1 @@
+"""The demo application and its attackers, each a process of its own."""
