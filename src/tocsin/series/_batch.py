@@ -22,6 +22,7 @@ class DropReason(StrEnum):
     DUPLICATE = "duplicate_timestamp"
     SERIES_BUDGET = "series_budget"
     TOO_FAR_AHEAD = "too_far_ahead"
+    LABEL_LIMIT = "label_limit"
 
 
 @dataclass(frozen=True, slots=True)
