@@ -50,7 +50,7 @@ def create_app(
 ) -> Flask:
     """Make the app.
 
-    A share `failure_rate` of right logins fails; the longest password takes `slow` seconds to check.
+    A share `failure_rate` of right logins fails; the longest password takes `slow` seconds.
     """
     if not 0 <= failure_rate <= 1:
         raise ValueError(
