@@ -1,0 +1,85 @@
+"""The elements of an aggregation: per time and group one run of a flat column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tocsin.labels import EMPTY, METRIC_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tocsin.labels import Labels
+    from tocsin.promql._arrays import Flags, Floats, Ints
+    from tocsin.promql._result import Vector
+
+__all__ = ["Groups", "group_labels", "grouped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """G groups at K times."""
+
+    labels: list[Labels]
+    """G label sets."""
+    values: Floats
+    """The elements that are there: first by time, then by group, then in row order."""
+    low: Ints
+    """One run for each cell that has elements."""
+    high: Ints
+    filled: Flags
+    """K x G: which cells have elements."""
+    rows: Ints
+    """The row that each element of `values` comes from."""
+
+    @property
+    def lengths(self) -> Ints:
+        return self.high - self.low
+
+    @property
+    def run_times(self) -> Ints:
+        """The index of the evaluation time of each run."""
+        return np.nonzero(self.filled)[0]
+
+    def spread(self, results: Floats) -> tuple[Floats, Flags]:
+        """One result a run, as G x K values and presence."""
+        out = np.zeros(self.filled.shape)
+        out[self.filled] = results
+        return out.T, self.filled.T
+
+
+def group_labels(labels: Sequence[Labels], names: frozenset[str], *, by: bool) -> list[Labels]:
+    """The group that each series belongs to."""
+    if by:
+        return [each.keep(names) for each in labels] if names else [EMPTY] * len(labels)
+    dropped = names | {METRIC_NAME}
+    return [each.drop(dropped) for each in labels]
+
+
+def grouped(vector: Vector, keys: Sequence[Labels]) -> Groups:
+    """Sort the elements into the groups named by `keys`, one key a series."""
+    numbers: dict[Labels, int] = {}
+    number = np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), np.int64)
+    groups, steps = len(numbers), vector.values.shape[1]
+    order = np.argsort(number, kind="stable")
+    sizes = np.bincount(number, minlength=groups)
+    values, there = vector.values[order].T, vector.present[order].T
+    if there.all():
+        high = np.cumsum(np.tile(sizes, steps))
+        return Groups(
+            list(numbers),
+            values.reshape(-1),
+            high - np.tile(sizes, steps),
+            high,
+            np.ones((steps, groups), np.bool_),
+            np.tile(order, steps),
+        )
+    counts = np.add.reduceat(there.astype(np.int64), np.cumsum(sizes) - sizes, axis=1)
+    filled = counts > 0
+    lengths = counts[filled]
+    high = np.cumsum(lengths)
+    rows = np.broadcast_to(order, there.shape)[there]
+    return Groups(list(numbers), values[there], high - lengths, high, filled, rows)

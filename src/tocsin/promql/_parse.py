@@ -1,0 +1,97 @@
+"""Query text to a compiled query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import promql_parser
+
+from tocsin.errors import ParseError, Span, TocsinError
+from tocsin.promql._compile import compile_tree
+from tocsin.promql._guard import check_text
+from tocsin.promql._nodes import (
+    Aggregate,
+    Binary,
+    Call,
+    Kind,
+    Negate,
+    Range,
+    Selector,
+    Subquery,
+    kind_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tocsin.promql._nodes import Node
+
+__all__ = ["Query", "parse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query that has been read, checked and compiled."""
+
+    text: str
+    """As it was written."""
+    node: Node
+    """The compiled tree; how it looks is up to the evaluator."""
+    kind: Kind
+    """What it yields."""
+    selectors: tuple[Selector, ...]
+    """Every selector in it, from left to right."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def parse(text: str, *, path: str = "", line: int = 0) -> Query:
+    """Read a query. Raises ParseError, or UnsupportedError for what Tocsin refuses."""
+    span = Span(path, line) if path or line else None
+    try:
+        check_text(text)
+        node = compile_tree(_tree(text))
+    except TocsinError as error:
+        error.span = error.span or span
+        raise
+    return Query(text, node, kind_of(node), tuple(_selectors(node)))
+
+
+def _tree(text: str) -> promql_parser.Expr:
+    try:
+        return promql_parser.parse(text)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ParseError(str(error), hint="PromQL of Prometheus 3") from None
+    except BaseException as error:
+        # The parser's own crashes do not derive from Exception.
+        if type(error).__name__ == "PanicException":
+            raise ParseError("the PromQL parser failed on this query") from None
+        raise
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The nodes below, from left to right."""
+    match node:
+        case Range():
+            return (node.selector,)
+        case Subquery() | Negate():
+            return (node.inner,)
+        case Binary():
+            return (node.left, node.right)
+        case Aggregate():
+            return (node.inner,) if node.param is None else (node.param, node.inner)
+        case Call():
+            return node.args
+        case _:
+            return ()
+
+
+def _selectors(node: Node) -> Iterator[Selector]:
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Selector):
+            yield each
+        waiting.extend(reversed(children(each)))
