@@ -9,6 +9,7 @@ from tocsin.alerting._model import (
     Sent,
     fingerprint,
 )
+from tocsin.alerting._plan import firing_alert, plan_notifications
 
 __all__ = [
     "Delivery",
@@ -18,4 +19,6 @@ __all__ = [
     "Retry",
     "Sent",
     "fingerprint",
+    "firing_alert",
+    "plan_notifications",
 ]

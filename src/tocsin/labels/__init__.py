@@ -1,6 +1,6 @@
 """Label sets, matchers and series identity."""
 
-from tocsin.labels._matchers import Matcher, MatchOp
+from tocsin.labels._matchers import Matcher, MatchOp, compile_regex
 from tocsin.labels._sets import EMPTY, METRIC_NAME, Labels
 
-__all__ = ["EMPTY", "METRIC_NAME", "Labels", "MatchOp", "Matcher"]
+__all__ = ["EMPTY", "METRIC_NAME", "Labels", "MatchOp", "Matcher", "compile_regex"]

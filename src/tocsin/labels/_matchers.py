@@ -13,7 +13,7 @@ from tocsin.errors import ParseError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MatchOp", "Matcher"]
+__all__ = ["MatchOp", "Matcher", "compile_regex"]
 
 
 class MatchOp(StrEnum):

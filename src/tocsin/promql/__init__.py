@@ -5,6 +5,7 @@ from tocsin.promql._nodes import Kind, Selector
 from tocsin.promql._parse import Query, parse
 from tocsin.promql._result import Matrix, Result, Scalar, String, Vector
 from tocsin.promql._scope import Options
+from tocsin.promql._series import parse_series
 
 __all__ = [
     "Kind",
@@ -18,4 +19,5 @@ __all__ = [
     "Vector",
     "evaluate",
     "parse",
+    "parse_series",
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import promql_parser
 
 from tocsin.errors import ParseError, Span, TocsinError
+from tocsin.labels import METRIC_NAME, MatchOp
 from tocsin.promql._compile import compile_tree
 from tocsin.promql._guard import check_text
 from tocsin.promql._nodes import (
@@ -45,6 +46,21 @@ class Query:
 
     def __str__(self) -> str:
         return self.text
+
+    @property
+    def is_selector(self) -> bool:
+        """Whether it is a bare instant selector."""
+        return isinstance(self.node, Selector)
+
+    @property
+    def metrics(self) -> frozenset[str]:
+        """The metric names that it reads by name."""
+        return frozenset(
+            matcher.value
+            for selector in self.selectors
+            for matcher in selector.matchers
+            if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL
+        )
 
 
 def parse(text: str, *, path: str = "", line: int = 0) -> Query:

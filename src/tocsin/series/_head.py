@@ -73,6 +73,17 @@ class Head:
         """The number of series that a source wrote first."""
         return len(self._members.get(source, ()))
 
+    def last_values(self, source: str) -> list[tuple[Labels, float]]:
+        """Each series of a source with its newest value."""
+        sheet = self._sheets.get(source)
+        if sheet is None:
+            return []
+        return [
+            (self._index.labels[number], float(sheet.values[row, sheet.counts[row] - 1]))
+            for number, row in self._members[source].items()
+            if sheet.counts[row]
+        ]
+
     def series(self, matchers: Sequence[Matcher], start: int, end: int) -> list[Labels]:
         """Label sets of the matching series that have a sample in `start <= time <= end`."""
         selection = self.select(matchers, start, end)

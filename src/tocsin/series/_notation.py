@@ -15,7 +15,9 @@ from tocsin.series._stale import STALE
 __all__ = ["HistogramNotation", "Notated", "parse_values"]
 
 _MAX_SAMPLES = 10_000_000
-_NUMBER = r"[-+]?(?:0[xX][0-9a-fA-F]+|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[iI]nf|[nN]a[nN])"
+_NUMBER = (
+    r"[-+]?(?:0[xX][0-9a-fA-F]+|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[iI]nf|[nN]a[nN])"
+)
 _HISTOGRAM = r"\{\{[^{}]*\}\}"
 _ITEM = re.compile(
     rf"""\s*(?:
@@ -62,9 +64,7 @@ def parse_values(text: str) -> list[Notated]:
 
 
 def _expand(match: re.Match[str], found: list[Notated]) -> None:
-    times = int(
-        match["gap"] or match["stale_times"] or match["h_times"] or match["times"] or 0
-    )
+    times = int(match["gap"] or match["stale_times"] or match["h_times"] or match["times"] or 0)
     if times > _MAX_SAMPLES:
         raise ParseError(f"more than {_MAX_SAMPLES:,} samples in one series")
     if match["histogram"]:

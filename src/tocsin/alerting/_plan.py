@@ -1,0 +1,75 @@
+"""From an evaluation's transitions to the messages that receivers get."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tocsin.alerting._model import Notification, NotifiedAlert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tocsin.rules import ActiveAlert, Transition
+
+__all__ = ["firing_alert", "plan_notifications"]
+
+
+def plan_notifications(
+    transitions: Iterable[Transition],
+    receivers: Sequence[str],
+    external_labels: Mapping[str, str],
+    external_url: str,
+) -> list[Notification]:
+    """One message to each receiver for each alert name that began or ceased to fire.
+
+    Pending alerts tell nobody. The same transitions give the same keys, so that a
+    receiver can tell a message sent twice from two messages.
+    """
+    groups: dict[str, list[NotifiedAlert]] = {}
+    times: dict[str, int] = {}
+    for transition in transitions:
+        if "firing" not in (transition.before, transition.after):
+            continue
+        ended = transition.time if transition.after != "firing" else 0
+        alert = firing_alert(transition.alert, external_labels, external_url, ended)
+        groups.setdefault(transition.rule, []).append(alert)
+        times[transition.rule] = transition.time
+    return [
+        _notification(receiver, name, tuple(alerts), times[name])
+        for receiver in receivers
+        for name, alerts in groups.items()
+    ]
+
+
+def firing_alert(
+    alert: ActiveAlert, external_labels: Mapping[str, str], external_url: str, ended: int = 0
+) -> NotifiedAlert:
+    """An alert as receivers see it; `ended` is when it was resolved, 0 while it fires."""
+    return NotifiedAlert(
+        # An alert's own label wins over an external one, as in Prometheus.
+        {**external_labels, **alert.labels},
+        alert.annotations,
+        "resolved" if ended else "firing",
+        alert.active_at,
+        alert.fired_at,
+        ended,
+        alert.value,
+        external_url,
+    )
+
+
+def _notification(
+    receiver: str, name: str, alerts: tuple[NotifiedAlert, ...], time: int
+) -> Notification:
+    content = msgspec.json.encode([receiver, name, time, *(alert.labels for alert in alerts)])
+    return Notification(
+        key=hashlib.sha256(content).hexdigest()[:32],
+        receiver=receiver,
+        group_key=f'{{}}:{{alertname="{name}"}}',
+        group_labels={"alertname": name},
+        alerts=alerts,
+        created=time,
+    )
