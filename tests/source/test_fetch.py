@@ -11,11 +11,11 @@ import subprocess
 import threading
 import time
 import urllib.request
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_app
-from tests.source.serving import serve_wsgi
+from tests.source.serving import serve_raw, serve_wsgi
 
 from tocsin.durations import MILLISECOND, SECOND
 from tocsin.series import Exposition, FailureReason, Target, TargetState, is_stale
@@ -26,30 +26,20 @@ def monotonic() -> int:
     return time.monotonic_ns() // 1000
 
 
-@asynccontextmanager
-async def serving(answer):
+def serving(answer):
     """A server that reads a request and then does `answer(request, writer)`."""
 
     async def handle(reader, writer):
-        try:
-            request = await reader.readuntil(b"\r\n\r\n")
-            await answer(request.decode(), writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
+        request = await reader.readuntil(b"\r\n\r\n")
+        await answer(request.decode(), writer)
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/metrics"
-    finally:
-        server.close()
+    return serve_raw(handle)
 
 
 def scrape(answer, **options):
     async def run():
         async with serving(answer) as url, make_client() as client:
-            target = Target("t", url, **({"timeout": 5 * SECOND} | options))
+            target = Target("t", f"{url}/metrics", **({"timeout": 5 * SECOND} | options))
             return await fetch(client, target, Reader(), monotonic)
 
     return asyncio.run(run())

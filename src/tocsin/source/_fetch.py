@@ -12,6 +12,7 @@ import httpx2
 import tocsin
 from tocsin.durations import SECOND
 from tocsin.errors import ParseError
+from tocsin.printable import printable
 from tocsin.series import Exposition, Failed, FailureReason
 
 if TYPE_CHECKING:
@@ -170,12 +171,3 @@ class _Body:
     def _too_large(self) -> _Failure:
         detail = f"the body is over {self._limit} bytes, hint: raise body_limit or expose less"
         return _Failure(FailureReason.TOO_LARGE, detail)
-
-
-def printable(text: str, limit: int = 200) -> str:
-    """One line that no terminal obeys: control characters as escapes, cut to `limit`."""
-    shown = "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode()
-        for each in text[:limit]
-    )
-    return shown if len(text) <= limit else f"{shown}..."

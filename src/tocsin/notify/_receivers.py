@@ -1,0 +1,68 @@
+"""Who is told: the receivers as configured, and the port their notifiers implement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from tocsin.durations import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tocsin.alerting import Delivery, Notification
+
+__all__ = [
+    "AlertmanagerReceiver",
+    "Notifier",
+    "Receiver",
+    "TerminalReceiver",
+    "WebhookReceiver",
+]
+
+# Addresses and headers carry tokens, so they stay out of what is printed of a receiver.
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookReceiver:
+    """An HTTP address that takes Alertmanager's version-4 webhook body."""
+
+    name: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout: int = 10 * SECOND
+    """Microseconds for one attempt."""
+    max_alerts: int = 0
+    """Alerts in one message; the rest is counted in `truncatedAlerts`. 0: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertmanagerReceiver:
+    """An existing Alertmanager, spoken to through its v2 API."""
+
+    name: str
+    url: str = field(repr=False)
+    """Its address without `/api/v2`."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout: int = 10 * SECOND
+    """Microseconds for one attempt."""
+    resend_delay: int = 60 * SECOND
+    """How often firing alerts are posted again; unheard of for four times this, they end."""
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalReceiver:
+    """The terminal that the daemon runs in."""
+
+    name: str
+
+
+Receiver = WebhookReceiver | AlertmanagerReceiver | TerminalReceiver
+
+
+class Notifier(Protocol):
+    """Tells one receiver."""
+
+    async def send(self, notification: Notification) -> Delivery:
+        """Try once. What goes wrong is in the answer, not raised."""
+        ...
