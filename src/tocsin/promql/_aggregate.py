@@ -164,7 +164,7 @@ def format_value(value: float) -> str:
     if value in (float("inf"), float("-inf")):
         return "+Inf" if value > 0 else "-Inf"
     text = format(Decimal(repr(value)), "f")
-    return text[:-2] if text.endswith(".0") else text
+    return text.removesuffix(".0")
 
 
 def _count_values(node: Aggregate, vector: Vector, label: str) -> Vector:

@@ -31,6 +31,7 @@ from tocsin.promql._windows import Windows
 from tocsin.series import Selection
 
 if TYPE_CHECKING:
+    from tocsin.promql._arrays import Ints
     from tocsin.promql._parse import Query
     from tocsin.series import Queryable
 
@@ -73,7 +74,7 @@ def evaluate(
     return value
 
 
-def _grid(start: int, end: int, step: int | None, options: Options) -> np.ndarray:
+def _grid(start: int, end: int, step: int | None, options: Options) -> Ints:
     if step is None or step <= 0:
         raise QueryError("zero or negative query resolution step widths are not accepted")
     if end < start:
@@ -108,7 +109,7 @@ def _matrix(windows: Windows) -> Matrix:
     )
 
 
-def _value(node: Node, scope: Scope) -> Vector | Scalar | String | Windows:  # noqa: PLR0911
+def _value(node: Node, scope: Scope) -> Vector | Scalar | String | Windows:
     match node:
         case Call():
             function = node.function
@@ -126,7 +127,7 @@ def _value(node: Node, scope: Scope) -> Vector | Scalar | String | Windows:  # n
             return Scalar(np.full(len(scope.times), node.value))
         case Binary():
             left, right = _value(node.left, scope), _value(node.right, scope)
-            return binary(node, left, right)  # type: ignore[arg-type] # the parser has checked
+            return binary(node, left, right)  # type: ignore[arg-type]
         case Aggregate():
             param = None if node.param is None else _value(node.param, scope)
             return aggregate(node, _value(node.inner, scope), param)  # type: ignore[arg-type]

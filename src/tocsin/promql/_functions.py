@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tocsin.errors import QueryError
 from tocsin.labels import EMPTY
 from tocsin.promql import _histogram, _label_functions, _over_time, _rate, _trend
 from tocsin.promql._nodes import Kind, Range, Selector

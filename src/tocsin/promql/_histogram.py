@@ -12,20 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tocsin.labels import METRIC_NAME
-from tocsin.promql._result import Vector
-from tocsin.promql._vectors import compressed, empty
+from tocsin.promql._vectors import compressed, empty, nameless
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from tocsin.labels import Labels
     from tocsin.promql._arrays import Flags, Floats, Ints
+    from tocsin.promql._result import Vector
 
 __all__ = ["fraction", "quantile"]
 
 _BOUND_LABEL = "le"
-_GROUP = frozenset({_BOUND_LABEL, METRIC_NAME})
+_BOUND_ONLY = frozenset({_BOUND_LABEL})
 _SMALL_DELTA = 1e-12
 _SMALLEST_NORMAL = 2.2250738585072014e-308
 _NUMBER = re.compile(
@@ -70,7 +69,7 @@ def _by_histogram(vector: Vector, compute: Callable[[Floats, Floats, Ints], Floa
             bounds_by_text[text] = _bound(text)
         bound = bounds_by_text[text]
         if bound is not None:
-            members.setdefault(labels.drop(_GROUP), []).append((bound, row))
+            members.setdefault(labels.drop(_BOUND_ONLY), []).append((bound, row))
     if not members:
         return empty(steps)
     shapes: dict[tuple[float, ...], list[tuple[int, list[int]]]] = {}
@@ -88,11 +87,8 @@ def _by_histogram(vector: Vector, compute: Callable[[Floats, Floats, Ints], Floa
                 edges, counts = _coalesced(np.array(bounds)[chosen], cells)
                 out[numbers[place], column] = compute(edges, counts, column)
                 present[numbers[place], column] = True
-    return Vector(_names(members), out, present)
-
-
-def _names(members: dict[Labels, list[tuple[float, int]]]) -> Sequence[Labels]:
-    return list(members)
+    # Histograms of different names stay apart until here.
+    return nameless(list(members), out, present)
 
 
 def _patterns(there: Flags) -> Iterator[tuple[Ints, Ints, Ints]]:

@@ -111,7 +111,7 @@ def changes(windows: Windows) -> tuple[Floats, Flags]:
 
 
 def instant_change(windows: Windows, *, counter: bool) -> tuple[Floats, Flags]:
-    """irate (`counter`) or idelta: the last two samples only."""
+    """Irate (`counter`) or idelta: the last two samples only."""
     present = windows.counts >= 2
     out = np.zeros(present.shape)
     last = windows.high[present] - 1

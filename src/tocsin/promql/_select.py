@@ -101,10 +101,8 @@ def subquery(node: Subquery, scope: Scope, evaluate: Callable[[Scope], Vector]) 
         following = np.searchsorted(ends, grid)
         left = starts[np.minimum(following, len(ends) - 1)]
         grid = grid[(left <= grid) if scope.closed else (left < grid)]
-    if len(grid):
-        selection = _flat(evaluate(scope.at(grid)), grid)
-    else:
-        selection = _flat(empty(0), grid)
+    inner = evaluate(scope.at(grid)) if len(grid) else empty(0)
+    selection = _flat(inner, grid)
     windows = windows_of(selection, ends, node.width, scope.times, closed=scope.closed)
     return windows if len(ends) == steps else _repeated(windows, steps)
 
