@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
+import os
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from typing import TYPE_CHECKING
 
@@ -25,7 +29,7 @@ CALLS = 4000
 BUDGET = 20.0
 
 
-def rows() -> list[Row]:
+def rows(*, shared: bool = False) -> list[Row]:
     """Measure, and return (name, value, unit, peer, peer_value, note)."""
     events = logging.getLogger("tocsin_sdk.events")
     handler = logging.StreamHandler(io.StringIO())
@@ -36,12 +40,27 @@ def rows() -> list[Row]:
     try:
         return [
             _row("sdk: ordinary request", "/items/7", "GET", f"bar: {BUDGET:.0f} µs"),
+            *([] if shared else [_shared_row()]),
             _row("sdk: login", "/login", "POST", "two counters and a histogram more"),
             _row("sdk: failed login", "/deny", "POST", "the same, and a line in the event log"),
         ]
     finally:
         events.handlers[:], events.propagate = before[:2]
         events.setLevel(before[2])
+
+
+def _shared_row() -> Row:
+    # The client library chooses where its values live when it is imported: a new process.
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, __file__, "--shared"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path),
+                 "PROMETHEUS_MULTIPROC_DIR": folder},
+            capture_output=True,
+            check=True,
+        )  # fmt: skip
+    _, value, unit, peer, peer_value, _ = json.loads(done.stdout)[0]
+    return ("sdk: same, workers sharing", value, unit, peer, peer_value, f"bar: {BUDGET:.0f} µs")
 
 
 def _row(name: str, path: str, method: str, note: str) -> Row:
@@ -87,10 +106,13 @@ def _call(app: Callable[..., object], environ: dict[str, object]) -> int:
 
 def main() -> int:
     """Print the rows; 1 where the ordinary request is over its budget."""
+    if sys.argv[1:] == ["--shared"]:
+        print(json.dumps(rows(shared=True)[:1]))
+        return 0
     measured = rows()
     for name, value, unit, peer, peer_value, note in measured:
-        print(f"{name:24} {value:8.1f} {unit}  ({peer}: {peer_value:.1f} µs; {note})")
-    return int(measured[0][1] > BUDGET)
+        print(f"{name:26} {value:8.1f} {unit}  ({peer}: {peer_value:.1f} µs; {note})")
+    return int(max(row[1] for row in measured[:2]) > BUDGET)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Blueprint, Flask, Response, abort, request
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
@@ -17,11 +17,12 @@ from tocsin_sdk import security_event
 from tocsin_sdk.events import LEVELS
 from tocsin_sdk.flask import init_app
 from tocsin_sdk.metrics import HOOKS, MAX_SERIES, Metrics
+from tocsin_sdk.recorder import current
 
 
-def make(registry, **settings) -> Flask:
+def make(registry, **options) -> Flask:
     app = Flask("shop")
-    init_app(app, registry=registry, **settings)
+    init_app(app, registry=registry, **options)
 
     @app.get("/items/<int:number>")
     def item(number):
@@ -386,6 +387,52 @@ def test_a_request_within_a_request_keeps_them_apart(registry, events, value):
         ("authz_fail", "/outer"),
     ]
     assert logins(value) == (1, 1)
+
+
+def test_a_request_torn_down_elsewhere_leaves_no_chain(app, value):
+    for _ in range(3):
+        context = app.test_request_context("/items/1")
+        context.push()
+        app.full_dispatch_request()
+        with ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(app.extensions["tocsin"].teardown, None).result()
+        call = current.get()
+        assert call.outer is None
+        assert call.done
+        # What the server forgot: the hook does not run here, as if the context went elsewhere.
+        app.teardown_request_funcs[None].remove(app.extensions["tocsin"].teardown)
+        context.pop()
+        app.teardown_request_funcs[None].append(app.extensions["tocsin"].teardown)
+    current.set(None)
+    labels = {"method": "GET", "route": "/items/<int:number>"}
+    assert value("http_requests_total", **labels, status="200") == 3
+
+
+class Unprintable:
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+things = st.none() | st.text(max_size=5) | st.integers() | st.floats() | st.just(Unprintable()) | (
+    st.lists(st.integers(), max_size=2)
+)  # fmt: skip
+
+
+@given(
+    event=st.sampled_from(["authz_fail", "authn_login_fail", "made_up"]) | things,
+    user=things,
+    description=things,
+    level=things,
+    fields=st.dictionaries(st.text(max_size=3) | st.integers(), things, max_size=3) | things,
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_argument_makes_an_event_raise(app, capsys, event, user, description, level, fields):
+    with app.test_request_context("/items/1"):
+        app.preprocess_request()
+        security_event(event, user=user, description=description, level=level, fields=fields)
+        response = app.process_response(Response("ok"))
+        assert response.status_code == 200
+    security_event(event, user=user, description=description, level=level, fields=fields)
 
 
 def test_threads_lose_nothing(app, value, events):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from types import SimpleNamespace
 
@@ -51,19 +53,22 @@ def server(folder, *options, **environment):
                     break
             else:
                 pytest.fail("gunicorn ended before it listened")
-            yield process, int(found[1])
+            # Read on, or the pipe fills and the workers wait for it.
+            lines: list[str] = []
+            reader = threading.Thread(target=lambda: lines.extend(process.stderr))
+            reader.start()
+            yield int(found[1]), lines
         finally:
             process.terminate()
-            process.communicate(timeout=20)
+            process.wait(timeout=20)
+        reader.join()
 
 
 def ask(port, method, path):
-    connection = HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request(method, path, headers={"Connection": "close"})
-    answer = connection.getresponse()
-    text = answer.read().decode()
-    connection.close()
-    return answer.status, text
+    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        connection.request(method, path, headers={"Connection": "close"})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
 
 
 def total(port, name):
@@ -79,7 +84,10 @@ def test_four_workers_give_one_total(tmp_path, preload):
     shared = tmp_path / "shared"
     shared.mkdir()
     (shared / "counter_1.db").write_bytes(b"left by an earlier run")
-    with server(tmp_path, "-w", "4", *preload, PROMETHEUS_MULTIPROC_DIR=str(shared)) as (_, port):
+    with server(tmp_path, "-w", "4", *preload, PROMETHEUS_MULTIPROC_DIR=str(shared)) as (
+        port,
+        lines,
+    ):
         assert total(port, "login_failures_total") == 0
         pids: set[str] = set()
         sent = 0
@@ -97,6 +105,10 @@ def test_four_workers_give_one_total(tmp_path, preload):
             assert total(port, "login_requests_total") == sent
             assert total(port, "login_latency_seconds_count") == sent
             assert total(port, "security_events_total") == sent
+    # Four writers, one pipe: every line is whole.
+    written = [json.loads(line) for line in lines if line.startswith("{")]
+    assert [line["event"] for line in written] == ["authn_login_fail"] * sent
+    assert len({line["request_id"] for line in written}) == sent
 
 
 def test_the_hooks_do_nothing_without_a_folder_and_clean_up_with_one(tmp_path, monkeypatch):

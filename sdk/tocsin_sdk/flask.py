@@ -101,7 +101,11 @@ class _Hooks:
 
     def before(self) -> None:
         try:
-            current.set(Call(self.recorder, current.get(), self._describe, self._clock()))
+            outer = current.get()
+            if outer is not None and outer.done:
+                # Left by a request that was torn down in another thread; a chain would leak.
+                outer = None
+            current.set(Call(self.recorder, outer, self._describe, self._clock()))
             if not self._checked:
                 self._check()
         except Exception:  # noqa: BLE001 - see guard.py; here and below
