@@ -175,7 +175,7 @@ def _count_values(node: Aggregate, vector: Vector, label: str) -> Vector:
         there = vector.present[row]
         values = vector.values[row]
         for value in np.unique(values[there]).tolist():
-            same = there & ((values == value) | (np.isnan(values) & (value != value)))
+            same = there & ((values == value) | (np.isnan(values) & np.isnan(value)))
             marked = labels.merged({label: format_value(value)})
             key = group_labels([marked], names, by=node.by)[0]
             known = counts.get(key)

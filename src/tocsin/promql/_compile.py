@@ -65,17 +65,18 @@ def compile_tree(tree: Any, depth: int = 0) -> Node:
             hint="split it with a recording rule",
         )
     below = depth + 1
+    node: Node
     match tree:
         case parser.NumberLiteral():
-            return Number(tree.val)
+            node = Number(tree.val)
         case parser.StringLiteral():
-            return Text(tree.val)
+            node = Text(tree.val)
         case parser.VectorSelector():
-            return _selector(tree)
+            node = _selector(tree)
         case parser.MatrixSelector():
-            return Range(_selector(tree.vector_selector), _micros(tree.range))
+            node = Range(_selector(tree.vector_selector), _micros(tree.range))
         case parser.SubqueryExpr():
-            return Subquery(
+            node = Subquery(
                 compile_tree(tree.expr, below),
                 _micros(tree.range),
                 None if tree.step is None else _micros(tree.step),
@@ -83,14 +84,16 @@ def compile_tree(tree: Any, depth: int = 0) -> Node:
                 _at(tree),
             )
         case parser.UnaryExpr():
-            return _negated(compile_tree(tree.expr, below))
+            node = _negated(compile_tree(tree.expr, below))
         case parser.BinaryExpr():
-            return _binary(tree, below)
+            node = _binary(tree, below)
         case parser.AggregateExpr():
-            return _aggregate(tree, below)
+            node = _aggregate(tree, below)
         case parser.Call():
-            return _call(tree, below)
-    _refuse(type(tree).__name__)
+            node = _call(tree, below)
+        case _:
+            _refuse(type(tree).__name__)
+    return node
 
 
 def _refuse(construct: str, why: str = "not supported") -> NoReturn:

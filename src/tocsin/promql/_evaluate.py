@@ -109,6 +109,12 @@ def _matrix(windows: Windows) -> Matrix:
     )
 
 
+def _vector(node: Node, scope: Scope) -> Vector:
+    value = _value(node, scope)
+    assert isinstance(value, Vector)  # noqa: S101 - the parser has checked the types
+    return value
+
+
 def _value(node: Node, scope: Scope) -> Vector | Scalar | String | Windows:
     match node:
         case Call():
@@ -130,7 +136,7 @@ def _value(node: Node, scope: Scope) -> Vector | Scalar | String | Windows:
             return binary(node, left, right)  # type: ignore[arg-type]
         case Aggregate():
             param = None if node.param is None else _value(node.param, scope)
-            return aggregate(node, _value(node.inner, scope), param)  # type: ignore[arg-type]
+            return aggregate(node, _vector(node.inner, scope), param)  # type: ignore[arg-type]
         case Negate():
             inner = _value(node.inner, scope)
             if isinstance(inner, Scalar):
@@ -138,6 +144,6 @@ def _value(node: Node, scope: Scope) -> Vector | Scalar | String | Windows:
             assert isinstance(inner, Vector)  # noqa: S101 - the parser has checked the types
             return nameless(inner.labels, -inner.values, inner.present, whole=True)
         case Subquery():
-            return subquery(node, scope, lambda grid: _value(node.inner, grid))  # type: ignore
+            return subquery(node, scope, lambda grid: _vector(node.inner, grid))
         case Text():
             return String(node.value)

@@ -274,10 +274,8 @@ _add("pi", "", lambda given: Scalar(np.full(len(given.scope.times), np.pi)), "",
 
 def _absent(given: Arguments) -> Vector:
     node, value = given.nodes[0], given.values[0]
-    if isinstance(value, Windows):
-        there = (value.counts > 0).any(axis=0)
-    else:
-        there = given.vector(0).present.any(axis=0)
+    present = value.counts > 0 if isinstance(value, Windows) else given.vector(0).present
+    there = np.logical_or.reduce(present, axis=0)
     selector = node.selector if isinstance(node, Range) else node
     labels = (
         _label_functions.absent_labels(selector.matchers)

@@ -127,7 +127,8 @@ def _nearly_equal(left: Floats, right: Floats) -> Flags:
     near: Flags = np.where(
         tiny, distance < _SMALL_DELTA * _SMALLEST_NORMAL, relative < _SMALL_DELTA
     )
-    return near | (left == right)
+    near |= left == right
+    return near
 
 
 def _monotonic(counts: Floats) -> Floats:
@@ -190,4 +191,5 @@ def _rank_of(limit: Floats, bounds: Floats, counts: Floats) -> Floats:
         result = np.where(within, count if edge == -math.inf else linear, result)
         done |= within
         before, edge = count, bound
-    return np.minimum(result, counts[-1])
+    capped: Floats = np.minimum(result, counts[-1])
+    return capped

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import promql_parser
 
+from tocsin.durations import MINUTE
 from tocsin.errors import ParseError, Span, TocsinError
+from tocsin.labels import METRIC_NAME, MatchOp
 from tocsin.labels import METRIC_NAME, MatchOp
 from tocsin.promql._compile import compile_tree
 from tocsin.promql._guard import check_text
@@ -22,6 +24,7 @@ from tocsin.promql._nodes import (
     Subquery,
     kind_of,
 )
+from tocsin.promql._scope import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +47,25 @@ class Query:
     selectors: tuple[Selector, ...]
     """Every selector in it, from left to right."""
 
+    look_back: int
+    """How far back from the evaluation time it reads, in microseconds.
+
+    An instant selector counts with a lookback of 5 minutes. Times fixed by @ do not
+    count: see `absolute`.
+    """
+    absolute: bool
+    """Whether @ fixes a time in it that does not move with the evaluation."""
+
+    @property
+    def metrics(self) -> frozenset[str]:
+        """The metric names that its selectors ask for by equality."""
+        return frozenset(
+            matcher.value
+            for selector in self.selectors
+            for matcher in selector.matchers
+            if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL
+        )
+
     def __str__(self) -> str:
         return self.text
 
@@ -51,6 +73,14 @@ class Query:
     def is_selector(self) -> bool:
         """Whether it is a bare instant selector."""
         return isinstance(self.node, Selector)
+
+    @property
+    def look_back(self) -> int:
+        """The furthest it reads back, microseconds, under the default options.
+
+        A fixed time (`@`) reads back ever further, so it counts as its offset alone.
+        """
+        return _reach(self.node)
 
     @property
     def metrics(self) -> frozenset[str]:
@@ -72,7 +102,15 @@ def parse(text: str, *, path: str = "", line: int = 0) -> Query:
     except TocsinError as error:
         error.span = error.span or span
         raise
-    return Query(text, node, kind_of(node), tuple(_selectors(node)))
+    nodes = tuple(_walk(node))
+    return Query(
+        text,
+        node,
+        kind_of(node),
+        tuple(each for each in nodes if isinstance(each, Selector)),
+        max(0, _reach(node)),
+        any(isinstance(each, Selector | Subquery) and isinstance(each.at, int) for each in nodes),
+    )
 
 
 def _tree(text: str) -> promql_parser.Expr:
@@ -104,10 +142,35 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
 
 
-def _selectors(node: Node) -> Iterator[Selector]:
+def _reach(node: Node) -> int:
+    match node:
+        case Selector():
+            return Options().lookback + node.offset
+        case Range():
+            return node.width + node.selector.offset
+        case Subquery():
+            return node.width + node.offset + _reach(node.inner)
+        case _:
+            return max((_reach(child) for child in children(node)), default=0)
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    """Every node, from left to right, parents first."""
     waiting = [node]
     while waiting:
         each = waiting.pop()
-        if isinstance(each, Selector):
-            yield each
+        yield each
         waiting.extend(reversed(children(each)))
+
+
+def _reach(node: Node) -> int:
+    """How far back the node reads from its evaluation time."""
+    match node:
+        case Selector():
+            return node.offset + 5 * MINUTE
+        case Range():
+            return node.selector.offset + node.width
+        case Subquery():
+            return node.offset + node.width + _reach(node.inner)
+        case _:
+            return max((_reach(each) for each in children(node)), default=0)

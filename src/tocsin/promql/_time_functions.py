@@ -31,13 +31,15 @@ def _of_seconds(
 def _within(times: npt.NDArray[np.datetime64], outer: str, inner: str) -> npt.NDArray[np.int64]:
     """Whole inner units since the start of the outer unit."""
     start = times.astype(f"datetime64[{outer}]").astype(f"datetime64[{inner}]")
-    return (times.astype(f"datetime64[{inner}]") - start).astype(np.int64)
+    units: npt.NDArray[np.int64] = (times.astype(f"datetime64[{inner}]") - start).astype(np.int64)
+    return units
 
 
 def _days_in_month(times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
     month = times.astype("datetime64[M]")
     following = (month + np.timedelta64(1, "M")).astype("datetime64[D]")
-    return (following - month.astype("datetime64[D]")).astype(np.int64)
+    days: npt.NDArray[np.int64] = (following - month.astype("datetime64[D]")).astype(np.int64)
+    return days
 
 
 DATE_PARTS: dict[str, Callable[[Floats], Floats]] = {

@@ -45,15 +45,13 @@ def unique(labels: Sequence[Labels], values: Floats, present: Flags, *, whole: b
     if len(labels) < 2 or len(set(labels)) == len(labels):
         return Vector(labels, values, present)
     rows: dict[Labels, list[int]] = {}
-    used = present.any(axis=1).tolist()
-    for row, each in enumerate(labels):
-        if used[row]:
-            rows.setdefault(each, []).append(row)
+    for row in np.flatnonzero(present.any(axis=1)).tolist():
+        rows.setdefault(labels[row], []).append(row)
     first = [members[0] for members in rows.values()]
     out_values, out_present = values[first], present[first]
     for index, members in enumerate(rows.values()):
         for row in members[1:]:
-            if whole or (out_present[index] & present[row]).any():
+            if whole or np.any(out_present[index] & present[row]):
                 raise QueryError(_DUPLICATES)
             out_values[index] = np.where(present[row], values[row], out_values[index])
             out_present[index] |= present[row]

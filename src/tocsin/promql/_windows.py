@@ -74,7 +74,8 @@ def positions(selection: Selection, wanted: Ints) -> Ints:
     times, offsets = selection.times, selection.offsets
     series = len(offsets) - 1
     if series == 1:
-        return (offsets[0] + np.searchsorted(times, wanted, side="right"))[None, :]
+        only: Ints = offsets[0] + np.searchsorted(times, wanted, side="right")
+        return only[None, :]
     if not len(times):
         return np.zeros((series, len(wanted)), np.int64)
     length = len(times) // series
@@ -82,7 +83,8 @@ def positions(selection: Selection, wanted: Ints) -> Ints:
         grid = times.reshape(series, length)
         # Series of one scrape share their times: then one search does for all.
         if (np.diff(offsets) == length).all() and (grid == grid[0]).all():
-            return offsets[:-1, None] + np.searchsorted(grid[0], wanted, side="right")
+            shared: Ints = offsets[:-1, None] + np.searchsorted(grid[0], wanted, side="right")
+            return shared
     first = min(int(times.min()), int(wanted.min()))
     span = max(int(times.max()), int(wanted.max())) - first + 2
     if span * series >= _LARGEST_KEY:
