@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 import promql_parser
 
-from tocsin.durations import MINUTE
 from tocsin.errors import ParseError, Span, TocsinError
-from tocsin.labels import METRIC_NAME, MatchOp
 from tocsin.labels import METRIC_NAME, MatchOp
 from tocsin.promql._compile import compile_tree
 from tocsin.promql._guard import check_text
@@ -46,7 +44,6 @@ class Query:
     """What it yields."""
     selectors: tuple[Selector, ...]
     """Every selector in it, from left to right."""
-
     look_back: int
     """How far back from the evaluation time it reads, in microseconds.
 
@@ -73,24 +70,6 @@ class Query:
     def is_selector(self) -> bool:
         """Whether it is a bare instant selector."""
         return isinstance(self.node, Selector)
-
-    @property
-    def look_back(self) -> int:
-        """The furthest it reads back, microseconds, under the default options.
-
-        A fixed time (`@`) reads back ever further, so it counts as its offset alone.
-        """
-        return _reach(self.node)
-
-    @property
-    def metrics(self) -> frozenset[str]:
-        """The metric names that it reads by name."""
-        return frozenset(
-            matcher.value
-            for selector in self.selectors
-            for matcher in selector.matchers
-            if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL
-        )
 
 
 def parse(text: str, *, path: str = "", line: int = 0) -> Query:
@@ -142,18 +121,6 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
 
 
-def _reach(node: Node) -> int:
-    match node:
-        case Selector():
-            return Options().lookback + node.offset
-        case Range():
-            return node.width + node.selector.offset
-        case Subquery():
-            return node.width + node.offset + _reach(node.inner)
-        case _:
-            return max((_reach(child) for child in children(node)), default=0)
-
-
 def _walk(node: Node) -> Iterator[Node]:
     """Every node, from left to right, parents first."""
     waiting = [node]
@@ -167,7 +134,7 @@ def _reach(node: Node) -> int:
     """How far back the node reads from its evaluation time."""
     match node:
         case Selector():
-            return node.offset + 5 * MINUTE
+            return node.offset + Options().lookback
         case Range():
             return node.selector.offset + node.width
         case Subquery():
