@@ -101,15 +101,14 @@ def _stdvar(groups: Groups) -> Floats:
     """The sum of squared distances grows with each element (Welford)."""
     order, steps = ranks(groups.low, groups.high)
     mean, squares = np.zeros(len(order)), np.zeros(len(order))
-    with np.errstate(all="ignore"):
-        for rank, (count, cells) in enumerate(steps, 1):
-            value = groups.values[cells]
-            delta = value - mean[:count]
-            mean[:count] += delta / rank
-            # A first element is its own mean; an infinite one makes the result NaN.
-            squares[:count] += delta * (value - mean[:count]) if rank > 1 else value * 0.0
-        result = np.empty(len(order))
-        result[order] = squares / groups.lengths[order]
+    for rank, (count, cells) in enumerate(steps, 1):
+        value = groups.values[cells]
+        delta = value - mean[:count]
+        mean[:count] += delta / rank
+        # A first element is its own mean; an infinite one makes the result NaN.
+        squares[:count] += delta * (value - mean[:count]) if rank > 1 else value * 0.0
+    result = np.empty(len(order))
+    result[order] = squares / groups.lengths[order]
     return result
 
 
@@ -173,9 +172,10 @@ def _count_values(node: Aggregate, vector: Vector, label: str) -> Vector:
     counts: dict[object, Floats] = {}
     for row, labels in enumerate(vector.labels):
         there = vector.present[row]
-        values = vector.values[row]
-        for value in np.unique(values[there]).tolist():
-            same = there & ((values == value) | (np.isnan(values) & np.isnan(value)))
+        # By bits: -0 and 0 are written differently.
+        bits = np.ascontiguousarray(vector.values[row]).view(np.int64)
+        for each in np.unique(bits[there]):
+            value, same = float(each.view(np.float64)), there & (bits == each)
             marked = labels.merged({label: format_value(value)})
             key = group_labels([marked], names, by=node.by)[0]
             known = counts.get(key)

@@ -46,14 +46,13 @@ SETS = frozenset({"and", "or", "unless"})
 
 
 def binary(node: Binary, left: Vector | Scalar, right: Vector | Scalar) -> Vector | Scalar:
-    with np.errstate(all="ignore"):
-        if isinstance(left, Vector) and isinstance(right, Vector):
-            if node.op in SETS:
-                return _set(node.op, node.matching, compressed(left), compressed(right))
-            return _vectors(node, compressed(left), compressed(right))
-        if isinstance(left, Scalar) and isinstance(right, Scalar):
-            return Scalar(_compute(node.op, left.values, right.values))
-        return _with_scalar(node, left, right)
+    if isinstance(left, Vector) and isinstance(right, Vector):
+        if node.op in SETS:
+            return _set(node.op, node.matching, compressed(left), compressed(right))
+        return _vectors(node, compressed(left), compressed(right))
+    if isinstance(left, Scalar) and isinstance(right, Scalar):
+        return Scalar(_compute(node.op, left.values, right.values))
+    return _with_scalar(node, left, right)
 
 
 def _compute(op: str, left: Floats, right: Floats) -> Floats:

@@ -66,7 +66,8 @@ def evaluate(
     scope = Scope.of(source, times, options)
     if end is not None:
         scope = Scope(source, times, start, end, options, scope.budget)
-    value = _value(query.node, scope)
+    with np.errstate(all="ignore"):
+        value = _value(query.node, scope)
     if isinstance(value, Windows):
         return _matrix(value)
     if isinstance(value, Vector):

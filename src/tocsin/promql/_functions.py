@@ -173,8 +173,7 @@ def _math(name: str, compute: Callable[[Floats], Floats], note: str = "") -> Non
 
     def run(given: Arguments) -> Vector:
         vector = given.vector(0)
-        with np.errstate(all="ignore"):
-            return nameless(vector.labels, compute(vector.values), vector.present)
+        return nameless(vector.labels, compute(vector.values), vector.present)
 
     _add(name, "vector", run, note)
 
@@ -194,10 +193,9 @@ _math("rad", lambda values: values * np.pi / 180)
 
 def _round(given: Arguments) -> Vector:
     vector = given.vector(0)
-    with np.errstate(all="ignore"):
-        # Halves go up, also below zero; multiplying by the inverse is what Prometheus does.
-        inverse = 1.0 / given.scalar(1, 1.0)
-        values = np.floor(vector.values * inverse + 0.5) / inverse
+    # Halves go up, also below zero; multiplying by the inverse is what Prometheus does.
+    inverse = 1.0 / given.scalar(1, 1.0)
+    values = np.floor(vector.values * inverse + 0.5) / inverse
     return nameless(vector.labels, values, vector.present)
 
 

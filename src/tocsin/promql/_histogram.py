@@ -78,15 +78,14 @@ def _by_histogram(vector: Vector, compute: Callable[[Floats, Floats, Ints], Floa
         bounds = tuple(bound for bound, _ in buckets)
         shapes.setdefault(bounds, []).append((number, [row for _, row in buckets]))
     out, present = np.zeros((len(members), steps)), np.zeros((len(members), steps), np.bool_)
-    with np.errstate(all="ignore"):
-        for bounds, histograms in shapes.items():
-            numbers = np.array([number for number, _ in histograms], np.int64)
-            rows = np.array([rows for _, rows in histograms], np.int64)
-            for chosen, place, column in _patterns(vector.present[rows]):
-                cells = vector.values[rows[place][:, chosen].T, column]
-                edges, counts = _coalesced(np.array(bounds)[chosen], cells)
-                out[numbers[place], column] = compute(edges, counts, column)
-                present[numbers[place], column] = True
+    for bounds, histograms in shapes.items():
+        numbers = np.array([number for number, _ in histograms], np.int64)
+        rows = np.array([rows for _, rows in histograms], np.int64)
+        for chosen, place, column in _patterns(vector.present[rows]):
+            cells = vector.values[rows[place][:, chosen].T, column]
+            edges, counts = _coalesced(np.array(bounds)[chosen], cells)
+            out[numbers[place], column] = compute(edges, counts, column)
+            present[numbers[place], column] = True
     # Histograms of different names stay apart until here.
     return nameless(list(members), out, present)
 

@@ -96,16 +96,15 @@ def variance(windows: Windows, *, root: bool) -> tuple[Floats, Flags]:
     filled, low, high = _runs(windows)
     order, steps = ranks(low, high)
     mean, squares = Kahan(np.zeros(len(low))), Kahan(np.zeros(len(low)))
-    with np.errstate(all="ignore"):
-        for rank, (number, cells) in enumerate(steps, 1):
-            value = windows.values[cells]
-            delta = value - (mean.total[:number] + mean.carry[:number])
-            mean.add(number, delta / rank)
-            rest = value - (mean.total[:number] + mean.carry[:number])
-            squares.add(number, delta * rest)
-        result = np.empty(len(low))
-        result[order] = (squares.total + squares.carry) / (high - low)[order]
-        return _spread(filled, np.sqrt(result) if root else result)
+    for rank, (number, cells) in enumerate(steps, 1):
+        value = windows.values[cells]
+        delta = value - (mean.total[:number] + mean.carry[:number])
+        mean.add(number, delta / rank)
+        rest = value - (mean.total[:number] + mean.carry[:number])
+        squares.add(number, delta * rest)
+    result = np.empty(len(low))
+    result[order] = (squares.total + squares.carry) / (high - low)[order]
+    return _spread(filled, np.sqrt(result) if root else result)
 
 
 def extreme(windows: Windows, *, largest: bool) -> tuple[Floats, Flags]:

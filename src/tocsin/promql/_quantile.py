@@ -25,13 +25,12 @@ def quantile_of_runs(values: Floats, length: Ints, wanted: Floats) -> Floats:
     keys = (values, ~nan, run) if nan.any() else (values, run)
     ordered = values[np.lexsort(keys)]
     first = np.cumsum(length) - length
-    with np.errstate(all="ignore"):
-        inside = (wanted >= 0) & (wanted <= 1)
-        rank = np.where(inside, wanted, 0.0) * (length - 1)
-        floor = np.floor(rank)
-        lower = floor.astype(np.int64)
-        upper = np.minimum(lower + 1, length - 1)
-        weight = rank - floor
-        result = ordered[first + lower] * (1 - weight) + ordered[first + upper] * weight
+    inside = (wanted >= 0) & (wanted <= 1)
+    rank = np.where(inside, wanted, 0.0) * (length - 1)
+    floor = np.floor(rank)
+    lower = floor.astype(np.int64)
+    upper = np.minimum(lower + 1, length - 1)
+    weight = rank - floor
+    result = ordered[first + lower] * (1 - weight) + ordered[first + upper] * weight
     result = np.where(wanted < 0, -np.inf, np.where(wanted > 1, np.inf, result))
     return np.where(np.isnan(wanted), np.nan, result)

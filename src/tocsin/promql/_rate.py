@@ -44,25 +44,24 @@ def extrapolated(
     sampled = (last_time - first_time) / _SECOND
     average = sampled / (last - low)
     threshold = average * 1.1
-    with np.errstate(all="ignore"):
-        if counter:
-            to_zero = np.where(
-                (change > 0) & (first_value >= 0), sampled * (first_value / change), to_start
-            )
-        else:
-            to_zero = to_start
-        if old_zero_rule:
-            # 2.x: the zero point first, the threshold after it.
-            to_start = np.where(to_zero < to_start, to_zero, to_start)
-            to_start = np.where(to_start >= threshold, average / 2, to_start)
-        else:
-            to_start = np.where(to_start >= threshold, average / 2, to_start)
-            to_start = np.where(to_zero < to_start, to_zero, to_start)
-        to_end = np.where(to_end >= threshold, average / 2, to_end)
-        factor = (sampled + to_start + to_end) / sampled
-        if per_second:
-            factor = factor / (windows.width / _SECOND)
-        result = change * factor
+    if counter:
+        to_zero = np.where(
+            (change > 0) & (first_value >= 0), sampled * (first_value / change), to_start
+        )
+    else:
+        to_zero = to_start
+    if old_zero_rule:
+        # 2.x: the zero point first, the threshold after it.
+        to_start = np.where(to_zero < to_start, to_zero, to_start)
+        to_start = np.where(to_start >= threshold, average / 2, to_start)
+    else:
+        to_start = np.where(to_start >= threshold, average / 2, to_start)
+        to_start = np.where(to_zero < to_start, to_zero, to_start)
+    to_end = np.where(to_end >= threshold, average / 2, to_end)
+    factor = (sampled + to_start + to_end) / sampled
+    if per_second:
+        factor = factor / (windows.width / _SECOND)
+    result = change * factor
     if everywhere:
         return result.reshape(shape), present
     out = np.zeros(shape)

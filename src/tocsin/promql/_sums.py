@@ -97,17 +97,15 @@ def _sum_few(values: list[float], start: float) -> tuple[float, float]:
 
 def sum_of_runs(values: Floats, low: Ints, high: Ints, start: float = 0.0) -> Floats:
     """The sum of every run."""
-    with np.errstate(all="ignore"):
-        total, carry = sum_runs(values, low, high, start)
-        return np.where(np.isinf(total), total, total + carry)
+    total, carry = sum_runs(values, low, high, start)
+    return np.where(np.isinf(total), total, total + carry)
 
 
 def mean_of_runs(values: Floats, low: Ints, high: Ints) -> Floats:
     """The mean of every run; no run is empty."""
-    with np.errstate(all="ignore"):
-        total, carry = sum_runs(values, low, high, -0.0)
-        number = high - low
-        means = total / number + carry / number
+    total, carry = sum_runs(values, low, high, -0.0)
+    number = high - low
+    means = total / number + carry / number
     for index in np.flatnonzero(~np.isfinite(total)).tolist():
         means[index] = kahan_mean(values[low[index] : high[index]].tolist())
     return means

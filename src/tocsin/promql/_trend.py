@@ -34,9 +34,8 @@ def predict_linear(windows: Windows, ahead: Floats) -> tuple[Floats, Flags]:
     low, high = windows.low[present], windows.high[present]
     now = np.broadcast_to(windows.times_of_evaluation, present.shape)[present]
     slope, intercept = _regression(windows, low, high, now)
-    with np.errstate(all="ignore"):
-        distance = np.broadcast_to(ahead, present.shape)[present]
-        return _spread(present, slope * distance + intercept)
+    distance = np.broadcast_to(ahead, present.shape)[present]
+    return _spread(present, slope * distance + intercept)
 
 
 def _spread(present: Flags, results: Floats) -> tuple[Floats, Flags]:
@@ -52,19 +51,18 @@ def _regression(windows: Windows, low: Ints, high: Ints, zero: Ints) -> tuple[Fl
     first, zero = windows.values[low][order], zero[order]
     sum_x, sum_y, sum_xy, sum_x2 = (Kahan(np.zeros(size)) for _ in range(4))
     constant = np.ones(size, np.bool_)
-    with np.errstate(all="ignore"):
-        for count, cells in steps:
-            x = (windows.times[cells] - zero[:count]) / _SECOND
-            y = windows.values[cells]
-            constant[:count] &= y == first[:count]
-            sum_x.add(count, x)
-            sum_y.add(count, y)
-            sum_xy.add(count, x * y)
-            sum_x2.add(count, x * x)
-        n = (high - low)[order].astype(np.float64)
-        x, y, xy, x2 = (each.total + each.carry for each in (sum_x, sum_y, sum_xy, sum_x2))
-        slope = (xy - x * y / n) / (x2 - x * x / n)
-        intercept = y / n - slope * x / n
+    for count, cells in steps:
+        x = (windows.times[cells] - zero[:count]) / _SECOND
+        y = windows.values[cells]
+        constant[:count] &= y == first[:count]
+        sum_x.add(count, x)
+        sum_y.add(count, y)
+        sum_xy.add(count, x * y)
+        sum_x2.add(count, x * x)
+    n = (high - low)[order].astype(np.float64)
+    x, y, xy, x2 = (each.total + each.carry for each in (sum_x, sum_y, sum_xy, sum_x2))
+    slope = (xy - x * y / n) / (x2 - x * x / n)
+    intercept = y / n - slope * x / n
     flat = np.where(np.isinf(first), np.nan, 0.0)
     slope = np.where(constant, flat, slope)
     intercept = np.where(constant, np.where(np.isinf(first), np.nan, first), intercept)
@@ -90,18 +88,17 @@ def smoothed(windows: Windows, smoothing: Floats, trend: Floats) -> tuple[Floats
     first = low[order]
     older, level = np.zeros(len(low)), values[first]
     slope = values[np.minimum(first + 1, max(len(values) - 1, 0))] - level
-    with np.errstate(all="ignore"):
-        for rank, (count, cells) in enumerate(steps):
-            if rank == 0:
-                continue
-            if rank > 1:
-                slope[:count] = (
-                    t_factor[:count] * (level[:count] - older[:count])
-                    + (1 - t_factor[:count]) * slope[:count]
-                )
-            drift = (1 - s_factor[:count]) * (level[:count] + slope[:count])
-            older[:count] = level[:count]
-            level[:count] = s_factor[:count] * values[cells] + drift
+    for rank, (count, cells) in enumerate(steps):
+        if rank == 0:
+            continue
+        if rank > 1:
+            slope[:count] = (
+                t_factor[:count] * (level[:count] - older[:count])
+                + (1 - t_factor[:count]) * slope[:count]
+            )
+        drift = (1 - s_factor[:count]) * (level[:count] + slope[:count])
+        older[:count] = level[:count]
+        level[:count] = s_factor[:count] * values[cells] + drift
     result = np.empty(len(low))
     result[order] = level
     return _spread(present, result)
