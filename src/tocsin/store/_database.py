@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from tocsin.labels import Matcher
     from tocsin.series import Batch, Selection
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Reader", "Store", "open_store"]
 
 _FILE = "tocsin.db"
 _LOCK = "lock"
@@ -113,8 +114,28 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
         )
 
 
+class Reader:
+    """Samples on disk, read beside the daemon's writing; a Queryable for any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._samples = SampleTables(self._db)
+        self._turn = threading.Lock()
+
+    def select(self, matchers: Sequence[Matcher], start: int, end: int) -> Selection:
+        """Raises StoreError."""
+        with self._turn:
+            try:
+                return self._samples.select(matchers, start, end)
+            except sqlite3.Error as error:
+                raise StoreError(f"can't read old samples: {error}") from None
+
+    def close(self) -> None:
+        self._db.close()
+
+
 class Store:
-    """The open database of one daemon. Not for use by several threads, but for `reader`."""
+    """The open database of one daemon, for one thread; others use `reader`."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: int, damaged: str) -> None:
         self.path = path
@@ -198,9 +219,16 @@ class Store:
         """Samples on disk; a Queryable."""
         return self._samples.select(matchers, start, end)
 
-    def first_time(self) -> int | None:
-        """The time of the oldest batch."""
-        (time,) = self._db.execute("SELECT min(time) FROM batch").fetchone()
+    def reader(self) -> Reader:
+        """A second connection, for queries on other threads."""
+        return Reader(self.path)
+
+    def last_time(self) -> int | None:
+        """The time of the newest batch or ledger entry."""
+        (time,) = self._db.execute(
+            "SELECT max(t) FROM (SELECT max(time) AS t FROM batch"
+            " UNION ALL SELECT max(time) FROM ledger)"
+        ).fetchone()
         return None if time is None else int(time)
 
     def size(self) -> int:

@@ -37,10 +37,14 @@ class SampleTables:
     def reload(self) -> None:
         self._numbers: dict[Labels, int] = {}
         self._labels: dict[int, Labels] = {}
-        for number, blob in self._db.execute("SELECT id, labels FROM series"):
-            self._know(number, Labels(msgspec.json.decode(blob)))
+        self._read_series()
         self._layouts: dict[int, tuple[Labels, ...]] = {}
         self._latest: dict[str, tuple[tuple[Labels, ...], int]] = {}
+
+    def _read_series(self) -> None:
+        for number, blob in self._db.execute("SELECT id, labels FROM series"):
+            if number not in self._labels:
+                self._know(number, Labels(msgspec.json.decode(blob)))
 
     def _know(self, number: int, labels: Labels) -> None:
         self._numbers[labels] = number
@@ -85,7 +89,10 @@ class SampleTables:
     def _layout(self, number: int, blob: bytes) -> tuple[Labels, ...]:
         known = self._layouts.get(number)
         if known is None:
-            known = tuple(self._labels[n] for n in np.frombuffer(blob, np.int64).tolist())
+            numbers = np.frombuffer(blob, np.int64).tolist()
+            if any(n not in self._labels for n in numbers):
+                self._read_series()
+            known = tuple(self._labels[n] for n in numbers)
             if len(self._layouts) > 1000:
                 self._layouts.clear()
             self._layouts[number] = known

@@ -1,0 +1,51 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Where the shared test data is; tests that need it say so when it is absent.
+export TOCSIN_DATA ?= $(abspath ../shared/data)
+
+.PHONY: help setup demo check test bench soak docs clean
+
+help:  ## List the verbs
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY)  ## Make .venv with the tocsin command in it
+
+$(READY): constraints.txt pyproject.toml sdk/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Tocsin needs Python 3.11 or later; hint: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq python3-venv; \
+	  else echo "Python's venv module is missing; hint: sudo apt-get install python3-venv"; exit 1; fi; }
+	@echo "Setting up $(VENV), about a minute the first time ..."
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e sdk
+	@touch $@
+
+demo: $(READY)  ## Run the lab: attack, alert, notification, evidence (two minutes)
+	@$(BIN)/tocsin demo
+
+check: $(READY)  ## Lint, types, import layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+test: $(READY)  ## Run the tests
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -q
+
+bench: $(READY)  ## Measure speeds beside their peers and print the ratios
+	@$(BIN)/python -m bench
+
+soak: $(READY)  ## The long campaigns: kill -9 at 100 random moments
+	@$(BIN)/python -m pytest -q tests/soak --soak
+
+docs: $(READY)  ## Write the generated reference pages anew
+	@$(BIN)/python -m tests.docs
+
+clean:  ## Remove what setup made
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

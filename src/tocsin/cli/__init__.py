@@ -1,0 +1,52 @@
+"""The `tocsin` command: one file a verb, no logic."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from tocsin.cli._check import check
+from tocsin.cli._demo import demo
+from tocsin.cli._evidence import evidence
+from tocsin.cli._exit import ExitCode, code_of
+from tocsin.cli._query import query
+from tocsin.cli._run import run
+from tocsin.cli._test import test
+from tocsin.cli._version import version
+from tocsin.errors import TocsinError
+
+__all__ = ["cli", "main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Detect intrusions with the rules you have, and prove that the detector was awake.
+
+    Start with `tocsin demo`.
+    """
+
+
+for command in (check, demo, evidence, query, run, test, version):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run a command; errors go to standard error, exit codes come from one table."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        code = exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.WRONG
+    except click.Abort:
+        code = 130
+    except BrokenPipeError:
+        # Whoever read our output has had enough, as in `tocsin query ... | head`.
+        sys.stderr.close()
+        code = ExitCode.OK
+    except TocsinError as error:
+        click.echo(str(error), err=True)
+        code = code_of(error)
+    sys.exit(code if isinstance(code, int) else ExitCode.OK)

@@ -1,0 +1,139 @@
+"""`tocsin check`: every mistake of rule files, test files and configurations."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tocsin.cli._exit import ExitCode
+from tocsin.cli._output import format_option, write_json
+from tocsin.engine import load_config
+from tocsin.errors import FileErrors, Problem, Span
+from tocsin.rules import (
+    AlertingRule,
+    RecordingRule,
+    RuleFile,
+    lint_metrics,
+    load_rule_file,
+    load_test_file,
+)
+from tocsin.series import Exposition, Failed, Target
+from tocsin.source import Reader, fetch, make_client
+from tocsin.yamlfile import YamlMapping, read_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tocsin.engine import Config
+
+__all__ = ["check"]
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=Path)
+@format_option
+def check(files: tuple[Path, ...], form: str) -> int:
+    """Check rule files, rule test files and configurations.
+
+    Prints every mistake as `file:line:col: what, hint: ...`. For a configuration each
+    target is scraped once, to find rules whose metrics nobody exposes. Warnings do not
+    change the exit code.
+    """
+    problems: list[Problem] = []
+    counts: Counter[str] = Counter()
+    for path in files:
+        problems += _check_file(path, counts)
+    errors = sum(problem.severity == "error" for problem in problems)
+    warnings = len(problems) - errors
+    if form == "json":
+        write_json({
+            "problems": [
+                {"path": p.span.path, "line": p.span.line, "column": p.span.column,
+                 "severity": p.severity, "what": p.what, "hint": p.hint}
+                for p in problems
+            ],
+            "holds": dict(counts), "errors": errors, "warnings": warnings,
+        })  # fmt: skip
+    else:
+        for problem in problems:
+            click.echo(str(problem))
+        click.echo(_summary(len(files), counts, errors, warnings))
+    return ExitCode.WRONG if errors else ExitCode.OK
+
+
+def _summary(files: int, counts: Counter[str], errors: int, warnings: int) -> str:
+    holds = ", ".join(_plural(count, what) for what, count in counts.items())
+    found = f"{_plural(errors, 'error')}, {_plural(warnings, 'warning')}"
+    return f"{_plural(files, 'file')}: {holds or 'nothing'}; {found}"
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _check_file(path: Path, counts: Counter[str]) -> list[Problem]:
+    try:
+        text = path.read_bytes()
+        node = read_yaml(text, str(path))
+        keys = set(node.items) if isinstance(node, YamlMapping) else set()
+        if "tests" in keys or "rule_files" in keys:
+            counts["rule test"] += len(load_test_file(text, str(path)).tests)
+            return []
+        if keys & {"scrape", "receivers", "rules", "storage", "listen", "evidence"}:
+            return _check_config(load_config(path), counts)
+        return _count(load_rule_file(text, str(path)), counts)
+    except FileErrors as error:
+        return error.problems
+    except OSError as error:
+        return [Problem(Span(str(path)), f"can't read it: {error.strerror}")]
+
+
+def _count(file: RuleFile, counts: Counter[str]) -> list[Problem]:
+    rules = [rule for group in file.groups for rule in group.rules]
+    counts["rule group"] += len(file.groups)
+    counts["alerting rule"] += sum(isinstance(rule, AlertingRule) for rule in rules)
+    counts["recording rule"] += sum(isinstance(rule, RecordingRule) for rule in rules)
+    return list(file.warnings)
+
+
+def _check_config(config: Config, counts: Counter[str]) -> list[Problem]:
+    counts["target"] += len(config.targets)
+    counts["receiver"] += len(config.receivers)
+    for file in config.rule_files:
+        _count(file, counts)
+    problems = list(config.warnings)
+    exposed: set[str] = set()
+    scraped = asyncio.run(_scrape_all(config.targets))
+    for target, outcome in zip(config.targets, scraped, strict=True):
+        if isinstance(outcome, Exposition):
+            exposed |= {labels.name for labels in outcome.labels}
+        else:
+            what = f"target {target.shown_url} does not answer: {outcome.detail}"
+            problems.append(Problem(Span(config.path), what, "is it running?", "warning"))
+    if exposed and all(isinstance(outcome, Exposition) for outcome in scraped):
+        recorded = {
+            rule.record
+            for file in config.rule_files
+            for group in file.groups
+            for rule in group.rules
+            if isinstance(rule, RecordingRule)
+        }
+        report = {"up", "scrape_duration_seconds", "scrape_samples_scraped"}
+        problems += lint_metrics(config.rule_files, exposed | report, recorded)
+    return problems
+
+
+async def _scrape_all(targets: Sequence[Target]) -> list[Exposition | Failed]:
+    async with make_client() as client:
+        scraped = await asyncio.gather(
+            *(
+                fetch(client, target, Reader(target.limits), lambda: time.monotonic_ns() // 1000)
+                for target in targets
+            )
+        )
+    return [each.outcome for each in scraped]

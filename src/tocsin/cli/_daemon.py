@@ -1,0 +1,105 @@
+"""The engine with its HTTP API on one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from tocsin.console import LiveView, create_app
+from tocsin.engine import Clock, Engine, load_config
+from tocsin.errors import ConfigError, StoreError
+from tocsin.store import open_store
+
+if TYPE_CHECKING:
+    from tocsin.engine import Config
+
+__all__ = ["Daemon"]
+
+_log = logging.getLogger(__name__)
+
+
+class Daemon:
+    """Runs until `stopping` is set."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.stopping = asyncio.Event()
+        self.engine: Engine | None = None
+
+    async def run(self) -> None:
+        """Raises StoreError where the state folder can't be used."""
+        listener = _listen(*self.config.listen)
+        clock = Clock()
+        store = open_store(self.config.storage_folder, clock.now())
+        try:
+            self.engine = Engine(
+                self.config, store, clock, lambda: time.monotonic_ns() // 1000, random.random
+            )
+            host, port = listener.getsockname()[:2]
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    create_app(LiveView(self.engine), allowed_hosts=[self.config.listen[0]]),
+                    log_config=None,
+                    log_level="warning",
+                    access_log=False,
+                    lifespan="off",
+                    server_header=False,
+                    timeout_graceful_shutdown=3,
+                )
+            )
+            self.engine.start()
+            serving = asyncio.ensure_future(server._serve([listener]))  # noqa: SLF001 - no signals
+            _log.info(
+                "watching %d targets with %d rule groups; API on http://%s:%d",
+                len(self.engine.targets), len(self.engine.groups), host, port,
+            )  # fmt: skip
+            await self.stopping.wait()
+            _log.info("stopping")
+            server.should_exit = True
+            await serving
+            await self.engine.stop()
+        finally:
+            listener.close()
+            store.close()
+
+    def reload(self) -> None:
+        """Take over the configuration on disk; keep the old one if it is bad."""
+        if self.engine is None:
+            return
+        try:
+            config = load_config(Path(self.config.path))
+        except ConfigError as error:
+            _log.error("the configuration is bad, the old one goes on:\n%s", error)
+            self.engine.reload_failed(str(error))
+            return
+        for key in ("listen", "storage_folder"):
+            if getattr(config, key) != getattr(self.config, key):
+                _log.warning("a change of %s takes a restart", key)
+        self.config = config
+        self.engine.reload(config)
+        _log.info("configuration loaded")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind before anything else, so that a taken port is told at once. Raises StoreError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise StoreError(
+            f"can't listen on {host}:{port}: {error.strerror}",
+            hint="is another daemon running? `listen:` in tocsin.yaml sets the address",
+        ) from None
+    listener.listen(128)
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,43 @@
+"""`tocsin run`: the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+
+import click
+
+from tocsin.cli._daemon import Daemon
+from tocsin.engine import load_config
+
+__all__ = ["run"]
+
+
+@click.command()
+@click.option(
+    "--config",
+    "path",
+    type=Path,
+    default=Path("tocsin.yaml"),
+    show_default=True,
+    help="The configuration.",
+)
+def run(path: Path) -> None:
+    """Scrape, evaluate, notify and record until SIGTERM; SIGHUP loads the configuration anew."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    config = load_config(path)
+    for warning in config.warnings:
+        click.echo(str(warning), err=True)
+
+    async def serve() -> None:
+        daemon = Daemon(config)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, daemon.stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, daemon.reload)
+        await daemon.run()
+
+    asyncio.run(serve())

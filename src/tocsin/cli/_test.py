@@ -1,0 +1,88 @@
+"""`tocsin test`: promtool's rule unit tests."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+import click
+
+from tocsin.cli._exit import ExitCode
+from tocsin.cli._output import format_option, write_json
+from tocsin.errors import FileErrors, Problem, RuleError, Span, TocsinError
+from tocsin.rules import (
+    RuleGroup,
+    RuleTestFile,
+    TestFailure,
+    load_rule_file,
+    load_test_file,
+    run_test_file,
+)
+
+__all__ = ["test"]
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=Path)
+@format_option
+def test(files: tuple[Path, ...], form: str) -> int:
+    """Run promtool unit-test files.
+
+    Exits with 0 if all passed, 1 if a test failed, 2 if a file is wrong.
+    """
+    code = ExitCode.OK
+    report = []
+    for path in files:
+        failures: list[TestFailure] = []
+        error = ""
+        try:
+            file = load_test_file(_read(path), str(path))
+            failures = run_test_file(file, _groups(file))
+        except TocsinError as problem:
+            error = str(problem)
+        verdict = "wrong" if error else "failed" if failures else "passed"
+        code = max(code, {"wrong": ExitCode.WRONG, "failed": ExitCode.FAILED}.get(verdict, code))
+        report.append({
+            "file": str(path), "verdict": verdict, "error": error,
+            "failures": [
+                {"place": str(each.span), "test": each.test, "what": each.what,
+                 "expected": each.expected, "got": each.got}
+                for each in failures
+            ],
+        })  # fmt: skip
+        if form == "text":
+            click.echo(f"{path}: {verdict}")
+            for text in [error] if error else [str(each) for each in failures]:
+                click.echo("  " + text.replace("\n", "\n  "))
+    if form == "json":
+        write_json(report)
+    return code
+
+
+def _groups(file: RuleTestFile) -> list[RuleGroup]:
+    """The groups of every rule file that the test names, each file once."""
+    problems: list[Problem] = []
+    groups: list[RuleGroup] = []
+    seen: set[str] = set()
+    for pattern in file.rule_files:
+        names = sorted(glob.glob(str(Path(file.path).parent / pattern)))
+        if not names:
+            problems.append(Problem(Span(file.path), f"no rule file matches {pattern!r}"))
+        for name in names:
+            if name in seen:
+                continue
+            seen.add(name)
+            try:
+                groups += load_rule_file(_read(Path(name)), name).groups
+            except FileErrors as error:
+                problems += error.problems
+    if problems:
+        raise RuleError(problems)
+    return groups
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RuleError([Problem(Span(str(path)), f"can't read it: {error.strerror}")]) from None

@@ -1,0 +1,172 @@
+"""The running engine as the HTTP API sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import generate_latest
+
+import tocsin
+from tocsin.console._view import (
+    AlertView,
+    BuildInfo,
+    RuleGroupView,
+    RuleView,
+    RuntimeInfo,
+    TargetView,
+)
+from tocsin.durations import format_duration
+from tocsin.promql import evaluate, parse
+from tocsin.rules import AlertingRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tocsin.engine import Engine, GroupLoop
+    from tocsin.labels import Labels, Matcher
+    from tocsin.promql import Result
+    from tocsin.rules import ActiveAlert, Rule
+    from tocsin.series import Metadata
+
+__all__ = ["LiveView"]
+
+
+class LiveView:
+    """Implements View over an Engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._core = engine.core
+
+    def now(self) -> int:
+        return self._core.clock.now()
+
+    def query(self, text: str, time: int) -> Result:
+        return self._core.query(parse(text), time)
+
+    def query_range(self, text: str, start: int, end: int, step: int) -> Result:
+        core = self._core
+        return evaluate(parse(text), core.history, start, end, step, options=core.options)
+
+    def series(
+        self, selectors: Sequence[Sequence[Matcher]], start: int, end: int
+    ) -> Iterable[Labels]:
+        found: dict[Labels, None] = {}
+        for matchers in selectors:
+            selection = self._core.history.select(matchers, start, end)
+            for index, labels in enumerate(selection.labels):
+                if selection.offsets[index] < selection.offsets[index + 1]:
+                    found[labels] = None
+        return found
+
+    def label_names(
+        self, selectors: Sequence[Sequence[Matcher]], start: int, end: int
+    ) -> Iterable[str]:
+        series = self.series(selectors or [()], start, end)
+        return sorted({name for labels in series for name, _ in labels})
+
+    def label_values(
+        self, name: str, selectors: Sequence[Sequence[Matcher]], start: int, end: int
+    ) -> Iterable[str]:
+        series = self.series(selectors or [()], start, end)
+        return sorted({labels[name] for labels in series} - {""})
+
+    def rule_groups(self) -> Sequence[RuleGroupView]:
+        return [_group(loop) for loop in self._engine.groups.values()]
+
+    def alerts(self) -> Sequence[AlertView]:
+        return [
+            _alert(alert)
+            for loop in self._engine.groups.values()
+            for state in loop.state.rules.values()
+            for alert in state.alerts
+        ]
+
+    def targets(self) -> Sequence[TargetView]:
+        return [
+            TargetView(
+                loop.target.job,
+                loop.target.shown_url,
+                loop.target.identity,
+                loop.state.health,
+                loop.target.interval,
+                loop.target.timeout,
+                loop.state.failure.detail if loop.state.failure else "",
+                loop.state.scraped_at,
+                loop.state.duration,
+            )
+            for loop in self._engine.targets.values()
+        ]
+
+    def metadata(self, metric: str | None, limit: int | None) -> Mapping[str, Sequence[Metadata]]:
+        found: dict[str, list[Metadata]] = {}
+        for loop in self._engine.targets.values():
+            for name, statement in loop.state.metadata.items():
+                if metric is not None and name != metric:
+                    continue
+                if name not in found and limit is not None and len(found) >= limit:
+                    continue
+                known = found.setdefault(name, [])
+                if statement not in known:
+                    known.append(statement)
+        return found
+
+    def build_info(self) -> BuildInfo:
+        return BuildInfo(tocsin.__version__)
+
+    def runtime_info(self) -> RuntimeInfo:
+        return RuntimeInfo(
+            self._engine.started_at,
+            "configuration" not in self._core.degraded,
+            self._engine.configured_at,
+            format_duration(self._engine.config.retention),
+            len(self._core.head),
+        )
+
+    def metrics_text(self) -> str:
+        return generate_latest(self._engine.metrics.registry).decode()
+
+    def ready(self) -> tuple[bool, Sequence[str]]:
+        reasons = [f"{reason}: {detail}" for reason, detail in self._core.degraded.items()]
+        return not reasons, reasons
+
+
+def _group(loop: GroupLoop) -> RuleGroupView:
+    group = loop.group
+    return RuleGroupView(
+        group.name,
+        group.path,
+        loop.interval,
+        [_rule(loop, position, rule) for position, rule in enumerate(group.rules)],
+        group.limit,
+        loop.duration,
+        loop.evaluated_at,
+    )
+
+
+def _rule(loop: GroupLoop, position: int, rule: Rule) -> RuleView:
+    outcome = loop.outcomes[position] if position < len(loop.outcomes) else None
+    health = outcome.health if outcome else "unknown"
+    error = outcome.error if outcome else ""
+    if not isinstance(rule, AlertingRule):
+        return RuleView(
+            "recording", rule.record, rule.query.text, rule.labels, health, error,
+            0, loop.evaluated_at,
+        )  # fmt: skip
+    state = loop.state.rules.get(f"{position};{rule.name}")
+    alerts = [_alert(alert) for alert in state.alerts] if state else []
+    states = {alert.state for alert in alerts}
+    worst = next((name for name in ("firing", "pending") if name in states), "inactive")
+    return RuleView(
+        "alerting", rule.alert, rule.query.text,
+        {name: template.text for name, template in rule.labels.items()},
+        health, error, 0, loop.evaluated_at, worst, rule.hold, rule.keep_firing_for,
+        {name: template.text for name, template in rule.annotations.items()}, alerts,
+    )  # fmt: skip
+
+
+def _alert(alert: ActiveAlert) -> AlertView:
+    return AlertView(
+        alert.labels, alert.annotations, alert.state, alert.active_at,
+        float(alert.shown), alert.keep_firing_since,
+    )  # fmt: skip

@@ -1,0 +1,313 @@
+"""tocsin.yaml: read whole, every mistake at once, nothing half applied."""
+
+from __future__ import annotations
+
+import glob  # NOTE: Path.glob refuses absolute patterns
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tocsin.durations import DAY, SECOND, format_duration
+from tocsin.errors import ConfigError, FileErrors, Problem, RuleError, Span
+from tocsin.labels import Labels
+from tocsin.notify import AlertmanagerReceiver, Receiver, TerminalReceiver, WebhookReceiver
+from tocsin.rules import RuleFile, load_rule_file
+from tocsin.series import Target
+from tocsin.yamlfile import YamlMapping, YamlScalar, read_yaml
+from tocsin.yamlreader import YamlReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tocsin.yamlfile import YamlNode
+
+__all__ = ["CONFIG_KEYS", "Config", "load_config"]
+
+_SIZE = re.compile(r"(\d{1,12})\s*(B|[KMG]i?B)?")
+_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*").fullmatch
+
+CONFIG_KEYS: dict[str, dict[str, str]] = {
+    "": {
+        "scrape": "targets to scrape, a list",
+        "rules": "Prometheus rule files: patterns, relative to this file",
+        "evaluation_interval": "for groups without one of their own; default: the shortest "
+        "scrape interval",
+        "receivers": "whom to notify, a list; every alert goes to each",
+        "external_labels": "added to every alert that leaves",
+        "external_url": "where people reach this daemon; shown in notifications",
+        "listen": "address of the HTTP API, default 127.0.0.1:9464",
+        "storage": "the state folder and how long samples stay",
+        "evidence": "where `tocsin evidence collect` writes",
+    },
+    "scrape": {
+        "job": "name of the job, the label `job`",
+        "targets": "host:port or whole addresses, a list",
+        "interval": "time between scrapes, default 15s",
+        "timeout": "for one scrape, default 10s but at most the interval",
+        "path": "default /metrics",
+        "scheme": "http or https, default http",
+        "honor_labels": "whether the target's own labels win, default false",
+        "labels": "added to every series",
+        "body_limit": "largest response after decompression, default 16MiB",
+        "series_budget": "most series a target may add, default 10000",
+    },
+    "receivers": {
+        "name": "names the receiver",
+        "webhook": "Alertmanager's version-4 body by POST: {url | url_file, timeout}",
+        "alertmanager": "an Alertmanager's v2 API: {url | url_file, timeout}",
+        "terminal": "a line on standard error: {}",
+    },
+    "storage": {
+        "folder": "state folder, default .tocsin beside this file",
+        "retention": "age of the oldest samples, default 15d",
+        "size": "most bytes in use, default 2GiB",
+    },
+    "evidence": {"folder": "default evidence in the current folder"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration that holds together."""
+
+    path: str
+    text: bytes
+    targets: tuple[Target, ...]
+    rule_files: tuple[RuleFile, ...]
+    evaluation_interval: int
+    receivers: tuple[Receiver, ...]
+    external_labels: dict[str, str]
+    external_url: str
+    listen: tuple[str, int]
+    storage_folder: Path
+    retention: int
+    storage_size: int
+    evidence_folder: Path
+    warnings: tuple[Problem, ...]
+
+    @property
+    def look_back(self) -> int:
+        """Microseconds that the rules read back, at most."""
+        return max(
+            (
+                rule.query.look_back + group.query_offset
+                for file in self.rule_files
+                for group in file.groups
+                for rule in group.rules
+            ),
+            default=0,
+        )
+
+
+def load_config(path: Path, read_bytes: Callable[[Path], bytes] = Path.read_bytes) -> Config:
+    """Read the file and everything it names. Raises ConfigError with all mistakes."""
+    try:
+        text = read_bytes(path)
+    except OSError as error:
+        hint = "`tocsin demo` shows a running one" if isinstance(error, FileNotFoundError) else ""
+        raise ConfigError(
+            [Problem(Span(str(path)), f"can't read it: {error.strerror}", hint)]
+        ) from None
+    reader = _ConfigReader(path, read_bytes)
+    try:
+        config = reader.config(read_yaml(text, str(path)), text)
+    except FileErrors as error:
+        raise ConfigError(error.problems) from None
+    if reader.failed:
+        raise ConfigError(p for p in reader.problems if p.severity == "error")
+    return config
+
+
+class _ConfigReader(YamlReader):
+    """One configuration's reading."""
+
+    def __init__(self, path: Path, read_bytes: Callable[[Path], bytes]) -> None:
+        super().__init__()
+        self.path = path
+        self.read_bytes = read_bytes
+
+    def config(self, node: YamlNode, text: bytes) -> Config:
+        top = self.mapping(node, CONFIG_KEYS[""], "the configuration")
+        targets = tuple(t for item in self.items(top, "scrape") for t in self._targets(item))
+        self._unique("target", ((t.source, top.span) for t in targets))
+        shortest = min((target.interval for target in targets), default=15 * SECOND)
+        storage = self.mapping(top.items.get("storage"), CONFIG_KEYS["storage"], "storage")
+        evidence = self.mapping(top.items.get("evidence"), CONFIG_KEYS["evidence"], "evidence")
+        interval = self.duration(top, "evaluation_interval", shortest)
+        if not interval:
+            self.error(self.span_of(top, "evaluation_interval"), "evaluation_interval can't be 0")
+        receivers = tuple(
+            made for item in self.items(top, "receivers") if (made := self._receiver(item))
+        )
+        self._unique("receiver", ((r.name, top.span) for r in receivers))
+        labels = {
+            name: value for name, (value, _) in self.string_map(top, "external_labels").items()
+        }
+        rule_files = self._rule_files(top)
+        return Config(
+            str(self.path), text, targets, rule_files, interval, receivers, labels,
+            self._url(top, "external_url") if "external_url" in top.items else "",
+            self._listen(top),
+            self._folder(storage, self.path.parent / ".tocsin"),
+            self.duration(storage, "retention", 15 * DAY),
+            self._bytes(storage, "size", 2 << 30),
+            self._folder(evidence, Path("evidence")),
+            tuple(p for p in self.problems if p.severity == "warning"),
+        )  # fmt: skip
+
+    def _unique(self, what: str, names: Iterator[tuple[str, Span]]) -> None:
+        seen: set[str] = set()
+        for name, span in names:
+            if name in seen:
+                self.error(span, f"{what} {name!r} is given twice", "keep one of them")
+            seen.add(name)
+
+    def _targets(self, node: YamlNode) -> Iterator[Target]:
+        item = self.mapping(node, CONFIG_KEYS["scrape"], "a scrape entry")
+        self.require(item, "job", "a scrape entry")
+        if not self.require(item, "targets", "a scrape entry"):
+            return
+        interval = self.duration(item, "interval", 15 * SECOND)
+        timeout = self.duration(item, "timeout", min(10 * SECOND, interval))
+        if interval < SECOND // 10:
+            self.error(self.span_of(item, "interval"), "interval must be at least 100ms")
+            return
+        if timeout > interval or not timeout:
+            self.error(
+                self.span_of(item, "timeout"),
+                f"timeout must be over 0 and at most the interval, {format_duration(interval)}",
+            )
+        scheme = self.string(item, "scheme", "http")
+        if scheme not in {"http", "https"}:
+            self.error(self.span_of(item, "scheme"), "scheme must be http or https")
+        path = self.string(item, "path", "/metrics")
+        labels = {name: value for name, (value, _) in self.string_map(item, "labels").items()}
+        for name in labels:
+            if not _LABEL(name) or name.startswith("__"):
+                self.error(self.span_of(item, "labels"), f"{name!r} is not a label name")
+        for each in self.items(item, "targets"):
+            address = each.text if isinstance(each, YamlScalar) else ""
+            url = address if "://" in address else f"{scheme}://{address}{path}"
+            if not _is_url(url):
+                self.error(each.span, f"not a target: {address[:60]!r}", "write host:port")
+                continue
+            yield Target(
+                self.string(item, "job"), url, Labels(labels), interval, timeout,
+                self.boolean(item, "honor_labels", default=False),
+                self._bytes(item, "body_limit", 16 << 20),
+                self.integer(item, "series_budget", 10_000, 1),
+            )  # fmt: skip
+
+    def _receiver(self, node: YamlNode) -> Receiver | None:
+        item = self.mapping(node, CONFIG_KEYS["receivers"], "a receiver")
+        name = self.string(item, "name")
+        self.require(item, "name", "a receiver")
+        kinds = [kind for kind in ("webhook", "alertmanager", "terminal") if kind in item.items]
+        if len(kinds) != 1:
+            self.error(
+                item.span,
+                f"receiver {name!r} must have exactly one kind",
+                "give one of webhook, alertmanager, terminal",
+            )
+            return None
+        kind = kinds[0]
+        if kind == "terminal":
+            self.mapping(item.items[kind], {}, "terminal")
+            return TerminalReceiver(name)
+        body = self.mapping(item.items[kind], {"url", "url_file", "timeout"}, kind)
+        url = self._secret_url(body, kind)
+        timeout = self.duration(body, "timeout", 10 * SECOND)
+        if not url:
+            return None
+        if kind == "webhook":
+            return WebhookReceiver(name, url, timeout=timeout)
+        return AlertmanagerReceiver(name, url, timeout=timeout)
+
+    def _secret_url(self, body: YamlMapping, what: str) -> str:
+        """A URL that is often a secret: here, in a file, or in the environment."""
+        if ("url" in body.items) == ("url_file" in body.items):
+            self.error(body.span, f"{what} must have either url or url_file", "add `url_file:`")
+            return ""
+        if "url" in body.items:
+            return self._url(body, "url")
+        file = self._beside(self.string(body, "url_file"))
+        span = self.span_of(body, "url_file")
+        try:
+            url = self.read_bytes(file).decode().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not text"
+            self.error(span, f"can't read url_file {str(file)!r}: {reason}")
+            return ""
+        if not _is_url(url):
+            self.error(span, f"url_file {str(file)!r} holds no http:// or https:// address")
+            return ""
+        return url
+
+    def _url(self, parent: YamlMapping, key: str) -> str:
+        text, span = self.string(parent, key), self.span_of(parent, key)
+        if text.startswith("env:"):
+            name = text[4:]
+            text = os.environ.get(name, "")
+            if not text:
+                self.error(span, f"{key}: environment variable {name!r} is not set")
+                return ""
+        if not _is_url(text):
+            self.error(span, f"{key} must be an http:// or https:// address")
+            return ""
+        return text
+
+    def _rule_files(self, top: YamlMapping) -> tuple[RuleFile, ...]:
+        loaded: dict[str, RuleFile] = {}
+        for node in self.items(top, "rules"):
+            pattern = node.text if isinstance(node, YamlScalar) else ""
+            names = sorted(glob.glob(str(self._beside(pattern)), recursive=True)) if pattern else []
+            if not names:
+                self.error(node.span, f"no rule file matches {pattern!r}", "check the path")
+            for name in names:
+                if name in loaded:
+                    continue
+                try:
+                    loaded[name] = load_rule_file(self.read_bytes(Path(name)), name)
+                    self.problems.extend(loaded[name].warnings)
+                except RuleError as error:
+                    self.problems.extend(error.problems)
+                except OSError as error:
+                    self.error(node.span, f"can't read {name!r}: {error.strerror}")
+        return tuple(loaded.values())
+
+    def _listen(self, top: YamlMapping) -> tuple[str, int]:
+        text = self.string(top, "listen", "127.0.0.1:9464")
+        host, _, port = text.rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65535:
+            self.error(self.span_of(top, "listen"), "listen must be host:port")
+            return "127.0.0.1", 0
+        return host.strip("[]"), int(port)
+
+    def _beside(self, name: str) -> Path:
+        return self.path.parent / Path(name).expanduser()
+
+    def _folder(self, parent: YamlMapping, default: Path) -> Path:
+        name = self.string(parent, "folder")
+        return self._beside(name) if name else default
+
+    def _bytes(self, parent: YamlMapping, key: str, default: int) -> int:
+        text = self.string(parent, key)
+        if not text:
+            return default
+        match = _SIZE.fullmatch(text)
+        if match is None or int(match[1]) == 0:
+            self.error(self.span_of(parent, key), f"{key} must be a size such as 16MiB")
+            return default
+        return int(match[1]) * _UNITS[match[2] or "B"]
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False

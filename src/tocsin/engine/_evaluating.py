@@ -1,0 +1,133 @@
+"""One rule group's loop: wait for the tick and its scrapes, evaluate, commit, notify."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tocsin.alerting import plan_notifications
+from tocsin.durations import MILLISECOND, SECOND
+from tocsin.engine._clock import next_tick
+from tocsin.promql import parse
+from tocsin.rules import GroupState, RuleOutcome, evaluate_group
+from tocsin.store import LedgerEntry, Step
+
+if TYPE_CHECKING:
+    from tocsin.engine._core import Core
+    from tocsin.engine._notifying import Notifying
+    from tocsin.labels import Labels
+    from tocsin.rules import RuleGroup, Transition
+
+__all__ = ["GroupLoop", "state_key"]
+
+_log = logging.getLogger(__name__)
+_SETTLE = 5 * MILLISECOND
+_WAIT_FOR_SCRAPES = 0.25
+
+
+def state_key(group: RuleGroup) -> str:
+    return f"rules/{group.key}"
+
+
+class GroupLoop:
+    """Evaluates a group at each multiple of its interval, after the scrapes of that tick.
+
+    So a sample is evaluated as soon as it is there, not one interval later.
+    """
+
+    def __init__(
+        self, core: Core, group: RuleGroup, default_interval: int, notifying: Notifying,
+        saved: bytes | None,
+    ) -> None:  # fmt: skip
+        self.core = core
+        self.group = group
+        self.interval = group.interval or default_interval
+        self.state = msgspec.json.decode(saved, type=GroupState) if saved else GroupState()
+        self.outcomes: list[RuleOutcome] = []
+        self.evaluated_at = 0
+        self.duration = 0
+        """Microseconds the last evaluation took."""
+        self._notifying = notifying
+        self._layouts: dict[str, tuple[Labels, ...]] = {}
+
+    async def run(self) -> None:
+        clock, last = self.core.clock, 0
+        while True:
+            tick = next_tick(max(clock.now(), last), self.interval)
+            if last and tick - last > self.interval:
+                self._missed(last, tick)
+            await clock.sleep_until(tick + _SETTLE)
+            if self.core.scraping:
+                await asyncio.wait(self.core.scraping, timeout=_WAIT_FOR_SCRAPES)
+            self.evaluate(tick)
+            last = tick
+
+    def evaluate(self, time: int) -> None:
+        """One evaluation at `time`, committed whole, then told."""
+        core, begun = self.core, self.core.monotonic()
+        evaluation = evaluate_group(
+            self.group, self.state, time, core.query, core.append,
+            text_query=lambda text, at: core.query(parse(text), at),
+            layouts=self._layouts,
+            external_labels=self._notifying.external_labels,
+            external_url=self._notifying.external_url,
+        )  # fmt: skip
+        notifications = plan_notifications(
+            evaluation.transitions, self._notifying.names,
+            self._notifying.external_labels, self._notifying.external_url,
+        )  # fmt: skip
+        step = Step(time, evaluation.batches, outbox=notifications)
+        step.ledger += [_entry(each) for each in evaluation.transitions]
+        step.ledger += self._health_entries(time, evaluation.outcomes)
+        if evaluation.changed:
+            step.states[state_key(self.group)] = msgspec.json.encode(evaluation.state)
+        core.commit(step)
+        self.state, self.outcomes = evaluation.state, evaluation.outcomes
+        self.evaluated_at, self.duration = time, core.monotonic() - begun
+        self._count(evaluation.transitions)
+        self._notifying.put(notifications)
+
+    def _count(self, transitions: list[Transition]) -> None:
+        metrics, name = self.core.metrics, self.group.name
+        metrics.evaluation_seconds.observe(self.duration / SECOND)
+        metrics.evaluations.labels(name).inc(len(self.outcomes))
+        failed = sum(outcome.health == "err" for outcome in self.outcomes)
+        if failed:
+            metrics.evaluation_failures.labels(name).inc(failed)
+        for each in transitions:
+            metrics.transitions.labels(each.after).inc()
+
+    def _health_entries(self, time: int, outcomes: list[RuleOutcome]) -> list[LedgerEntry]:
+        """A rule that begins or ceases to fail; a rule that can't be evaluated is no silence."""
+        entries = []
+        old = self.outcomes or [RuleOutcome("unknown")] * len(outcomes)
+        for rule, before, after in zip(self.group.rules, old, outcomes, strict=True):
+            failing = after.health == "err"
+            if failing is (before.health == "err"):
+                continue
+            if failing:
+                _log.error("rule %s of %s fails: %s", rule.name, self.group.key, after.error)
+            body = {"what": "evaluation", "group": self.group.key, "rule": rule.name,
+                    "state": "open" if failing else "closed", "error": after.error}  # fmt: skip
+            entries.append(LedgerEntry(time, "gap", body))
+        return entries
+
+    def _missed(self, last: int, tick: int) -> None:
+        count = (tick - last) // self.interval - 1
+        self.core.metrics.missed.labels(self.group.name).inc(count)
+        body = {"what": "evaluation", "group": self.group.key, "state": "closed",
+                "start": last, "end": tick, "missed": count}  # fmt: skip
+        self.core.commit(Step(tick, ledger=[LedgerEntry(tick, "gap", body)]))
+
+
+def _entry(transition: Transition) -> LedgerEntry:
+    alert = transition.alert
+    return LedgerEntry(transition.time, "transition", {
+        "group": transition.group, "rule": transition.rule,
+        "before": transition.before, "after": transition.after,
+        "labels": alert.labels, "annotations": alert.annotations,
+        "value": alert.shown, "active_at": alert.active_at, "fired_at": alert.fired_at,
+    })  # fmt: skip
