@@ -1,5 +1,7 @@
 """The Prometheus-compatible HTTP API."""
 
+from tocsin.console._app import create_app
+from tocsin.console._live import LiveView
 from tocsin.console._view import (
     AlertView,
     BuildInfo,
@@ -13,9 +15,11 @@ from tocsin.console._view import (
 __all__ = [
     "AlertView",
     "BuildInfo",
+    "LiveView",
     "RuleGroupView",
     "RuleView",
     "RuntimeInfo",
     "TargetView",
     "View",
+    "create_app",
 ]

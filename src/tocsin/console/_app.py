@@ -1,0 +1,176 @@
+"""The application: routes, and errors as answers."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from tocsin.console._guard import Guard
+from tocsin.console._params import ApiError, Params
+from tocsin.console._queries import Queries, success
+from tocsin.console._status import (
+    alerts_data,
+    build_data,
+    metadata_data,
+    rules_data,
+    runtime_data,
+    targets_data,
+)
+from tocsin.durations import MINUTE
+from tocsin.errors import ParseError, QueryError, TocsinError
+from tocsin.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+
+    from starlette.requests import Request
+
+    from tocsin.console._view import View
+
+    Answer = Callable[[Request], Awaitable[Response]]
+
+__all__ = ["create_app"]
+
+_log = logging.getLogger(__name__)
+_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def create_app(
+    view: View, *, allowed_hosts: Collection[str] = (), places: int = 4, timeout: int = 2 * MINUTE
+) -> Starlette:
+    """The HTTP API over `view`.
+
+    `allowed_hosts`: names it may be called by besides addresses and localhost. `places`: queries
+    that run at a time. `timeout`: microseconds a query may take at most.
+    """
+    queries = Queries(view, places=places, timeout=timeout)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        queries.close()
+
+    app = Starlette(
+        routes=[*_query_routes(queries), *_status_routes(view), *_health_routes(view)],
+        middleware=[Middleware(Guard, hosts=allowed_hosts)],
+        exception_handlers={HTTPException: _not_there},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _query_routes(queries: Queries) -> list[Route]:
+    async def values(request: Request) -> Response:
+        params = await Params.of(request)
+        return _json(await queries.label_values(request.path_params["name"], params))
+
+    def reading(answer: Callable[[Params], Awaitable[bytes]]) -> Answer:
+        async def endpoint(request: Request) -> Response:
+            return _json(await answer(await Params.of(request)))
+
+        return endpoint
+
+    both = ["GET", "POST"]
+    return [
+        _route("/api/v1/query", reading(queries.query), both),
+        _route("/api/v1/query_range", reading(queries.query_range), both),
+        _route("/api/v1/series", reading(queries.series), both),
+        _route("/api/v1/labels", reading(queries.label_names), both),
+        _route("/api/v1/label/{name}/values", values),
+    ]
+
+
+def _status_routes(view: View) -> list[Route]:
+    def showing(data: Callable[[Params], object]) -> Answer:
+        async def endpoint(request: Request) -> Response:
+            return _json(success(data(await Params.of(request))))
+
+        return endpoint
+
+    def rules(params: Params) -> object:
+        kind = params.choice("type", ["", "alert", "record"], "")
+        return rules_data(view.rule_groups(), kind)
+
+    def targets(params: Params) -> object:
+        return targets_data(view.targets(), params.choice("state", _STATES, "any"))
+
+    def metadata(params: Params) -> object:
+        return metadata_data(view.metadata(params.text("metric") or None, params.limit()))
+
+    return [
+        _route("/api/v1/rules", showing(rules)),
+        _route("/api/v1/alerts", showing(lambda _: alerts_data(view.alerts()))),
+        _route("/api/v1/targets", showing(targets)),
+        _route("/api/v1/metadata", showing(metadata)),
+        _route("/api/v1/status/buildinfo", showing(lambda _: build_data(view.build_info()))),
+        _route("/api/v1/status/runtimeinfo", showing(lambda _: runtime_data(view.runtime_info()))),
+    ]
+
+
+_STATES = ("active", "dropped", "any")
+
+
+def _health_routes(view: View) -> list[Route]:
+    async def metrics(_request: Request) -> Response:
+        return Response(view.metrics_text(), media_type=_METRICS_TYPE)
+
+    async def healthy(_request: Request) -> Response:
+        return PlainTextResponse("Tocsin is healthy.\n")
+
+    async def ready(_request: Request) -> Response:
+        is_ready, reasons = view.ready()
+        if is_ready:
+            return PlainTextResponse("Tocsin is ready.\n")
+        lines = "".join(f"{printable(reason, 1_000)}\n" for reason in reasons)
+        return PlainTextResponse(f"Tocsin is not ready:\n{lines}", 503)
+
+    return [
+        _route("/metrics", metrics),
+        _route("/healthz", healthy),
+        _route("/readyz", ready),
+        _route("/-/healthy", healthy),
+        _route("/-/ready", ready),
+    ]
+
+
+def _route(path: str, answer: Answer, methods: list[str] | None = None) -> Route:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except ApiError as error:
+            return _error(error)
+        except (ParseError, QueryError) as error:
+            kind = (400, "bad_data") if isinstance(error, ParseError) else (422, "execution")
+            return _error(ApiError(*kind, str(error)))
+        except TocsinError as error:
+            return _error(ApiError(503, "unavailable", str(error)))
+        except Exception:  # noqa: BLE001 - nobody outside sees a stack trace
+            _log.exception("a request to %s failed", path)
+            return _error(ApiError(500, "internal", "internal error, see the log"))
+
+    return Route(path, endpoint, methods=methods or ["GET"])
+
+
+async def _not_there(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 404:
+        return _error(ApiError(404, "not_found", "no such endpoint"))
+    return _error(ApiError(status, "bad_data", getattr(error, "detail", "")))
+
+
+def _json(body: bytes) -> Response:
+    return Response(body, media_type="application/json")
+
+
+def _error(error: ApiError) -> Response:
+    body = {"status": "error", "errorType": error.kind, "error": error.text}
+    return Response(msgspec.json.encode(body), error.status, media_type="application/json")

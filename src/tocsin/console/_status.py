@@ -1,0 +1,156 @@
+"""What rules, alerts, targets and the daemon itself look like in the Prometheus API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tocsin.console._format import exponent
+from tocsin.durations import SECOND, format_duration
+from tocsin.notify import rfc3339
+from tocsin.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tocsin.console._view import (
+        AlertView,
+        BuildInfo,
+        RuleGroupView,
+        RuleView,
+        RuntimeInfo,
+        TargetView,
+    )
+    from tocsin.series import Metadata
+
+__all__ = [
+    "alerts_data",
+    "build_data",
+    "metadata_data",
+    "rules_data",
+    "runtime_data",
+    "targets_data",
+]
+
+_RULE_TYPES = {"": None, "alert": "alerting", "record": "recording"}
+
+
+def rules_data(groups: Sequence[RuleGroupView], kind: str) -> dict[str, Any]:
+    """`kind`: `alert`, `record` or empty for both."""
+    wanted = _RULE_TYPES[kind]
+    found = []
+    for group in groups:
+        rules = [_rule(rule) for rule in group.rules if wanted is None or rule.type == wanted]
+        if wanted is not None and not rules:
+            continue
+        found.append(
+            {
+                "name": group.name,
+                "file": group.file,
+                "rules": rules,
+                "interval": group.interval / SECOND,
+                "limit": group.limit,
+                "evaluationTime": group.evaluation_time / SECOND,
+                "lastEvaluation": rfc3339(group.last_evaluation),
+            }
+        )
+    return {"groups": found}
+
+
+def _rule(rule: RuleView) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    if rule.type == "alerting":
+        shown["state"] = rule.state
+    shown |= {"name": rule.name, "query": rule.query}
+    if rule.type == "alerting":
+        shown |= {
+            "duration": rule.hold / SECOND,
+            "keepFiringFor": rule.keep_firing_for / SECOND,
+            "labels": dict(rule.labels),
+            "annotations": dict(rule.annotations),
+            "alerts": [_alert(alert) for alert in rule.alerts],
+        }
+    elif rule.labels:
+        shown["labels"] = dict(rule.labels)
+    shown["health"] = rule.health
+    if rule.last_error:
+        shown["lastError"] = printable(rule.last_error, 1_000)
+    return shown | {
+        "evaluationTime": rule.evaluation_time / SECOND,
+        "lastEvaluation": rfc3339(rule.last_evaluation),
+        "type": rule.type,
+    }
+
+
+def alerts_data(alerts: Sequence[AlertView]) -> dict[str, Any]:
+    return {"alerts": [_alert(alert) for alert in alerts]}
+
+
+def _alert(alert: AlertView) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "labels": dict(alert.labels),
+        "annotations": dict(alert.annotations),
+        "state": alert.state,
+        "activeAt": rfc3339(alert.active_at),
+    }
+    if alert.keep_firing_since:
+        shown["keepFiringSince"] = rfc3339(alert.keep_firing_since)
+    return shown | {"value": exponent(alert.value)}
+
+
+def targets_data(targets: Sequence[TargetView], state: str) -> dict[str, Any]:
+    """`state`: `active`, `dropped` or `any`. Tocsin drops no targets."""
+    shown = [] if state == "dropped" else [_target(target) for target in targets]
+    return {"activeTargets": shown, "droppedTargets": []}
+
+
+def _target(target: TargetView) -> dict[str, Any]:
+    return {
+        "discoveredLabels": target.discovered.to_dict(),
+        "labels": target.labels.to_dict(),
+        "scrapePool": target.job,
+        "scrapeUrl": target.url,
+        "globalUrl": target.url,
+        "lastError": printable(target.last_error, 1_000),
+        "lastScrape": rfc3339(target.last_scrape),
+        "lastScrapeDuration": target.last_duration / SECOND,
+        "health": target.health,
+        "scrapeInterval": format_duration(target.interval),
+        "scrapeTimeout": format_duration(target.timeout),
+    }
+
+
+def metadata_data(metadata: Mapping[str, Sequence[Metadata]]) -> dict[str, Any]:
+    return {
+        metric: [{"type": each.type, "help": each.help, "unit": each.unit} for each in said]
+        for metric, said in metadata.items()
+    }
+
+
+def build_data(build: BuildInfo) -> dict[str, Any]:
+    """Prometheus' keys with Tocsin's version; those that say how Go built it stay empty."""
+    return {
+        "application": "Tocsin",
+        "version": build.version,
+        "revision": build.revision,
+        "branch": "",
+        "buildUser": "",
+        "buildDate": "",
+        "goVersion": "",
+    }
+
+
+def runtime_data(runtime: RuntimeInfo) -> dict[str, Any]:
+    """Prometheus' keys; paths of the machine and settings of Go's runtime are not told."""
+    return {
+        "startTime": rfc3339(runtime.start_time),
+        "CWD": "",
+        "reloadConfigSuccess": runtime.reload_succeeded,
+        "lastConfigTime": rfc3339(runtime.last_config_time),
+        "corruptionCount": 0,
+        "goroutineCount": 0,
+        "GOMAXPROCS": 0,
+        "GOGC": "",
+        "GODEBUG": "",
+        "storageRetention": runtime.retention,
+        "timeSeriesCount": runtime.series,
+    }

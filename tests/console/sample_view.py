@@ -1,0 +1,95 @@
+"""A View over a real head and the real evaluator, with a rule and two targets by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tocsin.console import (
+    AlertView,
+    BuildInfo,
+    RuleGroupView,
+    RuleView,
+    RuntimeInfo,
+    TargetView,
+)
+from tocsin.durations import MINUTE, SECOND
+from tocsin.labels import Labels
+from tocsin.promql import evaluate, parse
+from tocsin.series import Exposition, Head, Metadata, Target, TargetState
+
+NOW = 1_800_000_000 * SECOND
+TARGET = Target("web", "http://127.0.0.1:5000/metrics", interval=5 * SECOND, timeout=5 * SECOND)
+
+
+class SampleView:
+    def __init__(self, samples=(("requests_total", {"code": "200"}, 1.0),), now: int = NOW):
+        self.head = Head(60 * MINUTE)
+        self.time = now
+        self.problems: list[str] = []
+        state = TargetState(TARGET)
+        labels = tuple(Labels({"__name__": name, **rest}) for name, rest, _ in samples)
+        for step in range(13):
+            values = np.array([value * (step + 1) for _, _, value in samples])
+            batch = state.ingest(now - (12 - step) * 5 * SECOND, Exposition(labels, values), 2_000)
+            self.head.append(batch)
+
+    def now(self):
+        return self.time
+
+    def query(self, text, time):
+        return evaluate(parse(text), self.head, time)
+
+    def query_range(self, text, start, end, step):
+        return evaluate(parse(text), self.head, start, end, step)
+
+    def series(self, selectors, start, end):
+        found = set()
+        for matchers in selectors or [()]:
+            found.update(self.head.series(matchers, start, end))
+        return found
+
+    def label_names(self, selectors, start, end):
+        return {name for labels in self.series(selectors, start, end) for name, _ in labels}
+
+    def label_values(self, name, selectors, start, end):
+        return {labels[name] for labels in self.series(selectors, start, end)} - {""}
+
+    def rule_groups(self):
+        firing = self.alerts()
+        rules = [
+            RuleView(
+                "alerting", "Up", "up == 1", {"severity": "high"}, "ok", "", 150, NOW,
+                "firing", SECOND, 0, {"summary": "{{ $value }} up"}, firing,
+            ),
+            RuleView("recording", "job:up:sum", "sum by (job) (up)", {"a": "b"}, "ok", "", 100, NOW),
+        ]  # fmt: skip
+        return [RuleGroupView("g", "rules.yml", SECOND, rules, 0, 300, NOW)]
+
+    def alerts(self):
+        labels = {"alertname": "Up", "severity": "high", "job": "web"}
+        return [AlertView(labels, {"summary": "1 up"}, "firing", NOW, 1.0)]
+
+    def targets(self):
+        return [
+            TargetView("web", TARGET.url, TARGET.identity, "up", TARGET.interval, TARGET.timeout,
+                       "", NOW, 2_000, Labels({"job": "web", "__address__": "127.0.0.1:5000"})),
+            TargetView("dead", "http://127.0.0.1:9/metrics", Labels({"job": "dead"}), "down",
+                       TARGET.interval, TARGET.timeout, "refused\x1b[31m", NOW, 500),
+        ]  # fmt: skip
+
+    def metadata(self, metric, limit):
+        known = {"requests_total": [Metadata("counter", "Requests.", "")], "x": [Metadata()]}
+        chosen = {name: each for name, each in known.items() if metric in (None, name)}
+        return dict(list(chosen.items())[:limit])
+
+    def build_info(self):
+        return BuildInfo("0.1.0")
+
+    def runtime_info(self):
+        return RuntimeInfo(NOW, retention="15d", last_config_time=NOW)
+
+    def metrics_text(self):
+        return "tocsin_up 1\n"
+
+    def ready(self):
+        return not self.problems, self.problems
