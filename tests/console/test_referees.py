@@ -103,8 +103,8 @@ def prometheus(folder):
 def alerts_fire(url):
     try:
         alerts = ask(url, "/api/v1/alerts")[1]["data"]["alerts"]
-    except OSError:
-        return False
+    except (OSError, ValueError):
+        return False  # Not up yet, or up and saying so in plain text.
     return any(alert["state"] == "firing" for alert in alerts)
 
 

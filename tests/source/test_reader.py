@@ -217,3 +217,15 @@ def test_the_client_library_writes_what_we_read_as_it_does_itself(gauges, observ
         assert sorted(found.labels) == sorted(labels for labels, _ in wanted)
         ours = dict(zip(found.labels, found.values, strict=True))
         assert all(np.array_equal(ours[labels], value, equal_nan=True) for labels, value in wanted)
+
+
+@given(
+    st.one_of(st.binary(max_size=60), documents.map(str.encode)),
+    st.sampled_from([TEXT, OPENMETRICS, "", ";;"]),
+)
+def test_any_bytes_are_an_exposition_or_a_parse_error(body, content_type):
+    try:
+        found = Reader().read(body, content_type)
+    except ParseError:
+        return
+    assert len(found.labels) == len(found.values)
