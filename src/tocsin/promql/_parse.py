@@ -22,6 +22,7 @@ from tocsin.promql._nodes import (
     Subquery,
     kind_of,
 )
+from tocsin.promql._rewrite import name_newer_syntax, rewritten
 from tocsin.promql._scope import Options
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def parse(text: str, *, path: str = "", line: int = 0) -> Query:
     span = Span(path, line) if path or line else None
     try:
         check_text(text)
-        node = compile_tree(_tree(text))
+        node = compile_tree(_tree(rewritten(text)))
     except TocsinError as error:
         error.span = error.span or span
         raise
@@ -96,7 +97,8 @@ def _tree(text: str) -> promql_parser.Expr:
     try:
         return promql_parser.parse(text)
     except (ValueError, TypeError, OverflowError) as error:
-        raise ParseError(str(error), hint="PromQL of Prometheus 3") from None
+        newer = name_newer_syntax(text)
+        raise newer or ParseError(str(error), hint="PromQL of Prometheus 3") from None
     except BaseException as error:
         # The parser's own crashes do not derive from Exception.
         if type(error).__name__ == "PanicException":

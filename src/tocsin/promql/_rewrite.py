@@ -1,0 +1,247 @@
+"""What Prometheus 3.5 reads and the parser does not: put into words that it knows.
+
+Two notations: digits with underscores, and arithmetic in durations (`[5m * 2]`,
+`offset (1h / 2)`). Source: Prometheus 3.5 documentation, "Querying basics", "Float
+literals", and "Feature flags", "PromQL arithmetic expressions in time durations".
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from typing import TYPE_CHECKING
+
+from tocsin.durations import parse_duration
+from tocsin.errors import ParseError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["name_newer_syntax", "rewritten"]
+
+_NEEDED = re.compile(r"\[[^\]]*[-+*/%^()][^\]]*\]|offset\s*[-+\s]*\(|[0-9a-fA-Fx]_", re.IGNORECASE)
+_TOKEN = re.compile(
+    r"""
+    (?P<skip> "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | `[^`]*` | \#[^\n]* | \s+ )
+  | (?P<number> (?:[0-9]+(?:ms|[smhdwy]))+(?![a-zA-Z0-9_])
+              | 0[xX][0-9a-fA-F_]+
+              | (?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9_]+)?(?![a-zA-Z0-9_]) )
+  | (?P<word> [A-Za-z_][A-Za-z0-9_:]*|:[A-Za-z0-9_:]+ )
+  | (?P<other> . )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_OPERAND_END = frozenset(")]}")
+_NOT_OPERANDS = frozenset({"and", "or", "unless", "atan2", "bool", "by", "without", "on"})
+
+
+def rewritten(text: str) -> str:
+    """The text with duration arithmetic done and underscores taken out of numbers.
+
+    Raises ParseError or UnsupportedError where the arithmetic is wrong.
+    """
+    if not _NEEDED.search(text):
+        return text
+    tokens = [(match.lastgroup or "", match.group()) for match in _TOKEN.finditer(text)]
+    out: list[str] = []
+    place, last = 0, ""
+    while place < len(tokens):
+        kind, word = tokens[place]
+        if kind == "other" and word == "[":
+            place = _range(tokens, place, out)
+            last = "]"
+            continue
+        if word.lower() == "offset" and (
+            last in _OPERAND_END or (last.isidentifier() and last.lower() not in _NOT_OPERANDS)
+        ):
+            out.append(word)
+            place = _offset(tokens, place + 1, out)
+            last = "0"
+            continue
+        out.append(_plain(word) if kind == "number" else word)
+        if kind != "skip":
+            last = word[-1] if kind == "other" else word.replace(":", "_")
+        place += 1
+    return "".join(out)
+
+
+def _plain(number: str) -> str:
+    return number.replace("_", "") if "_" in number and number[-1] != "_" else number
+
+
+def _range(tokens: list[tuple[str, str]], place: int, out: list[str]) -> int:
+    """Copy `[...]` or `[...:...]` with each part reduced to one duration."""
+    end = next((i for i in range(place, len(tokens)) if tokens[i][1] == "]"), len(tokens))
+    parts: list[list[tuple[str, str]]] = [[]]
+    for kind, word in tokens[place + 1 : end]:
+        if kind == "skip":
+            continue
+        # In here a colon is never part of a name.
+        pieces = word.split(":") if kind in {"word", "other"} else [word]
+        for index, piece in enumerate(pieces):
+            if index:
+                parts.append([])
+            if piece:
+                parts[-1].append(("number" if piece[0].isdigit() else kind, piece))
+    out.append("[" + ":".join(_part(part) for part in parts))
+    return end
+
+
+def _part(part: list[tuple[str, str]]) -> str:
+    if len(part) < 2:
+        return "".join(_plain(word) for _, word in part)
+    value, rest = _Arithmetic(part).value()
+    if rest:
+        raise ParseError(f"unexpected {rest!r} in a duration", hint="for example [5m * 2]")
+    if value <= 0:
+        raise ParseError("duration must be greater than 0", hint="for example [5m * 2]")
+    return _written(value)
+
+
+def _offset(tokens: list[tuple[str, str]], place: int, out: list[str]) -> int:
+    """After `offset`: reduce `(...)`, with signs before it, to one duration."""
+    ahead = [
+        (index, word) for index, (kind, word) in enumerate(tokens[place:], place) if kind != "skip"
+    ]
+    sign, used = 1, 0
+    while used < len(ahead) and ahead[used][1] in {"-", "+"}:
+        sign = -sign if ahead[used][1] == "-" else sign
+        used += 1
+    if used == len(ahead) or ahead[used][1] != "(":
+        return place
+    depth, stop = 0, used
+    for stop in range(used, len(ahead)):
+        depth += {"(": 1, ")": -1}.get(ahead[stop][1], 0)
+        if depth == 0:
+            break
+    part = [tokens[index] for index, _ in ahead[used : stop + 1]]
+    value, rest = _Arithmetic(part).value()
+    if rest:
+        raise ParseError(f"unexpected {rest!r} in an offset", hint="for example offset (1h / 2)")
+    out.append(f" {_written(sign * value)}")
+    return ahead[stop][0] + 1
+
+
+def _written(seconds: float) -> str:
+    if not math.isfinite(seconds) or abs(seconds) > 1e10:
+        raise ParseError("duration out of range", hint="use less than 292 years")
+    return f"{math.trunc(seconds * 1000)}ms"
+
+
+_OPERATORS: dict[str, tuple[int, Callable[[float, float], float]]] = {
+    "+": (1, operator.add),
+    "-": (1, operator.sub),
+    "*": (2, operator.mul),
+    "/": (2, operator.truediv),
+    "%": (2, math.fmod),
+    "^": (3, operator.pow),
+}
+
+
+class _Arithmetic:
+    """A duration expression in seconds, read by precedence climbing."""
+
+    def __init__(self, tokens: list[tuple[str, str]]) -> None:
+        self.tokens = tokens
+        self.place = 0
+
+    def value(self) -> tuple[float, str]:
+        """The value, and the first token that is too much."""
+        try:
+            value = self._above(0)
+        except ZeroDivisionError:
+            raise ParseError("division by zero in a duration") from None
+        except (OverflowError, ValueError):
+            raise ParseError("duration out of range", hint="use less than 292 years") from None
+        if isinstance(value, complex):
+            raise ParseError("duration out of range", hint="a root of a negative number")
+        return value, self._next()
+
+    def _next(self) -> str:
+        return self.tokens[self.place][1] if self.place < len(self.tokens) else ""
+
+    def _above(self, level: int) -> float:
+        left = self._unary()
+        while True:
+            word = self._next()
+            rank, compute = _OPERATORS.get(word, (0, operator.add))
+            if rank <= level:
+                return left
+            self.place += 1
+            # Powers bind to the right.
+            right = self._above(rank - 1 if word == "^" else rank)
+            if word in {"/", "%"} and right == 0:
+                raise ZeroDivisionError
+            left = compute(left, right)
+
+    def _unary(self) -> float:
+        word = self._next()
+        if word in {"-", "+"}:
+            self.place += 1
+            # A sign is weaker than a power, stronger than the rest.
+            value = self._above(2)
+            return -value if word == "-" else value
+        if word == "(":
+            self.place += 1
+            value = self._above(0)
+            self._expect(")")
+            return value
+        if word.lower() in {"min", "max"}:
+            self.place += 1
+            self._expect("(")
+            first = self._above(0)
+            self._expect(",")
+            second = self._above(0)
+            self._expect(")")
+            return min(first, second) if word.lower() == "min" else max(first, second)
+        if word.lower() in {"step", "range"}:
+            raise UnsupportedError(
+                f"{word}() in a duration: not supported", hint="write the duration itself"
+            )
+        kind = self.tokens[self.place][0] if self.place < len(self.tokens) else ""
+        if kind != "number":
+            raise ParseError(
+                f"expected a duration, found {word or 'the end'!r}", hint="for example [5m * 2]"
+            )
+        self.place += 1
+        plain = word.replace("_", "")
+        if plain[:2].lower() == "0x":
+            return float(int(plain, 16))
+        return parse_duration(plain) / 1e6 if plain[-1] in "smhdwy" else float(plain)
+
+    def _expect(self, word: str) -> None:
+        if self._next() != word:
+            raise ParseError(
+                f"expected {word!r} in a duration, found {self._next() or 'the end'!r}",
+                hint="for example [(5 + 2) * 1m]",
+            )
+        self.place += 1
+
+
+_NEWER = {
+    "smoothed": "smoothed modifier: newer than Prometheus 3.5",
+    "anchored": "anchored modifier: newer than Prometheus 3.5",
+    "fill": "fill modifier: newer than Prometheus 3.5",
+    "fill_left": "fill modifier: newer than Prometheus 3.5",
+    "fill_right": "fill modifier: newer than Prometheus 3.5",
+    "holt_winters": "holt_winters: the 2.x name of double_exponential_smoothing",
+}
+
+
+def name_newer_syntax(text: str) -> UnsupportedError | None:
+    """Why text that the parser refuses is PromQL after all, of another version."""
+    last = ""
+    for match in _TOKEN.finditer(text):
+        kind, word = match.lastgroup, match.group()
+        if kind == "skip":
+            continue
+        if kind == "word" and word.lower() in _NEWER:
+            return UnsupportedError(_NEWER[word.lower()], hint="Tocsin speaks PromQL of 3.5")
+        if word == "/" and last in {"<", ">"}:
+            return UnsupportedError(
+                f"{last}/ operator: native histograms are not supported",
+                hint="Tocsin speaks PromQL of 3.5 over floats",
+            )
+        last = word
+    return None
