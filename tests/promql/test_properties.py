@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from unittest import mock
 
 import numpy as np
@@ -120,7 +121,7 @@ def increase(samples, moment, width):
     if len(samples) < 2:
         return None
     change = samples[-1][1] - samples[0][1]
-    for (_, before), (_, after) in zip(samples, samples[1:], strict=False):
+    for (_, before), (_, after) in pairwise(samples):
         if after < before:
             change += before
     sampled = samples[-1][0] - samples[0][0]
@@ -149,9 +150,9 @@ ORACLES = {
     "count_over_time(x[{w}s])": lambda s, *_: len(s) or None,
     "min_over_time(x[{w}s])": lambda s, *_: min(v for _, v in s) if s else None,
     "last_over_time(x[{w}s])": lambda s, *_: s[-1][1] if s else None,
-    "quantile_over_time(0.7, x[{w}s])": lambda s, *_: quantile(0.7, [v for _, v in s])
-    if s
-    else None,
+    "quantile_over_time(0.7, x[{w}s])": lambda s, *_: (
+        quantile(0.7, [v for _, v in s]) if s else None
+    ),
 }
 
 
