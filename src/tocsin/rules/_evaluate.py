@@ -305,12 +305,16 @@ def _transition(
 
 
 def _alert_samples(rule: AlertingRule, alerts: dict[Labels, ActiveAlert]) -> dict[Labels, float]:
+    # NOTE: a label whose template renders to nothing keeps its template's text in these
+    # series, as in Prometheus, which lays the alert's labels over those of the rule.
+    written = Labels({name: template.text for name, template in rule.labels.items()})
     samples: dict[Labels, float] = {}
     for identity, alert in alerts.items():
+        labels = written.merged(identity)
         named = {"alertname": rule.alert, METRIC_NAME: "ALERTS", "alertstate": alert.state}
-        samples[identity.merged(named)] = 1.0
+        samples[labels.merged(named)] = 1.0
         named = {"alertname": rule.alert, METRIC_NAME: "ALERTS_FOR_STATE"}
-        samples[identity.merged(named)] = float(alert.active_at // SECOND)
+        samples[labels.merged(named)] = float(alert.active_at // SECOND)
     return samples
 
 

@@ -15,9 +15,8 @@ from tocsin.series._stale import STALE
 __all__ = ["HistogramNotation", "Notated", "parse_values"]
 
 _MAX_SAMPLES = 10_000_000
-_NUMBER = (
-    r"[-+]?(?:0[xX][0-9a-fA-F]+|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[iI]nf|[nN]a[nN])"
-)
+# No hexadecimals: 0x4 is five zeros.
+_NUMBER = r"[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[iI]nf|[nN]a[nN])"
 _HISTOGRAM = r"\{\{[^{}]*\}\}"
 _ITEM = re.compile(
     rf"""\s*(?:
@@ -86,7 +85,5 @@ def _expand(match: re.Match[str], found: list[Notated]) -> None:
 
 def _float(text: str) -> float:
     sign, body = (-1.0, text[1:]) if text[0] == "-" else (1.0, text.lstrip("+"))
-    if body.lower().startswith("0x"):
-        return sign * int(body, 16)
     value = float(body)
     return math.nan if math.isnan(value) else sign * value

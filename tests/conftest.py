@@ -1,0 +1,36 @@
+"""What several test packages share: the data folder, the referees, a free port."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("TOCSIN_DATA", ROOT.parent / "shared" / "data"))
+
+
+def pytest_addoption(parser):
+    parser.addoption("--soak", action="store_true", help="run the long campaigns at full length")
+
+
+@pytest.fixture(scope="session")
+def soak(request) -> bool:
+    return bool(request.config.getoption("--soak"))
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    if not DATA.is_dir():
+        pytest.skip(f"the shared test data is absent: {DATA} (set TOCSIN_DATA)")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    found = shutil.which("promtool")
+    if found is None:
+        pytest.skip("promtool is not installed: apt-get install prometheus")
+    return found
