@@ -1,12 +1,143 @@
-"""`tocsin evidence`."""
+"""`tocsin evidence`: ask, judge, write."""
 
 from __future__ import annotations
 
+import asyncio
+import getpass
+import os
+import socket
+import time
+import uuid
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
+import tocsin
+from tocsin.cli._exit import ExitCode
+from tocsin.cli._output import format_option, write_json
+from tocsin.cli._records import write_records
+from tocsin.control import LAB_CONTROLS, period_of
+from tocsin.durations import SECOND
+from tocsin.engine import load_config
+from tocsin.errors import ParseError
+from tocsin.evidence import Answer, Collector, Record, Request, build_record, requests_of
+from tocsin.printable import printable
+from tocsin.source import Address, PrometheusApi, parse_address
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 __all__ = ["evidence"]
+
+_DEFAULT_URL = "http://127.0.0.1:9464"
+_EACH = 30 * SECOND
+_ALL = 90 * SECOND
+"""A source that answers each request slowly may not hold up a nightly job for ever."""
 
 
 @click.group()
 def evidence() -> None:
-    """Collect evidence."""
+    """Write down what proves that the controls operated."""
+
+
+@evidence.command()
+@click.option("--prometheus", "url", help="Tocsin or Prometheus to ask.  [default: the"
+              f" `listen` address of the configuration, or {_DEFAULT_URL}]")  # fmt: skip
+@click.option("--day", help="The day in UTC, YYYY-MM-DD.  [default: today, as far as it has come]")
+@click.option("--folder", type=Path, help="Where to write.  [default: evidence]")
+@click.option("--config", type=Path, default=Path("tocsin.yaml"), show_default=True,
+              help="Where the defaults come from, if it is there.")  # fmt: skip
+@format_option
+def collect(url: str | None, day: str | None, folder: Path | None, config: Path, form: str) -> int:
+    """Ask for the day's proof of every control and write one record each.
+
+    Writes FOLDER/YYYYMMDD/CONTROL.json; a second run of a day writes CONTROL.run2.json, so
+    no record is ever replaced. Prints one line a control: its state, the file, and why.
+    """
+    now = _now()
+    period = period_of(_day(day, now), now)
+    address, folder = _defaults(url, folder, config)
+    collector = Collector(
+        "tocsin", tocsin.__version__, printable(socket.gethostname()), _user(), os.getpid(),
+        uuid.uuid4().hex, address.url, now,
+    )  # fmt: skip
+    answers = asyncio.run(_ask(address, requests_of(LAB_CONTROLS, period)))
+    records = [build_record(control, period, answers, collector) for control in LAB_CONTROLS]
+    paths = write_records(folder, period.day, records)
+    if form == "json":
+        write_json([_as_data(r, p) for r, p in zip(records, paths, strict=True)])
+    else:
+        for record, path in zip(records, paths, strict=True):
+            click.echo(_line(record, path))
+    silent = [answer for answer in answers.values() if answer.failure]
+    if silent:
+        click.echo(
+            f"{address.url}: {silent[0].failure}\n\n"
+            "hint: the records say so too; is `tocsin run` running? --prometheus says where",
+            err=True,
+        )
+        return ExitCode.UNREACHABLE
+    return ExitCode.OK
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+def _day(text: str | None, now: int) -> date:
+    if text is None:
+        return datetime.fromtimestamp(now // SECOND, UTC).date()
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise ParseError(f"not a day: {printable(text, 40)}", hint="write YYYY-MM-DD") from None
+
+
+def _defaults(url: str | None, folder: Path | None, path: Path) -> tuple[Address, Path]:
+    """What the command line leaves open is in the configuration, if there is one."""
+    if (url is None or folder is None) and path.exists():
+        config = load_config(path)
+        host, port = config.listen
+        # Whoever listens everywhere also listens here.
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+        url = url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        folder = folder or config.evidence_folder
+    return parse_address(url or _DEFAULT_URL), folder or Path("evidence")
+
+
+def _user() -> str:
+    try:
+        return printable(getpass.getuser())
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+async def _ask(address: Address, requests: Sequence[Request]) -> Mapping[Request, Answer]:
+    """One after the other: the source has other work."""
+    answers: dict[Request, Answer] = {}
+    deadline = time.monotonic() + _ALL / SECOND
+    async with PrometheusApi(address, _now) as api:
+        for request in requests:
+            left = round((deadline - time.monotonic()) * SECOND)
+            if left <= 0:
+                now = _now()
+                answers[request] = Answer(now, now, failure="not asked: the answers before took"
+                                          f" {_ALL // SECOND} s")  # fmt: skip
+                continue
+            answers[request] = await api.get(request.path, request.params, within=min(left, _EACH))
+    return answers
+
+
+def _line(record: Record, path: Path) -> str:
+    reasons = record.verdict.reasons
+    more = f" (and {len(reasons) - 2} more, see the file)" if len(reasons) > 2 else ""
+    return f"{record.verdict.state:<9}  {path}  {'; '.join(reasons[:2])}{more}"
+
+
+def _as_data(record: Record, path: Path) -> dict[str, object]:
+    return {
+        "control": record.control.id, "state": str(record.verdict.state), "file": str(path),
+        "sha256": record.sha256, "reasons": list(record.verdict.reasons),
+    }  # fmt: skip

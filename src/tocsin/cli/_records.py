@@ -1,0 +1,72 @@
+"""Records on disk: whole or not at all, and never one over another."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from tocsin.errors import StoreError
+from tocsin.evidence import day_folder, next_run, record_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from tocsin.evidence import Record
+
+__all__ = ["write_records"]
+
+
+def write_records(folder: Path, day: date, records: Sequence[Record]) -> list[Path]:
+    """Write the records of one run into the day's folder. Raises StoreError."""
+    target = folder / day_folder(day)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            target.mkdir()
+        # A day's folder that points elsewhere is not the day's folder.
+        here = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise _failed(target, error) from None
+    try:
+        run = next_run(entry.name for entry in os.scandir(here))
+        paths = [target / _write(here, record, run) for record in records]
+        os.fsync(here)
+    except OSError as error:
+        raise _failed(target, error) from None
+    else:
+        return paths
+    finally:
+        os.close(here)
+
+
+def _write(here: int, record: Record, run: int) -> str:
+    """Write beside, then link: linking fails where the name is taken, renaming would replace."""
+    draft = f".{record.control.id}.{secrets.token_hex(8)}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    try:
+        with open(os.open(draft, flags, 0o640, dir_fd=here), "wb") as file:  # noqa: PTH123
+            file.write(record.data)
+            file.flush()
+            os.fsync(file.fileno())
+        while True:
+            name = record_name(record.control.id, run)
+            try:
+                os.link(draft, name, src_dir_fd=here, dst_dir_fd=here, follow_symlinks=False)
+            except FileExistsError:
+                run += 1
+            else:
+                return name
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft, dir_fd=here)
+
+
+def _failed(target: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"can't write evidence to {target}: {error.strerror}",
+        hint="--folder says where; it must be a folder of a file system with hard links",
+    )
