@@ -93,11 +93,16 @@ def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise RuntimeError(f"prometheus is not ready: {log.read_text()[-2000:]}")
 
 
+def fetch(address: str, path: str, **parameters: str) -> bytes:
+    """The body of an API answer. Raises HTTPError."""
+    body = urllib.parse.urlencode(parameters).encode() if parameters else None
+    with urllib.request.urlopen(f"{address}/api/v1/{path}", body, timeout=60) as answer:
+        return answer.read()
+
+
 def ask(address: str, path: str, **parameters: str) -> dict[str, Any]:
     """The `data` of an API answer, or {"error": ...}."""
-    body = urllib.parse.urlencode(parameters).encode()
     try:
-        with urllib.request.urlopen(f"{address}/api/v1/{path}", body, timeout=60) as answer:
-            return json.load(answer)["data"]
+        return json.loads(fetch(address, path, **parameters))["data"]
     except urllib.error.HTTPError as error:
         return {"error": json.load(error)["error"]}

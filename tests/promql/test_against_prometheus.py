@@ -24,7 +24,7 @@ OLD = Options(version=2)
 
 def _series() -> list[tuple[Labels, list[tuple[int, float]]]]:
     """An hour of counters with resets, gauges, specials, gaps, jitter and histograms."""
-    rng = random.Random(7)  # noqa: S311 - made-up samples
+    rng = random.Random(7)
     found = []
 
     def add(name, step, value, jitter=0, keep=1.0, **labels):

@@ -10,12 +10,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.promql import Options, Vector, _over_time, _sums, _windows, evaluate, parse
+from tocsin.promql import Options, Vector, _memo, _over_time, _sums, _windows, evaluate, parse
 from tocsin.promql._aggregate import format_value
 from tocsin.promql._fingerprint import xxhash64
 from tocsin.series import concatenate
 
 from ._columns import SECOND, Columns
+from ._columns import labels as labels_of
 
 # Multiples of an eighth: sums of few are exact, whatever their order.
 values = st.one_of(
@@ -85,10 +86,14 @@ def test_how_the_work_is_cut_changes_nothing(series, text):
         mock.patch.object(_over_time, "_LARGEST_COPY", 7),
         mock.patch.object(_windows, "_LARGEST_KEY", 1),
         mock.patch.object(_sums, "_FEW_RUNS", 0),
+        mock.patch.object(_memo, "_LEAST", 0),
+        mock.patch.object(_memo, "_MOST", 3),
     ):
         actual = evaluate(query, source, *grid)
+        again = evaluate(query, source, *grid)
     for column in range(19):
         assert same(table(expected, column), table(actual, column))
+        assert same(table(expected, column), table(again, column))
 
 
 @given(series_of(values), st.sampled_from(QUERIES), st.integers(0, 300))
@@ -216,3 +221,14 @@ def test_hash_agrees_with_the_published_vectors():
     assert xxhash64(b"a") == 0xD24EC4F1A98C6E5B
     assert xxhash64(b"abc") == 0x44BC2CF5AD770999
     assert xxhash64(b"Nobody inspects the spammish repetition") == 0xFBCEA83C8A378BF1
+
+
+def test_remembered_labels_belong_to_their_tuple():
+    names = tuple(labels_of(f"x{{i={n}}}") for n in range(20))
+    twins = tuple(names)
+    assert twins is names
+    others = (*names[:-1], labels_of("x{i=other}"))
+    for given_, last in ((names, "19"), (others, "other"), (names, "19")):
+        found = _memo.derived(given_, "test", lambda all_: [each["i"] for each in all_])
+        assert found[-1] == last
+    assert len(_memo._kept) <= _memo._MOST

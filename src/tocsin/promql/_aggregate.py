@@ -53,7 +53,7 @@ def aggregate(node: Aggregate, vector: Vector, param: Scalar | String | None) ->
         return empty(steps)
     if isinstance(param, String):
         return _count_values(node, vector, param.value)
-    groups = grouped(vector, group_labels(vector.labels, node.names, by=node.by))
+    groups = grouped(vector, node.names, by=node.by)
     if param is None:
         values, present = groups.spread(_SIMPLE[node.op](groups))
         return Vector(groups.labels, values, present)

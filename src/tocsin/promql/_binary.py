@@ -12,9 +12,10 @@ import numpy as np
 
 from tocsin.errors import QueryError
 from tocsin.labels import METRIC_NAME
+from tocsin.promql._memo import derived
 from tocsin.promql._nodes import Card
 from tocsin.promql._result import Scalar, Vector
-from tocsin.promql._vectors import compressed, empty, nameless, unique
+from tocsin.promql._vectors import compressed, empty, nameless, stripped, unique
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,14 +76,15 @@ def _with_scalar(node: Binary, left: Vector | Scalar, right: Vector | Scalar) ->
     return Vector(vector.labels, vector.values, vector.present & kept)
 
 
-def _signatures(labels: Sequence[Labels], matching: Matching) -> list[Labels]:
+def _signatures(labels: Sequence[Labels], matching: Matching) -> Sequence[Labels]:
     """The labels by which elements find each other."""
     if matching.on:
-        return [each.keep(matching.names) for each in labels]
+        names = matching.names
+        return derived(labels, ("on", names), lambda all_: tuple(each.keep(names) for each in all_))
     if not matching.names:
-        return [each.without_name() for each in labels]
+        return derived(labels, "nameless", stripped)[0]
     names = matching.names | {METRIC_NAME}
-    return [each.drop(names) for each in labels]
+    return derived(labels, ("off", names), lambda all_: tuple(each.drop(names) for each in all_))
 
 
 def _set(op: str, matching: Matching, left: Vector, right: Vector) -> Vector:
@@ -100,7 +102,7 @@ def _set(op: str, matching: Matching, left: Vector, right: Vector) -> Vector:
     return Vector(left.labels, left.values, present)
 
 
-def _any_present(keys: list[Labels], present: Flags, asked: list[Labels]) -> Flags:
+def _any_present(keys: Sequence[Labels], present: Flags, asked: Sequence[Labels]) -> Flags:
     """Per asked key and time: whether any row with that key is present."""
     numbers: dict[Labels, int] = {}
     place = [numbers.setdefault(key, len(numbers)) for key in keys]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tocsin.labels import EMPTY, METRIC_NAME
+from tocsin.promql._memo import derived
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ __all__ = ["Groups", "group_labels", "grouped"]
 class Groups:
     """G groups at K times."""
 
-    labels: list[Labels]
+    labels: tuple[Labels, ...]
     """G label sets."""
     values: Floats
     """The elements that are there: first by time, then by group, then in row order."""
@@ -59,22 +60,21 @@ def group_labels(labels: Sequence[Labels], names: frozenset[str], *, by: bool) -
     return [each.drop(dropped) for each in labels]
 
 
-def grouped(vector: Vector, keys: Sequence[Labels]) -> Groups:
-    """Sort the elements into the groups named by `keys`, one key a series."""
-    numbers: dict[Labels, int] = {}
-    number = np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), np.int64)
-    groups, steps = len(numbers), vector.values.shape[1]
-    order = np.argsort(number, kind="stable")
-    sizes = np.bincount(number, minlength=groups)
+def grouped(vector: Vector, names: frozenset[str], *, by: bool) -> Groups:
+    """Sort the elements into groups."""
+    labels, order, sizes = derived(
+        vector.labels, ("groups", names, by), lambda labels: _layout(labels, names, by=by)
+    )
+    steps = vector.values.shape[1]
     values, there = vector.values[order].T, vector.present[order].T
     if there.all():
         high = np.cumsum(np.tile(sizes, steps))
         return Groups(
-            list(numbers),
+            labels,
             values.reshape(-1),
             high - np.tile(sizes, steps),
             high,
-            np.ones((steps, groups), np.bool_),
+            np.ones((steps, len(labels)), np.bool_),
             np.tile(order, steps),
         )
     counts = np.add.reduceat(there.astype(np.int64), np.cumsum(sizes) - sizes, axis=1)
@@ -82,4 +82,15 @@ def grouped(vector: Vector, keys: Sequence[Labels]) -> Groups:
     lengths = counts[filled]
     high = np.cumsum(lengths)
     rows = np.broadcast_to(order, there.shape)[there]
-    return Groups(list(numbers), values[there], high - lengths, high, filled, rows)
+    return Groups(labels, values[there], high - lengths, high, filled, rows)
+
+
+def _layout(
+    labels: Sequence[Labels], names: frozenset[str], *, by: bool
+) -> tuple[tuple[Labels, ...], Ints, Ints]:
+    """The groups, the rows in the order of their groups, and the sizes of the groups."""
+    numbers: dict[Labels, int] = {}
+    keys = group_labels(labels, names, by=by)
+    number = np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), np.int64)
+    order = np.argsort(number, kind="stable")
+    return tuple(numbers), order, np.bincount(number, minlength=len(numbers))

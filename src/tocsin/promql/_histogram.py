@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tocsin.promql._memo import derived
 from tocsin.promql._vectors import compressed, empty, nameless
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from tocsin.labels import Labels
     from tocsin.promql._arrays import Flags, Floats, Ints
@@ -61,33 +63,57 @@ def _by_histogram(vector: Vector, compute: Callable[[Floats, Floats, Ints], Floa
     """Give all histograms with the same buckets to `compute` at once: B bounds, B x cells."""
     vector = compressed(vector)
     steps = vector.values.shape[1]
-    members: dict[Labels, list[tuple[float, int]]] = {}
-    bounds_by_text: dict[str, float | None] = {}
-    for row, labels in enumerate(vector.labels):
-        text = labels[_BOUND_LABEL]
-        if text not in bounds_by_text:
-            bounds_by_text[text] = _bound(text)
-        bound = bounds_by_text[text]
-        if bound is not None:
-            members.setdefault(labels.drop(_BOUND_ONLY), []).append((bound, row))
-    if not members:
+    labels, shapes = derived(vector.labels, "histograms", _shapes)
+    if not labels:
         return empty(steps)
-    shapes: dict[tuple[float, ...], list[tuple[int, list[int]]]] = {}
+    out, present = np.zeros((len(labels), steps)), np.zeros((len(labels), steps), np.bool_)
+    for shape in shapes:
+        for chosen, place, column in _patterns(vector.present[shape.rows]):
+            cells = vector.values[shape.rows[place][:, chosen].T, column]
+            edges, counts = _coalesced(shape.bounds[chosen], cells)
+            out[shape.numbers[place], column] = compute(edges, counts, column)
+            present[shape.numbers[place], column] = True
+    # Histograms of different names stay apart until here.
+    return nameless(labels, out, present)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """H histograms with the same B buckets."""
+
+    bounds: Floats
+    """B upper bounds, rising."""
+    numbers: Ints
+    """H: their places in the result."""
+    rows: Ints
+    """H x B: the series of each bucket."""
+
+
+def _shapes(labels: Sequence[Labels]) -> tuple[tuple[Labels, ...], list[_Shape]]:
+    """The histograms among bucket series; what has no readable bound is left out."""
+    members: dict[Labels, list[tuple[float, int]]] = {}
+    known: dict[str, float | None] = {}
+    for row, each in enumerate(labels):
+        text = each[_BOUND_LABEL]
+        if text not in known:
+            known[text] = _bound(text)
+        bound = known[text]
+        if bound is not None:
+            members.setdefault(each.drop(_BOUND_ONLY), []).append((bound, row))
+    alike: dict[tuple[float, ...], list[tuple[int, list[int]]]] = {}
     for number, buckets in enumerate(members.values()):
         buckets.sort(key=lambda bucket: bucket[0])
         bounds = tuple(bound for bound, _ in buckets)
-        shapes.setdefault(bounds, []).append((number, [row for _, row in buckets]))
-    out, present = np.zeros((len(members), steps)), np.zeros((len(members), steps), np.bool_)
-    for bounds, histograms in shapes.items():
-        numbers = np.array([number for number, _ in histograms], np.int64)
-        rows = np.array([rows for _, rows in histograms], np.int64)
-        for chosen, place, column in _patterns(vector.present[rows]):
-            cells = vector.values[rows[place][:, chosen].T, column]
-            edges, counts = _coalesced(np.array(bounds)[chosen], cells)
-            out[numbers[place], column] = compute(edges, counts, column)
-            present[numbers[place], column] = True
-    # Histograms of different names stay apart until here.
-    return nameless(list(members), out, present)
+        alike.setdefault(bounds, []).append((number, [row for _, row in buckets]))
+    shapes = [
+        _Shape(
+            np.array(bounds),
+            np.array([number for number, _ in histograms], np.int64),
+            np.array([rows for _, rows in histograms], np.int64),
+        )
+        for bounds, histograms in alike.items()
+    ]
+    return tuple(members), shapes
 
 
 def _patterns(there: Flags) -> Iterator[tuple[Ints, Ints, Ints]]:

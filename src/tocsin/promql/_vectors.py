@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tocsin.errors import QueryError
+from tocsin.promql._memo import derived
 from tocsin.promql._result import Vector
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from tocsin.labels import Labels
     from tocsin.promql._arrays import Flags, Floats
 
-__all__ = ["compressed", "empty", "nameless", "unique"]
+__all__ = ["compressed", "empty", "nameless", "stripped", "unique"]
 
 _DUPLICATES = "vector cannot contain metrics with the same labelset"
 
@@ -62,4 +63,13 @@ def nameless(
     labels: Sequence[Labels], values: Floats, present: Flags, *, whole: bool = False
 ) -> Vector:
     """A vector without metric names, as most functions and operators give."""
-    return unique([each.without_name() for each in labels], values, present, whole=whole)
+    names_off, distinct = derived(labels, "nameless", stripped)
+    if distinct:
+        return Vector(names_off, values, present)
+    return unique(names_off, values, present, whole=whole)
+
+
+def stripped(labels: Sequence[Labels]) -> tuple[tuple[Labels, ...], bool]:
+    """Without names, and whether they are still all different."""
+    names_off = tuple(each.without_name() for each in labels)
+    return names_off, len(names_off) < 2 or len(set(names_off)) == len(names_off)
