@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["evidence"]
 
 _DEFAULT_URL = "http://127.0.0.1:9464"
+_LIMIT = 32 << 20
+"""Bytes of one answer."""
 _EACH = 30 * SECOND
 _ALL = 90 * SECOND
 """A source that answers each request slowly may not hold up a nightly job for ever."""
@@ -118,7 +120,7 @@ async def _ask(address: Address, requests: Sequence[Request]) -> Mapping[Request
     """One after the other: the source has other work."""
     answers: dict[Request, Answer] = {}
     deadline = time.monotonic() + _ALL / SECOND
-    async with PrometheusApi(address, _now) as api:
+    async with PrometheusApi(address, _now, body_limit=_LIMIT) as api:
         for request in requests:
             left = round((deadline - time.monotonic()) * SECOND)
             if left <= 0:

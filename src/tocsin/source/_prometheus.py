@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit, urlunsplit
 
 import httpx2
-import msgspec
 
 import tocsin
 from tocsin.durations import SECOND
@@ -45,8 +45,15 @@ class Address:
         if not self.password:
             return ()
         basic = b64encode(f"{self.user}:{self.password}".encode()).decode()
-        escaped = msgspec.json.encode(self.password).decode()[1:-1]
-        forms = {self.password, quote(self.password, safe=""), quote(self.password), escaped, basic}
+        forms = {
+            self.password,
+            basic,
+            quote(self.password, safe=""),
+            quote(self.password),
+            quote_plus(self.password),
+            json.dumps(self.password)[1:-1],
+            json.dumps(self.password, ensure_ascii=False)[1:-1],
+        }
         return tuple(sorted(forms, key=len, reverse=True))
 
 
@@ -72,9 +79,7 @@ def parse_address(text: str) -> Address:
 class PrometheusApi:
     """A client that follows nothing, believes nothing and never raises for what it hears."""
 
-    def __init__(
-        self, address: Address, clock: Callable[[], int], *, body_limit: int = 32 << 20
-    ) -> None:
+    def __init__(self, address: Address, clock: Callable[[], int], *, body_limit: int) -> None:
         self._address = address
         self._clock = clock
         self._limit = body_limit

@@ -1,0 +1,61 @@
+"""A clean day, as it would be seen of a source where nothing went wrong."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from tocsin.control import (
+    STEP,
+    AlertsFired,
+    AlertsNow,
+    AlertsSeen,
+    BuildSeen,
+    Ceiling,
+    Row,
+    RuleSeen,
+    RulesInForce,
+    RulesSeen,
+    Samples,
+    SeriesSeen,
+    Source,
+    TargetSeen,
+    TargetsNow,
+    TargetsSeen,
+    TargetsUp,
+    Total,
+    period_of,
+)
+
+DAY = date(2026, 11, 20)
+START = 1_795_132_800_000_000
+HOUR = 3600 * 10**6
+
+
+def period(hours=24):
+    return period_of(DAY, START + round(hours * HOUR))
+
+
+def row(period, value=1.0, labels=(), steps=None):
+    return Row(labels, tuple((time, value) for time in (period.steps if steps is None else steps)))
+
+
+def clean(control, period):
+    """Observations of which each need of `control` is met."""
+    asked = period.end + STEP
+    target = (("instance", "127.0.0.1:5000"), ("job", "login"))
+    rules = tuple(
+        RuleSeen("security", "security.yml", 5_000_000, "alerting", name, "00", "ok", asked - 1)
+        for name in ("ExcessiveLoginFailures", "LoginLatencyAboveObjective", "LoginTrafficVeryLow")
+    )
+    answers = {
+        Samples: SeriesSeen((row(period, 12),)),
+        TargetsUp: SeriesSeen((row(period, 1, target),)),
+        Ceiling: SeriesSeen((row(period, 0.1),)),
+        AlertsFired: SeriesSeen(()),
+        Total: SeriesSeen((Row((), ((period.end, 40.0),)),)),
+        RulesInForce: RulesSeen(asked, rules),
+        AlertsNow: AlertsSeen(asked, ()),
+        TargetsNow: TargetsSeen(asked, (TargetSeen("login", "127.0.0.1:5000", "up"),)),
+        Source: BuildSeen("Prometheus", "3.5.0"),
+    }
+    return {need.name: answers[type(need)] for need in control.needs}
