@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tocsin.durations import SECOND, format_duration
-from tocsin.labels import MatchOp, Matcher
+from tocsin.labels import Matcher, MatchOp
 from tocsin.promql import Options
 from tocsin.rules import load_rule_file, load_test_file
 from tocsin.rules._unittest import _Bench
@@ -42,7 +42,7 @@ def expressions(draw):
             f"{function}({metric}[{window}]) {compare} {limit}",
             f"sum by (i) ({metric}) {compare} {limit}",
             f"avg without (i) ({function}({metric}[{window}])) {compare} {limit}",
-            f"absent({metric}{{i=\"x\"}})",
+            f'absent({metric}{{i="x"}})',
             f"absent_over_time({metric}[{window}])",
             f"{metric} unless on (i) {other} {compare} {limit}",
             f"{metric} {compare} {limit} or {other} {compare} bool {limit} == 1",
@@ -50,7 +50,7 @@ def expressions(draw):
             f"max_over_time(sum({metric})[{window}:30s]) {compare} {limit}",
             f"{metric} offset 1m {compare} {limit}",
             f"r:sum {compare} {limit}",
-            f"count(ALERTS{{alertname=\"First\"}}) {compare} {limit}",
+            f'count(ALERTS{{alertname="First"}}) {compare} {limit}',
         ])
     )  # fmt: skip
 
@@ -74,7 +74,9 @@ def cases(draw):
             "expr": draw(expressions()),
             "for": draw(durations),
             "labels": {"severity": "high", "who": "{{ $labels.i }}"},
-            "annotations": {"text": "{{ $labels.j }} is {{ $value | humanize }} or {{ $value | printf \"%.9g\" }}"},
+            "annotations": {
+                "text": '{{ $labels.j }} is {{ $value | humanize }} or {{ $value | printf "%.9g" }}'
+            },
         }
         keep = draw(durations)
         if keep != "0s":

@@ -120,7 +120,7 @@ class Head:
 
     def select(self, matchers: Sequence[Matcher], start: int, end: int) -> Selection:
         layout = self._lookup(tuple(matchers))
-        if not layout.labels:
+        if not layout.labels or start > end:
             return NO_SAMPLES
         if len(layout.labels) == 1:
             sheet, rows, _ = layout.sheets[0]

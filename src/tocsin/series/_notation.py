@@ -22,7 +22,8 @@ _ITEM = re.compile(
     rf"""\s*(?:
       _(?:x(?P<gap>[0-9]+))?
     | (?P<stale>stale)(?:x(?P<stale_times>[0-9]+))?
-    | (?P<histogram>{_HISTOGRAM})(?:(?P<sign>[-+])(?P<change>{_HISTOGRAM}))?(?:x(?P<h_times>[0-9]+))?
+    | (?P<histogram>{_HISTOGRAM})(?:(?P<sign>[-+])(?P<change>{_HISTOGRAM}))?
+      (?:x(?P<h_times>[0-9]+))?
     | (?P<start>{_NUMBER})(?:(?P<step>[-+](?:{_NUMBER.removeprefix("[-+]?")}))?x(?P<times>[0-9]+))?
     )(?=\s|$)""",
     re.VERBOSE,
@@ -68,8 +69,8 @@ def _expand(match: re.Match[str], found: list[Notated]) -> None:
         raise ParseError(f"more than {_MAX_SAMPLES:,} samples in one series")
     if match["histogram"]:
         sign = -1 if match["sign"] == "-" else 1
-        for count in range(times + 1):
-            found.append(HistogramNotation(match["histogram"], match["change"] or "", sign, count))
+        text, change = match["histogram"], match["change"] or ""
+        found.extend(HistogramNotation(text, change, sign, count) for count in range(times + 1))
     elif match["stale"]:
         found.extend([STALE] * (times + 1))
     elif match["start"] is None:
