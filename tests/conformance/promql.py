@@ -21,11 +21,13 @@ import numpy as np
 from tocsin.durations import SECOND, parse_duration
 from tocsin.errors import ParseError, QueryError, UnsupportedError
 from tocsin.labels import METRIC_NAME, Labels, Matcher
-from tocsin.promql import Matrix, Result, Scalar, String, Vector, evaluate, parse
+from tocsin.promql import Matrix, Options, Result, Scalar, String, Vector, evaluate, parse
 from tocsin.series import NO_SAMPLES, STALE, Selection
 
 NATIVE = "native histogram"
 _TOLERANCE = 1e-6
+_OPTIONS = Options(delayed_names=True)
+"""Prometheus runs these files with its feature `promql-delayed-name-removal` on."""
 
 
 class Unknown(Exception):  # noqa: N818 - it is an answer, not a fault
@@ -352,7 +354,7 @@ def run_file(path: Path) -> list[Case]:
             case = _run(path, number, command, below, store)
         except Unknown as unknown:
             case = Case(path, number, command, "refused", str(unknown))
-        except Exception as error:  # noqa: BLE001 - a crash is one failed case
+        except Exception as error:
             case = Case(path, number, command, "failed", f"{type(error).__name__}: {error}")
         if command == "clear":
             store = Store()
@@ -420,7 +422,7 @@ def _case(
             for labels, construct in store.strange.items():
                 if _matches(labels, selector.matchers):
                     return "refused", construct
-        result = evaluate(query, store, start, end, step)
+        result = evaluate(query, store, start, end, step, options=_OPTIONS)
     except UnsupportedError as error:
         return "refused", error.what
     except (ParseError, QueryError) as error:

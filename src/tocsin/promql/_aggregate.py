@@ -17,12 +17,12 @@ from tocsin.promql._groups import Groups, group_labels, grouped
 from tocsin.promql._quantile import quantile_of_runs
 from tocsin.promql._result import Scalar, String, Vector
 from tocsin.promql._sums import mean_of_runs, ranks, sum_of_runs
-from tocsin.promql._vectors import compressed, empty
+from tocsin.promql._vectors import compressed, empty, masked, picked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tocsin.promql._arrays import Flags, Floats, Ints
+    from tocsin.promql._arrays import Flags, Floats
     from tocsin.promql._nodes import Aggregate
 
 __all__ = ["AGGREGATIONS", "aggregate", "format_value"]
@@ -55,16 +55,21 @@ def aggregate(node: Aggregate, vector: Vector, param: Scalar | String | None) ->
         return _count_values(node, vector, param.value)
     groups = grouped(vector, node.names, by=node.by)
     if param is None:
-        values, present = groups.spread(_SIMPLE[node.op](groups))
-        return Vector(groups.labels, values, present)
+        return _spread(vector, groups, _SIMPLE[node.op](groups))
     _check_param(node.op, param)
     if node.op == "quantile":
         wanted = param.values[groups.run_times]
         results = quantile_of_runs(groups.values, groups.lengths, wanted)
-        return Vector(groups.labels, *groups.spread(results))
+        return _spread(vector, groups, results)
     if node.op == "limit_ratio":
         return _limit_ratio(vector, param.values)
     return _pick(node.op, vector, groups, param.values)
+
+
+def _spread(vector: Vector, groups: Groups, results: Floats) -> Vector:
+    """One result a run; a group by name keeps the name as long as its first series."""
+    fading = None if vector.fading is None else vector.fading[groups.first]
+    return Vector(groups.labels, *groups.spread(results), fading)
 
 
 def _check_param(op: str, param: Scalar | String | None) -> None:
@@ -138,14 +143,9 @@ def _pick(op: str, vector: Vector, groups: Groups, wanted: Floats) -> Vector:
     rows, columns = groups.rows[kept], run_times[run[kept]]
     present = np.zeros(vector.present.shape, np.bool_)
     present[rows, columns] = True
-    picked = Vector(vector.labels, vector.values, present)
-    if len(wanted) > 1 or op == "limitk":
-        return picked
+    chosen = masked(vector, present)
     # An instant result comes group by group, best first.
-    chosen: Ints = rows
-    return Vector(
-        [vector.labels[row] for row in chosen.tolist()], vector.values[chosen], present[chosen]
-    )
+    return chosen if len(wanted) > 1 or op == "limitk" else picked(chosen, rows)
 
 
 def _limit_ratio(vector: Vector, wanted: Floats) -> Vector:
@@ -153,7 +153,7 @@ def _limit_ratio(vector: Vector, wanted: Floats) -> Vector:
     place = np.array([ratio_position(each) for each in vector.labels])[:, None]
     chosen: Flags = np.where(ratio >= 0, place < ratio, place >= 1.0 + ratio)
     chosen |= ratio == 1.0
-    return Vector(vector.labels, vector.values, vector.present & chosen & (ratio != 0))
+    return masked(vector, vector.present & chosen & (ratio != 0))
 
 
 def format_value(value: float) -> str:

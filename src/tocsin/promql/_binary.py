@@ -15,7 +15,7 @@ from tocsin.labels import METRIC_NAME
 from tocsin.promql._memo import derived
 from tocsin.promql._nodes import Card
 from tocsin.promql._result import Scalar, Vector
-from tocsin.promql._vectors import compressed, empty, nameless, stripped, unique
+from tocsin.promql._vectors import METADATA, compressed, empty, masked, nameless, unique
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,14 +46,17 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 SETS = frozenset({"and", "or", "unless"})
 
 
-def binary(node: Binary, left: Vector | Scalar, right: Vector | Scalar) -> Vector | Scalar:
+def binary(
+    node: Binary, left: Vector | Scalar, right: Vector | Scalar, *, delayed: bool
+) -> Vector | Scalar:
+    """`delayed`: metric names go at the end of the query."""
     if isinstance(left, Vector) and isinstance(right, Vector):
         if node.op in SETS:
             return _set(node.op, node.matching, compressed(left), compressed(right))
-        return _vectors(node, compressed(left), compressed(right))
+        return _vectors(node, compressed(left), compressed(right), delayed=delayed)
     if isinstance(left, Scalar) and isinstance(right, Scalar):
         return Scalar(_compute(node.op, left.values, right.values))
-    return _with_scalar(node, left, right)
+    return _with_scalar(node, left, right, delayed=delayed)
 
 
 def _compute(op: str, left: Floats, right: Floats) -> Floats:
@@ -66,14 +69,16 @@ def _compute(op: str, left: Floats, right: Floats) -> Floats:
     return truth.astype(np.float64)
 
 
-def _with_scalar(node: Binary, left: Vector | Scalar, right: Vector | Scalar) -> Vector:
+def _with_scalar(
+    node: Binary, left: Vector | Scalar, right: Vector | Scalar, *, delayed: bool
+) -> Vector:
     vector = left if isinstance(left, Vector) else right
     assert isinstance(vector, Vector)  # noqa: S101 - the parser refuses sets with scalars
     if node.op in ARITHMETIC or node.as_bool:
         values = _compute(node.op, left.values, right.values)
-        return nameless(vector.labels, values, vector.present)
+        return nameless(vector.labels, values, vector.present, delayed=delayed)
     kept = COMPARISONS[node.op](left.values, right.values)
-    return Vector(vector.labels, vector.values, vector.present & kept)
+    return masked(vector, vector.present & kept)
 
 
 def _signatures(labels: Sequence[Labels], matching: Matching) -> Sequence[Labels]:
@@ -82,7 +87,7 @@ def _signatures(labels: Sequence[Labels], matching: Matching) -> Sequence[Labels
         names = matching.names
         return derived(labels, ("on", names), lambda all_: tuple(each.keep(names) for each in all_))
     if not matching.names:
-        return derived(labels, "nameless", stripped)[0]
+        return derived(labels, "off", lambda all_: tuple(each.without_name() for each in all_))
     names = matching.names | {METRIC_NAME}
     return derived(labels, ("off", names), lambda all_: tuple(each.drop(names) for each in all_))
 
@@ -95,11 +100,23 @@ def _set(op: str, matching: Matching, left: Vector, right: Vector) -> Vector:
             [*left.labels, *right.labels],
             np.concatenate([left.values, right.values]),
             np.concatenate([left.present, right.present & ~seen]),
+            _joined(left, right),
             whole=False,
         )
     seen = _any_present(theirs, right.present, mine)
     present = left.present & (seen if op == "and" else ~seen)
-    return Vector(left.labels, left.values, present)
+    return masked(left, present)
+
+
+def _joined(left: Vector, right: Vector) -> Flags | None:
+    if left.fading is None and right.fading is None:
+        return None
+    return np.concatenate(
+        [
+            np.zeros(len(each.labels), np.bool_) if each.fading is None else each.fading
+            for each in (left, right)
+        ]
+    )
 
 
 def _any_present(keys: Sequence[Labels], present: Flags, asked: Sequence[Labels]) -> Flags:
@@ -112,7 +129,7 @@ def _any_present(keys: Sequence[Labels], present: Flags, asked: Sequence[Labels]
     return found
 
 
-def _vectors(node: Binary, left: Vector, right: Vector) -> Vector:
+def _vectors(node: Binary, left: Vector, right: Vector, *, delayed: bool) -> Vector:
     matching = node.matching
     steps = left.values.shape[1]
     if not len(left.labels) or not len(right.labels):
@@ -140,9 +157,12 @@ def _vectors(node: Binary, left: Vector, right: Vector) -> Vector:
         values = left_values
         present &= COMPARISONS[node.op](left_values, right_values)
     keys = [many_keys[row] for row in rows.tolist()]
-    labels = _result_labels(node, many, one, rows, others)
+    labels = _result_labels(node, many, one, rows, others, delayed=delayed)
     _check_matches(matching.card, keys, labels, present)
-    return unique(labels, values, present, whole=False)
+    fading = None if many.fading is None else many.fading[rows]
+    if delayed and (arithmetic or node.as_bool):
+        fading = np.ones(len(labels), np.bool_)
+    return unique(labels, values, present, fading, whole=False)
 
 
 def _check_one_side(by_key: dict[Labels, list[int]], one: Vector, many: Vector, side: str) -> None:
@@ -187,20 +207,20 @@ def _check_matches(card: Card, keys: list[Labels], labels: list[Labels], present
 
 
 def _result_labels(
-    node: Binary, many: Vector, one: Vector, rows: Ints, others: Ints
+    node: Binary, many: Vector, one: Vector, rows: Ints, others: Ints, *, delayed: bool
 ) -> list[Labels]:
     matching = node.matching
     # A filter keeps the name, unless the match itself takes it away.
-    drop_name = node.op in ARITHMETIC or node.as_bool
+    drop_name = (node.op in ARITHMETIC or node.as_bool) and not delayed
     base: list[Labels] = [many.labels[row] for row in rows.tolist()]
     if matching.card is Card.ONE_TO_ONE:
         if matching.on:
-            names = matching.names - {METRIC_NAME} if drop_name else matching.names
+            names = matching.names - METADATA if drop_name else matching.names
             return [each.keep(names) for each in base]
-        names = matching.names | {METRIC_NAME} if drop_name else matching.names
+        names = matching.names | METADATA if drop_name else matching.names
         return [each.drop(names) for each in base] if names else base
     if drop_name:
-        base = [each.without_name() for each in base]
+        base = [each.drop(METADATA) for each in base]
     if not matching.include:
         return base
     return [

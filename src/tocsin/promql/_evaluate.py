@@ -26,11 +26,12 @@ from tocsin.promql._nodes import (
 from tocsin.promql._result import Matrix, Result, Scalar, String, Vector
 from tocsin.promql._scope import Options, Scope
 from tocsin.promql._select import instant, ranged, subquery
-from tocsin.promql._vectors import compressed, nameless
+from tocsin.promql._vectors import METADATA, compressed, faded, nameless
 from tocsin.promql._windows import Windows
 from tocsin.series import Selection
 
 if TYPE_CHECKING:
+    from tocsin.labels import Labels
     from tocsin.promql._arrays import Ints
     from tocsin.promql._parse import Query
     from tocsin.series import Queryable
@@ -71,7 +72,8 @@ def evaluate(
     if isinstance(value, Windows):
         return _matrix(value)
     if isinstance(value, Vector):
-        return compressed(value) if end is None else _sorted(compressed(value))
+        value = faded(compressed(value))
+        return value if end is None else _sorted(value)
     return value
 
 
@@ -102,12 +104,17 @@ def _matrix(windows: Windows) -> Matrix:
     none = np.empty(0, np.int64)
     return Matrix(
         Selection(
-            [windows.labels[row] for row in rows],
+            [_named(windows, row) for row in rows],
             np.concatenate([windows.times[each] for each in slices] or [none]),
             np.concatenate([windows.values[each] for each in slices] or [np.empty(0)]),
             np.concatenate([[0], np.cumsum(counts[rows])]).astype(np.int64),
         )
     )
+
+
+def _named(windows: Windows, row: int) -> Labels:
+    goes = windows.fading is not None and bool(windows.fading[row])
+    return windows.labels[row].drop(METADATA) if goes else windows.labels[row]
 
 
 def _vector(node: Node, scope: Scope) -> Vector:
@@ -134,7 +141,8 @@ def _value(node: Node, scope: Scope) -> Vector | Scalar | String | Windows:
             return Scalar(np.full(len(scope.times), node.value))
         case Binary():
             left, right = _value(node.left, scope), _value(node.right, scope)
-            return binary(node, left, right)  # type: ignore[arg-type]
+            delayed = scope.options.delayed_names
+            return binary(node, left, right, delayed=delayed)  # type: ignore[arg-type]
         case Aggregate():
             param = None if node.param is None else _value(node.param, scope)
             return aggregate(node, _vector(node.inner, scope), param)  # type: ignore[arg-type]
@@ -143,7 +151,13 @@ def _value(node: Node, scope: Scope) -> Vector | Scalar | String | Windows:
             if isinstance(inner, Scalar):
                 return Scalar(-inner.values)
             assert isinstance(inner, Vector)  # noqa: S101 - the parser has checked the types
-            return nameless(inner.labels, -inner.values, inner.present, whole=True)
+            return nameless(
+                inner.labels,
+                -inner.values,
+                inner.present,
+                whole=True,
+                delayed=scope.options.delayed_names,
+            )
         case Subquery():
             return subquery(node, scope, lambda grid: _vector(node.inner, grid))
         case Text():

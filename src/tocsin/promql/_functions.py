@@ -12,12 +12,13 @@ from tocsin.promql import _histogram, _label_functions, _over_time, _rate, _tren
 from tocsin.promql._nodes import Kind, Range, Selector
 from tocsin.promql._result import Scalar, String, Vector
 from tocsin.promql._time_functions import DATE_PARTS
-from tocsin.promql._vectors import compressed, nameless
+from tocsin.promql._vectors import compressed, nameless, picked
 from tocsin.promql._windows import Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from tocsin.labels import Labels
     from tocsin.promql._arrays import Flags, Floats
     from tocsin.promql._nodes import Node
     from tocsin.promql._scope import Scope
@@ -50,6 +51,12 @@ class Arguments:
         value = self.values[index]
         assert isinstance(value, String)  # noqa: S101 - the parser has checked the types
         return value.value
+
+    def nameless(
+        self, labels: Sequence[Labels], values: Floats, present: Flags, *, whole: bool = False
+    ) -> Vector:
+        delayed = self.scope.options.delayed_names
+        return nameless(labels, values, present, whole=whole, delayed=delayed)
 
     def windows(self, index: int) -> Windows:
         value = self.values[index]
@@ -97,8 +104,8 @@ def _over(
         given.scope.check(len(windows.labels))
         values, present = compute(given, windows)
         if keep_name:
-            return Vector(windows.labels, values, present)
-        return nameless(windows.labels, values, present, whole=True)
+            return Vector(windows.labels, values, present, windows.fading)
+        return given.nameless(windows.labels, values, present, whole=True)
 
     _add(name, arguments, run, note)
 
@@ -173,7 +180,7 @@ def _math(name: str, compute: Callable[[Floats], Floats], note: str = "") -> Non
 
     def run(given: Arguments) -> Vector:
         vector = given.vector(0)
-        return nameless(vector.labels, compute(vector.values), vector.present)
+        return given.nameless(vector.labels, compute(vector.values), vector.present)
 
     _add(name, "vector", run, note)
 
@@ -196,13 +203,13 @@ def _round(given: Arguments) -> Vector:
     # Halves go up, also below zero; multiplying by the inverse is what Prometheus does.
     inverse = 1.0 / given.scalar(1, 1.0)
     values = np.floor(vector.values * inverse + 0.5) / inverse
-    return nameless(vector.labels, values, vector.present)
+    return given.nameless(vector.labels, values, vector.present)
 
 
 def _clamp(given: Arguments, low: Floats, high: Floats) -> Vector:
     vector = given.vector(0)
     values = np.maximum(low, np.minimum(high, vector.values))
-    return nameless(vector.labels, values, vector.present & ~(high < low))
+    return given.nameless(vector.labels, values, vector.present & ~(high < low))
 
 
 _add("round", "vector, scalar to_nearest = 1", _round, "halves go up")
@@ -228,7 +235,7 @@ def _date(name: str, compute: Callable[[Floats], Floats]) -> None:
     def run(given: Arguments) -> Vector:
         if given.values:
             vector = given.vector(0)
-            return nameless(vector.labels, compute(vector.values), vector.present)
+            return given.nameless(vector.labels, compute(vector.values), vector.present)
         return _single(compute(given.scope.times / 1e6))
 
     _add(name, "vector = vector(time())", run, "UTC")
@@ -249,7 +256,7 @@ def _timestamp(given: Arguments) -> Vector:
     values = vector.values
     if not isinstance(given.nodes[0], Selector):
         values = np.broadcast_to(given.scope.times / 1e6, values.shape)
-    return nameless(vector.labels, values, vector.present)
+    return given.nameless(vector.labels, values, vector.present)
 
 
 def _scalar(given: Arguments) -> Scalar:
@@ -293,12 +300,7 @@ def _sort(given: Arguments, *, descending: bool) -> Vector:
         return vector
     vector = compressed(vector)
     key = vector.values[:, 0]
-    order = np.argsort(-key if descending else key, kind="stable")
-    return Vector(
-        [vector.labels[row] for row in order.tolist()],
-        vector.values[order],
-        vector.present[order],
-    )
+    return picked(vector, np.argsort(-key if descending else key, kind="stable"))
 
 
 def _sort_by_label(given: Arguments, *, descending: bool) -> Vector:
@@ -343,13 +345,15 @@ _add(
 _add(
     "histogram_quantile",
     "scalar q, vector buckets",
-    lambda given: _histogram.quantile(given.vector(1), given.scalar(0)),
+    lambda given: given.nameless(*_histogram.quantile(given.vector(1), given.scalar(0))),
     "classic buckets",
 )
 _add(
     "histogram_fraction",
     "scalar lower, scalar upper, vector buckets",
-    lambda given: _histogram.fraction(given.vector(2), given.scalar(0), given.scalar(1)),
+    lambda given: given.nameless(
+        *_histogram.fraction(given.vector(2), given.scalar(0), given.scalar(1))
+    ),
     "classic buckets",
 )
 

@@ -35,6 +35,8 @@ class Groups:
     """K x G: which cells have elements."""
     rows: Ints
     """The row that each element of `values` comes from."""
+    first: Ints
+    """G: the first row of each group."""
 
     @property
     def lengths(self) -> Ints:
@@ -66,6 +68,7 @@ def grouped(vector: Vector, names: frozenset[str], *, by: bool) -> Groups:
         vector.labels, ("groups", names, by), lambda labels: _layout(labels, names, by=by)
     )
     steps = vector.values.shape[1]
+    first = order[np.cumsum(sizes) - sizes]
     values, there = vector.values[order].T, vector.present[order].T
     if there.all():
         high = np.cumsum(np.tile(sizes, steps))
@@ -76,13 +79,14 @@ def grouped(vector: Vector, names: frozenset[str], *, by: bool) -> Groups:
             high,
             np.ones((steps, len(labels)), np.bool_),
             np.tile(order, steps),
+            first,
         )
     counts = np.add.reduceat(there.astype(np.int64), np.cumsum(sizes) - sizes, axis=1)
     filled = counts > 0
     lengths = counts[filled]
     high = np.cumsum(lengths)
     rows = np.broadcast_to(order, there.shape)[there]
-    return Groups(labels, values[there], high - lengths, high, filled, rows)
+    return Groups(labels, values[there], high - lengths, high, filled, rows, first)
 
 
 def _layout(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tocsin.promql._memo import derived
-from tocsin.promql._vectors import compressed, empty, nameless
+from tocsin.promql._vectors import compressed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +43,11 @@ def _bound(text: str) -> float | None:
     return float.fromhex(text) if "x" in text.lower() else float(text)
 
 
-def quantile(vector: Vector, wanted: Floats) -> Vector:
+_Rows = tuple["Sequence[Labels]", "Floats", "Flags"]
+"""Histograms with their names, values and presence."""
+
+
+def quantile(vector: Vector, wanted: Floats) -> _Rows:
     """`wanted` has one quantile an evaluation time."""
 
     def compute(bounds: Floats, counts: Floats, column: Ints) -> Floats:
@@ -52,20 +56,18 @@ def quantile(vector: Vector, wanted: Floats) -> Vector:
     return _by_histogram(vector, compute)
 
 
-def fraction(vector: Vector, lower: Floats, upper: Floats) -> Vector:
+def fraction(vector: Vector, lower: Floats, upper: Floats) -> _Rows:
     def compute(bounds: Floats, counts: Floats, column: Ints) -> Floats:
         return _fractions(bounds, counts, lower[column], upper[column])
 
     return _by_histogram(vector, compute)
 
 
-def _by_histogram(vector: Vector, compute: Callable[[Floats, Floats, Ints], Floats]) -> Vector:
+def _by_histogram(vector: Vector, compute: Callable[[Floats, Floats, Ints], Floats]) -> _Rows:
     """Give all histograms with the same buckets to `compute` at once: B bounds, B x cells."""
     vector = compressed(vector)
     steps = vector.values.shape[1]
     labels, shapes = derived(vector.labels, "histograms", _shapes)
-    if not labels:
-        return empty(steps)
     out, present = np.zeros((len(labels), steps)), np.zeros((len(labels), steps), np.bool_)
     for shape in shapes:
         for chosen, place, column in _patterns(vector.present[shape.rows]):
@@ -73,8 +75,7 @@ def _by_histogram(vector: Vector, compute: Callable[[Floats, Floats, Ints], Floa
             edges, counts = _coalesced(shape.bounds[chosen], cells)
             out[shape.numbers[place], column] = compute(edges, counts, column)
             present[shape.numbers[place], column] = True
-    # Histograms of different names stay apart until here.
-    return nameless(labels, out, present)
+    return labels, out, present
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,18 @@ import re
 from functools import cmp_to_key, lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 import re2
 
 from tocsin.errors import QueryError
 from tocsin.labels import METRIC_NAME, Labels, MatchOp
-from tocsin.promql._result import Vector
-from tocsin.promql._vectors import compressed, unique
+from tocsin.promql._vectors import compressed, picked, unique
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tocsin.labels import Matcher
+    from tocsin.promql._result import Vector
 
 __all__ = ["absent_labels", "label_join", "label_replace", "replacement_regex", "sort_by_label"]
 
@@ -73,7 +74,7 @@ def label_replace(vector: Vector, target: str, template: str, source: str, patte
             return labels
         return labels.merged({target: _expand(template, match, names)})
 
-    return _relabelled(vector, changed)
+    return _relabelled(vector, target, changed)
 
 
 def label_join(vector: Vector, target: str, separator: str, sources: Sequence[str]) -> Vector:
@@ -82,12 +83,17 @@ def label_join(vector: Vector, target: str, separator: str, sources: Sequence[st
     def changed(labels: Labels) -> Labels:
         return labels.merged({target: separator.join(labels[source] for source in sources)})
 
-    return _relabelled(compressed(vector), changed)
+    return _relabelled(compressed(vector), target, changed)
 
 
-def _relabelled(vector: Vector, change: Callable[[Labels], Labels]) -> Vector:
+def _relabelled(vector: Vector, target: str, change: Callable[[Labels], Labels]) -> Vector:
     labels = [change(each) for each in vector.labels]
-    return unique(labels, vector.values, vector.present, whole=True)
+    fading = vector.fading
+    if fading is not None and target == METRIC_NAME:
+        # A name that was written on purpose stays.
+        kept = [new is old for new, old in zip(labels, vector.labels, strict=True)]
+        fading = fading & np.array(kept, np.bool_)
+    return unique(labels, vector.values, vector.present, fading, whole=True)
 
 
 def absent_labels(matchers: Sequence[Matcher]) -> Labels:
@@ -132,4 +138,4 @@ def sort_by_label(vector: Vector, names: Sequence[str], *, descending: bool) -> 
         return vector
     vector = compressed(vector)
     rows = sorted(range(len(vector.labels)), key=cmp_to_key(compare), reverse=descending)
-    return Vector([vector.labels[row] for row in rows], vector.values[rows], vector.present[rows])
+    return picked(vector, np.array(rows, np.int64))

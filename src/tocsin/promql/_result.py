@@ -27,6 +27,8 @@ class Vector:
     """S x K."""
     present: npt.NDArray[np.bool_]
     """S x K: whether the series has an element at that time (NaN is a value)."""
+    fading: npt.NDArray[np.bool_] | None = None
+    """S: whose metric name goes when the query is done. Never set in a result."""
 
 
 @dataclass(frozen=True, slots=True)

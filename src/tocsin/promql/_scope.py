@@ -25,6 +25,11 @@ class Options:
     """3: windows are open on the left; 2: closed on both sides, as in Prometheus 2.x."""
     max_samples: int = 50_000_000
     """Samples that one query may load, and cells that one intermediate result may have."""
+    delayed_names: bool = False
+    """Drop metric names at the end of the query, not at each function.
+
+    Prometheus' feature `promql-delayed-name-removal`; off, as there.
+    """
     default_subquery_step: int = MINUTE
     """The step of a subquery that names none, in microseconds."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from tocsin.errors import QueryError
 from tocsin.promql._result import Vector
 from tocsin.promql._vectors import empty
-from tocsin.promql._windows import Windows, positions, windows_of
+from tocsin.promql._windows import positions, windows_of
 from tocsin.series import Selection, stale_mask
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tocsin.promql._arrays import Ints
     from tocsin.promql._nodes import At, Range, Selector, Subquery
     from tocsin.promql._scope import Scope
+    from tocsin.promql._windows import Windows
 
 __all__ = ["instant", "ranged", "subquery"]
 
@@ -64,15 +66,12 @@ def ranged(node: Range, scope: Scope) -> Windows:
 
 def _repeated(windows: Windows, steps: int) -> Windows:
     """One window, fixed by @, seen from every evaluation time."""
-    return Windows(
-        windows.labels,
-        windows.times,
-        windows.values,
-        np.repeat(windows.low, steps, axis=1),
-        np.repeat(windows.high, steps, axis=1),
-        np.repeat(windows.starts, steps),
-        np.repeat(windows.ends, steps),
-        windows.times_of_evaluation,
+    return replace(
+        windows,
+        low=np.repeat(windows.low, steps, axis=1),
+        high=np.repeat(windows.high, steps, axis=1),
+        starts=np.repeat(windows.starts, steps),
+        ends=np.repeat(windows.ends, steps),
     )
 
 
@@ -104,6 +103,8 @@ def subquery(node: Subquery, scope: Scope, evaluate: Callable[[Scope], Vector]) 
     inner = evaluate(scope.at(grid)) if len(grid) else empty(0)
     selection = _flat(inner, grid)
     windows = windows_of(selection, ends, node.width, scope.times, closed=scope.closed)
+    if inner.fading is not None:
+        windows = replace(windows, fading=inner.fading)
     return windows if len(ends) == steps else _repeated(windows, steps)
 
 

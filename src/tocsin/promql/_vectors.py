@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tocsin.errors import QueryError
+from tocsin.labels import METRIC_NAME
 from tocsin.promql._memo import derived
 from tocsin.promql._result import Vector
 
@@ -14,10 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tocsin.labels import Labels
-    from tocsin.promql._arrays import Flags, Floats
+    from tocsin.promql._arrays import Flags, Floats, Ints
 
-__all__ = ["compressed", "empty", "nameless", "stripped", "unique"]
+__all__ = [
+    "METADATA",
+    "compressed",
+    "empty",
+    "faded",
+    "masked",
+    "nameless",
+    "picked",
+    "stripped",
+    "unique",
+]
 
+METADATA = frozenset({METRIC_NAME, "__type__", "__unit__"})
+"""What goes with the metric name. Source: Prometheus 3.5, `schema/labels.go`."""
 _DUPLICATES = "vector cannot contain metrics with the same labelset"
 
 
@@ -28,15 +41,43 @@ def empty(steps: int) -> Vector:
 def compressed(vector: Vector) -> Vector:
     """Without the series that have no element at any time."""
     used = vector.present.any(axis=1)
-    if used.all():
-        return vector
-    rows = np.flatnonzero(used)
+    return vector if used.all() else picked(vector, np.flatnonzero(used))
+
+
+def picked(vector: Vector, rows: Ints) -> Vector:
+    """Some of the rows, in the order given."""
     return Vector(
-        [vector.labels[row] for row in rows.tolist()], vector.values[rows], vector.present[rows]
+        [vector.labels[row] for row in rows.tolist()],
+        vector.values[rows],
+        vector.present[rows],
+        None if vector.fading is None else vector.fading[rows],
     )
 
 
-def unique(labels: Sequence[Labels], values: Floats, present: Flags, *, whole: bool) -> Vector:
+def masked(vector: Vector, present: Flags) -> Vector:
+    """The same rows, present at other times."""
+    return Vector(vector.labels, vector.values, present, vector.fading)
+
+
+def faded(vector: Vector) -> Vector:
+    """Without the names that were to go at the end."""
+    if vector.fading is None:
+        return vector
+    labels = [
+        each.drop(METADATA) if goes else each
+        for each, goes in zip(vector.labels, vector.fading.tolist(), strict=True)
+    ]
+    return unique(labels, vector.values, vector.present, whole=True)
+
+
+def unique(
+    labels: Sequence[Labels],
+    values: Floats,
+    present: Flags,
+    fading: Flags | None = None,
+    *,
+    whole: bool,
+) -> Vector:
     """A vector of rows that may have come to share a label set.
 
     Rows that take turns become one series; two at one time are an error. Where
@@ -44,7 +85,7 @@ def unique(labels: Sequence[Labels], values: Floats, present: Flags, *, whole: b
     ranges only after the last step.
     """
     if len(labels) < 2 or len(set(labels)) == len(labels):
-        return Vector(labels, values, present)
+        return Vector(labels, values, present, fading)
     rows: dict[Labels, list[int]] = {}
     for row in np.flatnonzero(present.any(axis=1)).tolist():
         rows.setdefault(labels[row], []).append(row)
@@ -56,13 +97,20 @@ def unique(labels: Sequence[Labels], values: Floats, present: Flags, *, whole: b
                 raise QueryError(_DUPLICATES)
             out_values[index] = np.where(present[row], values[row], out_values[index])
             out_present[index] |= present[row]
-    return Vector(list(rows), out_values, out_present)
+    return Vector(list(rows), out_values, out_present, None if fading is None else fading[first])
 
 
 def nameless(
-    labels: Sequence[Labels], values: Floats, present: Flags, *, whole: bool = False
+    labels: Sequence[Labels],
+    values: Floats,
+    present: Flags,
+    *,
+    whole: bool = False,
+    delayed: bool = False,
 ) -> Vector:
     """A vector without metric names, as most functions and operators give."""
+    if delayed:
+        return Vector(labels, values, present, np.ones(len(labels), np.bool_))
     names_off, distinct = derived(labels, "nameless", stripped)
     if distinct:
         return Vector(names_off, values, present)
@@ -71,5 +119,5 @@ def nameless(
 
 def stripped(labels: Sequence[Labels]) -> tuple[tuple[Labels, ...], bool]:
     """Without names, and whether they are still all different."""
-    names_off = tuple(each.without_name() for each in labels)
+    names_off = tuple(each.drop(METADATA) for each in labels)
     return names_off, len(names_off) < 2 or len(set(names_off)) == len(names_off)

@@ -39,6 +39,8 @@ class Windows:
     """K: the right edges."""
     times_of_evaluation: Ints
     """K."""
+    fading: Flags | None = None
+    """S: whose metric name goes when the query is done."""
 
     @property
     def width(self) -> int:
