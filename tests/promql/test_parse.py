@@ -72,6 +72,10 @@ def test_a_catastrophic_regex_meets_a_long_value():
         ("rate(x[5m] smoothed)", "smoothed"),
         ("rate(x[5m] anchored)", "anchored"),
         ("holt_winters(x[5m], 0.1, 0.1)", "holt_winters"),
+        ("x </ 3", "</ operator"),
+        ("x + fill_left(0) ignoring(a) y z", "fill_left"),
+        ("x[step()]", "step"),
+        ("x offset (range() / 2)", "range"),
     ],
 )
 def test_what_is_not_evaluated_is_refused_by_name(text, construct):
@@ -84,6 +88,15 @@ def test_what_is_not_evaluated_is_refused_by_name(text, construct):
     [
         *("rate(x)", "sum(1)", "1 == 1", "x[5m] + 1", "x{", "{}", '{a=""}', "x offset", "-x[5m]"),
         *("1 and x", 'x{a=~"("}', "x y", "abs()", "nope(x)", "x + on(a) group_left(a) y"),
+        *(
+            "x fill y",
+            "smoothed + anchored +",
+            "x[1m + ]",
+            "x offset (1m",
+            "x[1m ** 2]",
+            "x[(-1) ^ 0.5]",
+        ),
+        *("x[1e9 ^ 99]", "x offset (2y * 1e9)", "x[min(1m)]", "1_", "x[5m:1m-1m]"),
         *('label_replace(x, "a", "b", "c", "(")', "x[0s]", "x[5m][5m]", "x @ NaN", "topk(x, y)"),
     ],
 )

@@ -10,7 +10,17 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.promql import Options, Vector, _memo, _over_time, _sums, _windows, evaluate, parse
+from tocsin.promql import (
+    Options,
+    Vector,
+    _memo,
+    _over_time,
+    _quantile,
+    _sums,
+    _windows,
+    evaluate,
+    parse,
+)
 from tocsin.promql._aggregate import format_value
 from tocsin.promql._fingerprint import xxhash64
 from tocsin.series import concatenate
@@ -86,6 +96,7 @@ def test_how_the_work_is_cut_changes_nothing(series, text):
         mock.patch.object(_over_time, "_LARGEST_COPY", 7),
         mock.patch.object(_windows, "_LARGEST_KEY", 1),
         mock.patch.object(_sums, "_FEW_RUNS", 0),
+        mock.patch.object(_quantile, "_FEW_SIZES", 0),
         mock.patch.object(_memo, "_LEAST", 0),
         mock.patch.object(_memo, "_MOST", 3),
     ):

@@ -1,11 +1,12 @@
 """What follows from label sets alone is worked out once, not at every evaluation.
 
 A rule meets the same series every time, and a source hands out the same tuple for
-them while none comes or goes. A few hundred results are kept, the oldest go first.
+them while none comes or goes. Some hundred results are kept, the oldest go first.
 """
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ __all__ = ["derived"]
 _T = TypeVar("_T")
 _LEAST = 16
 """Fewer label sets than this are not worth remembering."""
-_MOST = 256
+_MOST = 128
+_changing = Lock()
 
 _kept: dict[tuple[int, Hashable], tuple[Sequence[Labels], object]] = {}
 
@@ -38,7 +40,8 @@ def derived(
     if found is not None and found[0] is labels:
         return cast("_T", found[1])
     made = compute(labels)
-    while len(_kept) >= _MOST:
-        _kept.pop(next(iter(_kept)), None)
-    _kept[place] = (labels, made)
+    with _changing:
+        while len(_kept) >= _MOST:
+            del _kept[next(iter(_kept))]
+        _kept[place] = (labels, made)
     return made

@@ -219,29 +219,26 @@ class _Arithmetic:
         self.place += 1
 
 
-_NEWER = {
-    "smoothed": "smoothed modifier: newer than Prometheus 3.5",
-    "anchored": "anchored modifier: newer than Prometheus 3.5",
+_MODIFIERS = frozenset({"smoothed", "anchored"})
+_CALLED = {
     "fill": "fill modifier: newer than Prometheus 3.5",
-    "fill_left": "fill modifier: newer than Prometheus 3.5",
-    "fill_right": "fill modifier: newer than Prometheus 3.5",
+    "fill_left": "fill_left modifier: newer than Prometheus 3.5",
+    "fill_right": "fill_right modifier: newer than Prometheus 3.5",
     "holt_winters": "holt_winters: the 2.x name of double_exponential_smoothing",
 }
+_HINT = "Tocsin speaks PromQL of Prometheus 3.5 over floats"
 
 
 def name_newer_syntax(text: str) -> UnsupportedError | None:
     """Why text that the parser refuses is PromQL after all, of another version."""
-    last = ""
-    for match in _TOKEN.finditer(text):
-        kind, word = match.lastgroup, match.group()
-        if kind == "skip":
-            continue
-        if kind == "word" and word.lower() in _NEWER:
-            return UnsupportedError(_NEWER[word.lower()], hint="Tocsin speaks PromQL of 3.5")
-        if word == "/" and last in {"<", ">"}:
+    words = [m.group() for m in _TOKEN.finditer(text) if m.lastgroup != "skip"]
+    for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
+        if word in _CALLED and after == "(":
+            return UnsupportedError(_CALLED[word], hint=_HINT)
+        if word in _MODIFIERS and (before[-1:] in _OPERAND_END or before.isidentifier()):
+            return UnsupportedError(f"{word} modifier: newer than Prometheus 3.5", hint=_HINT)
+        if word == "/" and before in {"<", ">"}:
             return UnsupportedError(
-                f"{last}/ operator: native histograms are not supported",
-                hint="Tocsin speaks PromQL of 3.5 over floats",
+                f"{before}/ operator: native histograms are not supported", hint=_HINT
             )
-        last = word
     return None
