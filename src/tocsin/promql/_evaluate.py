@@ -23,6 +23,7 @@ from tocsin.promql._nodes import (
     Subquery,
     Text,
 )
+from tocsin.promql._parse import stepped
 from tocsin.promql._result import Matrix, Result, Scalar, String, Vector
 from tocsin.promql._scope import Options, Scope
 from tocsin.promql._select import instant, ranged, subquery
@@ -54,6 +55,8 @@ def evaluate(
 
     Raises QueryError where the query fails on the data.
     """
+    if query.stepped:
+        query = stepped(query.text, step or 0, 0 if end is None else end - start)
     if end is None:
         times = np.array([start], np.int64)
     else:

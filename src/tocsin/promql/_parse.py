@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import promql_parser
@@ -22,7 +23,7 @@ from tocsin.promql._nodes import (
     Subquery,
     kind_of,
 )
-from tocsin.promql._rewrite import name_newer_syntax, rewritten
+from tocsin.promql._rewrite import Grid, name_newer_syntax, rewritten
 from tocsin.promql._scope import Options
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from tocsin.promql._nodes import Node
 
-__all__ = ["Query", "parse"]
+__all__ = ["Query", "parse", "stepped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Query:
     """
     absolute: bool
     """Whether @ fixes a time in it that does not move with the evaluation."""
+    stepped: bool = False
+    """Whether durations in it depend on the step or the range of a range query."""
 
     @property
     def metrics(self) -> frozenset[str]:
@@ -77,11 +80,21 @@ def parse(text: str, *, path: str = "", line: int = 0) -> Query:
     """Read a query. Raises ParseError, or UnsupportedError for what Tocsin refuses."""
     span = Span(path, line) if path or line else None
     try:
-        check_text(text)
-        node = compile_tree(_tree(rewritten(text)))
+        return _read(text, Grid(known=False))
     except TocsinError as error:
         error.span = error.span or span
         raise
+
+
+@lru_cache(maxsize=64)
+def stepped(text: str, step: int, span: int) -> Query:
+    """The query for a range of so many microseconds with such a step."""
+    return _read(text, Grid(step / 1e6, span / 1e6))
+
+
+def _read(text: str, grid: Grid) -> Query:
+    check_text(text)
+    node = compile_tree(_tree(rewritten(text, grid)))
     nodes = tuple(_walk(node))
     return Query(
         text,
@@ -90,6 +103,7 @@ def parse(text: str, *, path: str = "", line: int = 0) -> Query:
         tuple(each for each in nodes if isinstance(each, Selector)),
         max(0, _reach(node)),
         any(isinstance(each, Selector | Subquery) and isinstance(each.at, int) for each in nodes),
+        grid.asked,
     )
 
 

@@ -1,8 +1,9 @@
-"""What Prometheus 3.5 reads and the parser does not: put into words that it knows.
+"""What Prometheus reads and the parser does not: put into words that it knows.
 
 Two notations: digits with underscores, and arithmetic in durations (`[5m * 2]`,
-`offset (1h / 2)`). Source: Prometheus 3.5 documentation, "Querying basics", "Float
-literals", and "Feature flags", "PromQL arithmetic expressions in time durations".
+`offset (1h / 2)`), in which `step()` and `range()` are those of the range query.
+Source: Prometheus documentation, "Querying basics", "Float literals", and "Feature
+flags", "PromQL arithmetic expressions in time durations".
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 import operator
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tocsin.durations import parse_duration
@@ -18,9 +20,12 @@ from tocsin.errors import ParseError, UnsupportedError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["name_newer_syntax", "rewritten"]
+__all__ = ["Grid", "name_newer_syntax", "rewritten"]
 
-_NEEDED = re.compile(r"\[[^\]]*[-+*/%^()][^\]]*\]|offset\s*[-+\s]*\(|[0-9a-fA-Fx]_", re.IGNORECASE)
+_NEEDED = re.compile(
+    r"\[[^\]]*[-+*/%^()][^\]]*\]|offset\s*[-+\s]*(?:\(|min|max|step|range)|[0-9a-fA-Fx]_",
+    re.IGNORECASE,
+)
 _TOKEN = re.compile(
     r"""
     (?P<skip> "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | `[^`]*` | \#[^\n]* | \s+ )
@@ -36,10 +41,33 @@ _OPERAND_END = frozenset(")]}")
 _NOT_OPERANDS = frozenset({"and", "or", "unless", "atan2", "bool", "by", "without", "on"})
 
 
-def rewritten(text: str) -> str:
+@dataclass(slots=True)
+class Grid:
+    """What `step()` and `range()` in a duration stand for, in seconds.
+
+    Source: Prometheus documentation, "Feature flags"; both are 0 in an instant query.
+    """
+
+    step: float = 0.0
+    span: float = 0.0
+    known: bool = True
+    """False while the query is only read: then no duration is too short."""
+    asked: bool = False
+    """Whether the query has one of them."""
+
+    def check(self, seconds: float) -> float:
+        """A duration that must be longer than 0."""
+        if seconds > 0:
+            return seconds
+        if self.asked and not self.known:
+            return 1.0
+        raise ParseError("duration must be greater than 0", hint="for example [5m * 2]")
+
+
+def rewritten(text: str, grid: Grid) -> str:
     """The text with duration arithmetic done and underscores taken out of numbers.
 
-    Raises ParseError or UnsupportedError where the arithmetic is wrong.
+    Raises ParseError where the arithmetic is wrong.
     """
     if not _NEEDED.search(text):
         return text
@@ -49,14 +77,14 @@ def rewritten(text: str) -> str:
     while place < len(tokens):
         kind, word = tokens[place]
         if kind == "other" and word == "[":
-            place = _range(tokens, place, out)
+            place = _range(tokens, place, out, grid)
             last = "]"
             continue
         if word.lower() == "offset" and (
             last in _OPERAND_END or (last.isidentifier() and last.lower() not in _NOT_OPERANDS)
         ):
             out.append(word)
-            place = _offset(tokens, place + 1, out)
+            place = _offset(tokens, place + 1, out, grid)
             last = "0"
             continue
         out.append(_plain(word) if kind == "number" else word)
@@ -70,7 +98,7 @@ def _plain(number: str) -> str:
     return number.replace("_", "") if "_" in number and number[-1] != "_" else number
 
 
-def _range(tokens: list[tuple[str, str]], place: int, out: list[str]) -> int:
+def _range(tokens: list[tuple[str, str]], place: int, out: list[str], grid: Grid) -> int:
     """Copy `[...]` or `[...:...]` with each part reduced to one duration."""
     end = next((i for i in range(place, len(tokens)) if tokens[i][1] == "]"), len(tokens))
     parts: list[list[tuple[str, str]]] = [[]]
@@ -84,29 +112,30 @@ def _range(tokens: list[tuple[str, str]], place: int, out: list[str]) -> int:
                 parts.append([])
             if piece:
                 parts[-1].append(("number" if piece[0].isdigit() else kind, piece))
-    out.append("[" + ":".join(_part(part) for part in parts))
+    out.append("[" + ":".join(_part(part, grid) for part in parts))
     return end
 
 
-def _part(part: list[tuple[str, str]]) -> str:
+def _part(part: list[tuple[str, str]], grid: Grid) -> str:
     if len(part) < 2:
         return "".join(_plain(word) for _, word in part)
-    value, rest = _Arithmetic(part).value()
+    value, rest = _Arithmetic(part, grid).value()
     if rest:
         raise ParseError(f"unexpected {rest!r} in a duration", hint="for example [5m * 2]")
-    if value <= 0:
-        raise ParseError("duration must be greater than 0", hint="for example [5m * 2]")
-    return _written(value)
+    return _written(grid.check(value))
 
 
-def _offset(tokens: list[tuple[str, str]], place: int, out: list[str]) -> int:
-    """After `offset`: reduce `(...)`, with signs before it, to one duration."""
+def _offset(tokens: list[tuple[str, str]], place: int, out: list[str], grid: Grid) -> int:
+    """After `offset`: reduce `(...)` or a call, with signs before it, to one duration."""
     ahead = [
         (index, word) for index, (kind, word) in enumerate(tokens[place:], place) if kind != "skip"
     ]
     sign, used = 1, 0
     while used < len(ahead) and ahead[used][1] in {"-", "+"}:
         sign = -sign if ahead[used][1] == "-" else sign
+        used += 1
+    first = used
+    if used + 1 < len(ahead) and ahead[used][1].lower() in _CALLS:
         used += 1
     if used == len(ahead) or ahead[used][1] != "(":
         return place
@@ -115,8 +144,8 @@ def _offset(tokens: list[tuple[str, str]], place: int, out: list[str]) -> int:
         depth += {"(": 1, ")": -1}.get(ahead[stop][1], 0)
         if depth == 0:
             break
-    part = [tokens[index] for index, _ in ahead[used : stop + 1]]
-    value, rest = _Arithmetic(part).value()
+    part = [tokens[index] for index, _ in ahead[first : stop + 1]]
+    value, rest = _Arithmetic(part, grid).value()
     if rest:
         raise ParseError(f"unexpected {rest!r} in an offset", hint="for example offset (1h / 2)")
     out.append(f" {_written(sign * value)}")
@@ -126,7 +155,9 @@ def _offset(tokens: list[tuple[str, str]], place: int, out: list[str]) -> int:
 def _written(seconds: float) -> str:
     if not math.isfinite(seconds) or abs(seconds) > 1e10:
         raise ParseError("duration out of range", hint="use less than 292 years")
-    return f"{math.trunc(seconds * 1000)}ms"
+    millis = math.trunc(seconds * 1000)
+    # The parser takes a bare 0 as an offset, and refuses 0ms.
+    return f"{millis}ms" if millis else "0"
 
 
 _OPERATORS: dict[str, tuple[int, Callable[[float, float], float]]] = {
@@ -139,11 +170,15 @@ _OPERATORS: dict[str, tuple[int, Callable[[float, float], float]]] = {
 }
 
 
+_CALLS = frozenset({"min", "max", "step", "range"})
+
+
 class _Arithmetic:
     """A duration expression in seconds, read by precedence climbing."""
 
-    def __init__(self, tokens: list[tuple[str, str]]) -> None:
+    def __init__(self, tokens: list[tuple[str, str]], grid: Grid) -> None:
         self.tokens = tokens
+        self.grid = grid
         self.place = 0
 
     def value(self) -> tuple[float, str]:
@@ -196,9 +231,11 @@ class _Arithmetic:
             self._expect(")")
             return min(first, second) if word.lower() == "min" else max(first, second)
         if word.lower() in {"step", "range"}:
-            raise UnsupportedError(
-                f"{word}() in a duration: not supported", hint="write the duration itself"
-            )
+            self.place += 1
+            self._expect("(")
+            self._expect(")")
+            self.grid.asked = True
+            return self.grid.step if word.lower() == "step" else self.grid.span
         kind = self.tokens[self.place][0] if self.place < len(self.tokens) else ""
         if kind != "number":
             raise ParseError(
