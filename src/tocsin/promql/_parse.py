@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ import promql_parser
 from tocsin.errors import ParseError, Span, TocsinError
 from tocsin.labels import METRIC_NAME, MatchOp
 from tocsin.promql._compile import compile_tree
+from tocsin.promql._functions import FUNCTIONS
 from tocsin.promql._guard import check_text
 from tocsin.promql._nodes import (
     Aggregate,
@@ -84,6 +87,10 @@ def parse(text: str, *, path: str = "", line: int = 0) -> Query:
     except TocsinError as error:
         error.span = error.span or span
         raise
+    except RecursionError:
+        raise ParseError(
+            "query nested too deeply", hint="split it with a recording rule", span=span
+        ) from None
 
 
 @lru_cache(maxsize=64)
@@ -112,12 +119,27 @@ def _tree(text: str) -> promql_parser.Expr:
         return promql_parser.parse(text)
     except (ValueError, TypeError, OverflowError) as error:
         newer = name_newer_syntax(text)
-        raise newer or ParseError(str(error), hint="PromQL of Prometheus 3") from None
+        raise newer or _explained(str(error)) from None
     except BaseException as error:
         # The parser's own crashes do not derive from Exception.
         if type(error).__name__ == "PanicException":
             raise ParseError("the PromQL parser failed on this query") from None
         raise
+
+
+def _explained(message: str) -> ParseError:
+    """The parser's message with the next step, where there is one."""
+    if message == "invalid promql query":
+        return ParseError("not a PromQL query", hint="is an operand or a closing bracket missing?")
+    wanted = re.match(r"expected type (\w+) in call to function '(\w+)', got (\w+)", message)
+    if wanted and wanted[1] == "matrix":
+        return ParseError(message, hint=f"give it a range, for example {wanted[2]}(x[5m])")
+    if wanted and wanted[3] == "matrix":
+        return ParseError(message, hint="take the range in [] away, or aggregate over it first")
+    unknown = re.match(r"unknown function with name '(\w+)'", message)
+    near = difflib.get_close_matches(unknown[1], FUNCTIONS, 1) if unknown else []
+    hint = f"did you mean {near[0]!r}?" if near else "Tocsin speaks PromQL of Prometheus 3.5"
+    return ParseError(message, hint=hint)
 
 
 def children(node: Node) -> tuple[Node, ...]:

@@ -145,6 +145,10 @@ def _signed(text: str, value: object, flags: str) -> str:
 
 
 def _float(verb: str, value: float, flags: str, precision: str | None) -> str | None:
+    if verb in "xX" and precision is None:
+        finite = math.isfinite(value)
+        text = _signed(_hexadecimal(value) if finite else format_float(value), value, flags)
+        return text.upper() if verb == "X" and finite else text
     if verb not in "eEfFgG":
         return None
     if not math.isfinite(value) or (verb in "gG" and precision is None):
@@ -153,6 +157,16 @@ def _float(verb: str, value: float, flags: str, precision: str | None) -> str | 
         digits = 6 if precision is None else int(precision or 0)
         text = format(value, f".{digits}{verb}")
     return _signed(text, value, flags)
+
+
+def _hexadecimal(value: float) -> str:
+    """Go's `%x` of a float: `0x1.8p+01`."""
+    mantissa, _, exponent = value.hex().partition("p")
+    whole, _, fraction = mantissa.partition(".")
+    fraction = fraction.rstrip("0")
+    power = int(exponent)
+    sign = "-" if power < 0 else "+"
+    return f"{whole}{'.' if fraction else ''}{fraction}p{sign}{abs(power):02d}"
 
 
 def _integer(verb: str, value: int, flags: str) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tocsin.errors import QueryError, TocsinError
+from tocsin.errors import ParseError, QueryError, TocsinError
 from tocsin.rules._gofmt import format_value
-from tocsin.rules._template_functions import FUNCTIONS, Context, Element, truth
+from tocsin.rules._template_functions import FUNCTIONS, Context, Element, Record, truth
 from tocsin.rules._template_syntax import (
     Action,
     Branch,
@@ -31,6 +31,7 @@ __all__ = ["Template"]
 
 _MAX_OUTPUT = 65_536
 _MAX_STEPS = 20_000
+_GIVEN = frozenset({"$", "$labels", "$value", "$externalLabels", "$externalURL"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Template:
     def __post_init__(self) -> None:
         plain = "{{" not in self.text
         nodes = (Text(self.text),) if plain else parse_template(self.text, FUNCTIONS)
+        _check_variables(nodes, _GIVEN)
         object.__setattr__(self, "_nodes", nodes)
 
     def render(self, context: Context) -> str:
@@ -62,6 +64,36 @@ class Template:
     def uses_value(self) -> bool:
         """Whether the text reads the expression's value."""
         return "{{" in self.text and any(_reads_value(node) for node in self._nodes)
+
+
+def _check_variables(nodes: Sequence[Node], known: frozenset[str]) -> None:
+    """Raise ParseError for a variable that nothing declares, as Go does before it renders."""
+    for node in nodes:
+        if isinstance(node, Action):
+            known = _declared(node.pipeline, known)
+        elif isinstance(node, Branch):
+            inner = _declared(node.pipeline, known)
+            _check_variables(node.body, inner)
+            _check_variables(node.other, inner)
+
+
+def _declared(pipeline: Pipeline, known: frozenset[str]) -> frozenset[str]:
+    waiting: list[Operand] = list(pipeline.commands)
+    used = set(pipeline.declare) if pipeline.assign else set()
+    while waiting:
+        operand = waiting.pop()
+        if isinstance(operand, Variable):
+            used.add(operand.name)
+        elif isinstance(operand, Chain):
+            waiting.append(operand.operand)
+        elif isinstance(operand, Call):
+            waiting.extend(operand.arguments)
+        elif isinstance(operand, Pipeline):
+            _declared(operand, known)
+    unknown = sorted(used - known)
+    if unknown:
+        raise ParseError(f"undefined variable {unknown[0]} in template")
+    return known | frozenset(pipeline.declare)
 
 
 def _reads_value(node: Node | Operand) -> bool:
@@ -131,7 +163,10 @@ class _Run:
         self.scopes.pop()
 
     def _pipeline(self, pipeline: Pipeline, dot: object) -> object:
-        value = self._operand(pipeline.commands[0], dot)
+        first = pipeline.commands[0]
+        if isinstance(first, Constant) and first.value is None:
+            raise QueryError("nil is not a command")
+        value = self._operand(first, dot)
         for command in pipeline.commands[1:]:
             value = self._operand(command, dot, piped=(value,))
         if len(pipeline.declare) == 1:
@@ -177,7 +212,7 @@ def _items(value: object) -> Iterator[tuple[object, object]]:
 
 
 def _field(value: object, name: str) -> object:
-    if isinstance(value, dict):
+    if isinstance(value, dict) and (name in value or not isinstance(value, Record)):
         # A label that is not there reads as empty, as in Prometheus.
         return value.get(name, "")
     if isinstance(value, Element) and name in {"Labels", "Value"}:

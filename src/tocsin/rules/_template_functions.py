@@ -5,12 +5,10 @@ Source: Prometheus documentation, "Template reference"; Go's `text/template`, "F
 
 from __future__ import annotations
 
-import html
-import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote_plus
 
 from tocsin.durations import SECOND, parse_duration
 from tocsin.errors import ParseError, QueryError
@@ -27,7 +25,7 @@ from tocsin.rules._humanize import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["FUNCTIONS", "Context", "Element", "truth"]
+__all__ = ["FUNCTIONS", "Context", "Element", "Record", "truth"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +34,10 @@ class Element:
 
     labels: dict[str, str]
     value: float
+
+
+class Record(dict[str, object]):
+    """A mapping of which every field is known, unlike a label set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,13 @@ class Context:
     external_labels: Mapping[str, str] = field(default_factory=dict)
     external_url: str = ""
 
-    def dot(self) -> dict[str, object]:
-        return {
+    def dot(self) -> Record:
+        return Record({
             "Labels": dict(self.labels),
             "ExternalLabels": dict(self.external_labels),
             "ExternalURL": self.external_url,
             "Value": self.value,
-        }
+        })  # fmt: skip
 
     def variables(self) -> dict[str, object]:
         dot = self.dot()
@@ -133,8 +135,10 @@ def _compare(name: str, left: object, right: object) -> bool:
         raise QueryError(f"{name}: incompatible types for comparison")
     a: Any = left
     b: Any = right
+    # NOTE: as in Go, "greater" is "not less or equal", which NaN tells apart.
     operations: dict[str, bool] = {
-        "eq": a == b, "ne": a != b, "lt": a < b, "le": a <= b, "gt": a > b, "ge": a >= b,
+        "eq": a == b, "ne": a != b, "lt": a < b, "le": a < b or a == b,
+        "gt": not (a < b or a == b), "ge": not a < b,
     }  # fmt: skip
     return operations[name]
 
@@ -202,6 +206,14 @@ def _graph(kind: int) -> Callable[..., str]:
     return link
 
 
+_HTML = str.maketrans({"\0": "\ufffd", '"': "&#34;", "'": "&#39;", "&": "&amp;",
+                       "<": "&lt;", ">": "&gt;"})  # fmt: skip
+_JS = str.maketrans({
+    "\\": "\\\\", "'": "\\'", '"': '\\"', "<": "\\u003C", ">": "\\u003E", "&": "\\u0026",
+    "=": "\\u003D", **{chr(code): f"\\u{code:04X}" for code in range(32)},
+})  # fmt: skip
+
+
 def _plain(function: Callable[..., object]) -> Callable[..., object]:
     """Adapt a function that needs no context; a wrong number of arguments is a template error."""
 
@@ -252,9 +264,9 @@ _PLAIN: dict[str, Callable[..., object]] = {
         name: (lambda left, right, name=name: _compare(name, left, right))
         for name in ("ne", "lt", "le", "gt", "ge")
     },
-    "html": lambda *values: html.escape(sprint(values)).replace("&#x27;", "&#39;"),
-    "js": lambda *values: json.dumps(sprint(values))[1:-1],
-    "urlquery": lambda *values: quote(sprint(values), safe=""),
+    "html": lambda *values: sprint(values).translate(_HTML),
+    "js": lambda *values: sprint(values).translate(_JS),
+    "urlquery": lambda *values: quote_plus(sprint(values)),
 }
 
 FUNCTIONS: dict[str, Callable[..., object]] = {
