@@ -102,7 +102,8 @@ class _Targets(msgspec.Struct):
 
 class _Build(msgspec.Struct):
     version: str
-    tocsinVersion: str = ""  # noqa: N815
+    application: str = "Prometheus"
+    """Prometheus itself does not say; those who speak its language do."""
 
 
 class _Envelope(msgspec.Struct):
@@ -155,8 +156,7 @@ def _read(need: Need, data: msgspec.Raw, warnings: tuple[str, ...], asked: int) 
         return TargetsSeen(asked, tuple(_target(target) for target in targets), warnings)
     if isinstance(need, Source):
         build = msgspec.json.decode(data, type=_Build)
-        name = "Tocsin" if build.tocsinVersion else "Prometheus"
-        return BuildSeen(name, build.tocsinVersion or build.version, warnings)
+        return BuildSeen(build.application, build.version, warnings)
     query = msgspec.json.decode(data, type=_Query)
     wanted = "matrix" if need.path == "query_range" else "vector"
     if query.resultType != wanted:
