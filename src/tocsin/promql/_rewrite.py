@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Grid", "name_newer_syntax", "rewritten"]
 
 _NEEDED = re.compile(
-    r"\[[^\]]*[-+*/%^()][^\]]*\]|offset\s*[-+\s]*(?:\(|min|max|step|range)|[0-9a-fA-Fx]_",
+    r"\[[^\[\]]*[-+*/%^()]|offset\s*[-+\s]*(?:\(|min|max|step|range)|[0-9a-fA-Fx]_",
     re.IGNORECASE,
 )
 _TOKEN = re.compile(
