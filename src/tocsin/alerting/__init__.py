@@ -9,7 +9,7 @@ from tocsin.alerting._model import (
     Sent,
     fingerprint,
 )
-from tocsin.alerting._plan import firing_alert, plan_notifications
+from tocsin.alerting._plan import generator_url, notified_alert, plan_notifications
 
 __all__ = [
     "Delivery",
@@ -19,6 +19,7 @@ __all__ = [
     "Retry",
     "Sent",
     "fingerprint",
-    "firing_alert",
+    "generator_url",
+    "notified_alert",
     "plan_notifications",
 ]

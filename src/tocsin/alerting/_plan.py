@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import msgspec
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from tocsin.rules import ActiveAlert, Transition
 
-__all__ = ["firing_alert", "plan_notifications"]
+__all__ = ["generator_url", "notified_alert", "plan_notifications"]
 
 
 def plan_notifications(
@@ -34,7 +35,8 @@ def plan_notifications(
         if "firing" not in (transition.before, transition.after):
             continue
         ended = transition.time if transition.after != "firing" else 0
-        alert = firing_alert(transition.alert, external_labels, external_url, ended)
+        url = generator_url(external_url, transition.expr)
+        alert = notified_alert(transition.alert, external_labels, url, ended)
         groups.setdefault(transition.rule, []).append(alert)
         times[transition.rule] = transition.time
     return [
@@ -44,8 +46,13 @@ def plan_notifications(
     ]
 
 
-def firing_alert(
-    alert: ActiveAlert, external_labels: Mapping[str, str], external_url: str, ended: int = 0
+def generator_url(external_url: str, expr: str) -> str:
+    """Where the expression can be looked at: a query that the API answers."""
+    return f"{external_url.rstrip('/')}/api/v1/query?query={quote(expr, safe='')}"
+
+
+def notified_alert(
+    alert: ActiveAlert, external_labels: Mapping[str, str], generator_url: str, ended: int = 0
 ) -> NotifiedAlert:
     """An alert as receivers see it; `ended` is when it was resolved, 0 while it fires."""
     return NotifiedAlert(
@@ -57,7 +64,7 @@ def firing_alert(
         alert.fired_at,
         ended,
         alert.value,
-        external_url,
+        generator_url,
     )
 
 

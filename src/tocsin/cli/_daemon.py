@@ -49,7 +49,7 @@ class Daemon:
                     log_config=None,
                     log_level="warning",
                     access_log=False,
-                    lifespan="off",
+                    lifespan="on",
                     server_header=False,
                     timeout_graceful_shutdown=3,
                 )

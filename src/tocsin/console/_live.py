@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from prometheus_client import generate_latest
 
@@ -16,6 +17,7 @@ from tocsin.console._view import (
     TargetView,
 )
 from tocsin.durations import format_duration
+from tocsin.labels import Labels
 from tocsin.promql import evaluate, parse
 from tocsin.rules import AlertingRule
 
@@ -23,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tocsin.engine import Engine, GroupLoop
-    from tocsin.labels import Labels, Matcher
+    from tocsin.labels import Matcher
     from tocsin.promql import Result
     from tocsin.rules import ActiveAlert, Rule
-    from tocsin.series import Metadata
+    from tocsin.series import Metadata, Target
 
 __all__ = ["LiveView"]
 
@@ -94,6 +96,7 @@ class LiveView:
                 loop.state.failure.detail if loop.state.failure else "",
                 loop.state.scraped_at,
                 loop.state.duration,
+                _discovered(loop.target),
             )
             for loop in self._engine.targets.values()
         ]
@@ -129,6 +132,15 @@ class LiveView:
     def ready(self) -> tuple[bool, Sequence[str]]:
         reasons = [f"{reason}: {detail}" for reason, detail in self._core.degraded.items()]
         return not reasons, reasons
+
+
+def _discovered(target: Target) -> Labels:
+    """What Prometheus calls a target's labels before relabelling."""
+    parts = urlsplit(target.shown_url)
+    return Labels({
+        "__address__": parts.netloc, "__metrics_path__": parts.path, "__scheme__": parts.scheme,
+        "job": target.job,
+    })  # fmt: skip
 
 
 def _group(loop: GroupLoop) -> RuleGroupView:

@@ -82,8 +82,13 @@ class Engine:
     def _make_notifying(self, config: Config) -> Notifying:
         return Notifying(
             self.core, config.receivers, self._notify_client, self._random,
-            config.external_labels, config.external_url,
+            config.external_labels, config.external_url or self._own_url(config),
         )  # fmt: skip
+
+    @staticmethod
+    def _own_url(config: Config) -> str:
+        host, port = config.listen
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     def start(self) -> None:
         """Start every loop on the running event loop."""
@@ -169,10 +174,14 @@ class Engine:
         entry = LedgerEntry(now, "configuration", {"refused": why[:2000]})
         self.core.commit(Step(now, ledger=[entry]))
 
-    def firing(self) -> Iterator[ActiveAlert]:
+    def firing(self) -> Iterator[tuple[str, ActiveAlert]]:
+        """Each firing alert with its rule's query."""
         for loop in self.groups.values():
-            for state in loop.state.rules.values():
-                yield from (alert for alert in state.alerts if alert.state == "firing")
+            for position, rule in enumerate(loop.group.rules):
+                state = loop.state.rules.get(f"{position};{rule.name}")
+                for alert in state.alerts if state else ():
+                    if alert.state == "firing":
+                        yield rule.query.text, alert
 
     async def stop(self) -> None:
         """End the loops; deliver what is under way; leave the rest in the outbox."""

@@ -7,7 +7,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
-from tocsin.alerting import Retry, Sent, firing_alert
+from tocsin.alerting import Retry, Sent, generator_url, notified_alert
 from tocsin.durations import SECOND
 from tocsin.notify import (
     AlertmanagerNotifier,
@@ -97,15 +97,17 @@ class Notifying:
             step.delivered.append((notification.receiver, notification.key))
         self._core.commit(step)
 
-    async def resend(self, firing: Callable[[], Iterable[ActiveAlert]]) -> None:
+    async def resend(self, firing: Callable[[], Iterable[tuple[str, ActiveAlert]]]) -> None:
         """Keep Alertmanagers told of what still fires: they forget what they don't hear of."""
 
         async def one(notifier: AlertmanagerNotifier) -> None:
             while True:
                 await asyncio.sleep(notifier.receiver.resend_delay / SECOND)
                 alerts: list[NotifiedAlert] = [
-                    firing_alert(alert, self.external_labels, self.external_url)
-                    for alert in firing()
+                    notified_alert(
+                        alert, self.external_labels, generator_url(self.external_url, expr)
+                    )
+                    for expr, alert in firing()
                 ]
                 if alerts:
                     await notifier.resend(alerts)

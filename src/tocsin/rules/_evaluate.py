@@ -77,6 +77,8 @@ class Transition:
     time: int
     group: str
     rule: str
+    expr: str
+    """The rule's query."""
     before: str
     """`inactive`, `pending` or `firing`."""
     after: str
@@ -300,7 +302,7 @@ def _transition(
     work: _Round, rule: AlertingRule, before: str, after: str, alert: ActiveAlert
 ) -> None:
     work.evaluation.transitions.append(
-        Transition(work.time, work.group.key, rule.alert, before, after, alert)
+        Transition(work.time, work.group.key, rule.alert, rule.query.text, before, after, alert)
     )
 
 
