@@ -40,6 +40,8 @@ class _Layout:
     version: int
     sheets: tuple[tuple[Sheet, npt.NDArray[np.int64], npt.NDArray[np.int64]], ...]
     """Per sheet: the rows, and the positions in the batch that go there."""
+    by_sheet: tuple[Labels, ...]
+    """The labels sheet after sheet; one tuple, so that readers can remember it."""
 
 
 class Head:
@@ -195,7 +197,12 @@ class Head:
             (self._sheets[source], np.array(rows, np.int64), np.array(positions, np.int64))
             for source, (rows, positions) in by_source.items()
         )
-        return _Layout(labels, self._version, sheets)
+        by_sheet = (
+            tuple(labels[p] for _, _, positions in sheets for p in positions.tolist())
+            if len(sheets) > 1
+            else labels
+        )
+        return _Layout(labels, self._version, sheets, by_sheet)
 
 
 def _subset(batch: Batch, keep: npt.NDArray[np.bool_]) -> Batch:
@@ -209,9 +216,8 @@ def _subset(batch: Batch, keep: npt.NDArray[np.bool_]) -> Batch:
 
 def _gather(layout: _Layout, start: int, end: int) -> Selection:
     """Flat columns of all series, sheet after sheet."""
-    labels: list[Labels] = []
     times, values, lengths = [], [], []
-    for sheet, rows, positions in layout.sheets:
+    for sheet, rows, _ in layout.sheets:
         low, high = sheet.bounds(rows, start, end)
         length = high - low
         first = np.cumsum(length) - length
@@ -220,11 +226,9 @@ def _gather(layout: _Layout, start: int, end: int) -> Selection:
         times.append(sheet.times.reshape(-1)[cells])
         values.append(sheet.values.reshape(-1)[cells])
         lengths.append(length)
-        if len(layout.sheets) > 1:
-            labels.extend(layout.labels[p] for p in positions.tolist())
     counts = np.concatenate(lengths)
     return Selection(
-        labels or layout.labels,
+        layout.by_sheet,
         np.concatenate(times),
         np.concatenate(values),
         np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
