@@ -26,6 +26,7 @@ from tocsin.series import NO_SAMPLES, STALE, Selection
 
 NATIVE = "native histogram"
 _TOLERANCE = 1e-6
+_LONGEST = 1_000_000
 _OPTIONS = Options(delayed_names=True)
 """Prometheus runs these files with its feature `promql-delayed-name-removal` on."""
 
@@ -118,7 +119,7 @@ def read_series(text: str) -> tuple[Labels, str]:
     if name:
         found[METRIC_NAME] = name.group()
     if text[place : place + 1] == "{":
-        place += 1
+        place = len(text) - len(text[place + 1 :].lstrip())
         while text[place : place + 1] != "}":
             label = _LABEL.match(text, place)
             if label is None:
@@ -154,13 +155,15 @@ def read_values(text: str) -> list[float | None]:
     for item in text.split():
         gap = _GAP.fullmatch(item)
         if gap:
-            found.extend([None] * int(gap.group(1) or 1))
+            found.extend([None] * min(int(gap.group(1) or 1), _LONGEST + 1))
             continue
         match = _ITEM.fullmatch(item)
         if match is None:
             raise Unknown(f"series value {item}")
         value = STALE if match["value"].lower() == "stale" else _float(match["value"])
         step = _float(match["step"].replace("+-", "-").replace("--", "")) if match["step"] else 0.0
+        if int(match["times"] or 0) + len(found) > _LONGEST:
+            raise Unknown(f"series of more than {_LONGEST} values: {item}")
         for _ in range(int(match["times"] or 0) + 1):
             found.append(value)
             # Adding zero would take the marker out of a staleness marker.

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.promql import NATIVE, Case, count, read_values, run_file, run_folder
+from tests.conformance.promql import (
+    NATIVE,
+    Case,
+    count,
+    read_series,
+    read_values,
+    run_file,
+    run_folder,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("TOCSIN_DATA", ROOT / "../shared/data")) / "promql"
@@ -100,6 +108,12 @@ eval instant at 1m x
 eval_twice instant at 1m x
 	x 2
 
+load 1m
+	long 0x99999999999
+
+eval instant at 1m long
+	long 0
+
 frobnicate the store
 
 load 1m with magic
@@ -128,7 +142,15 @@ def test_unknown_constructs_are_refused_by_name(tmp_path):
     path = tmp_path / "some.test"
     assert all(case.reason for case in run_file(path))
     reasons = " ".join(case.reason for case in run_file(path))
-    for construct in ("native histogram", "?", "wonders", "eval_twice", "frobnicate", "magic"):
+    for construct in (
+        "native histogram",
+        "?",
+        "wonders",
+        "eval_twice",
+        "frobnicate",
+        "magic",
+        "1000000",
+    ):
         assert construct in reasons
 
 
@@ -137,6 +159,20 @@ def test_unknown_constructs_are_refused_by_name(tmp_path):
 )
 def test_any_file_is_survived(tmp_path, text):
     assert "passed" not in states(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("x 1", ("x", "1")),
+        ("{ } 1", ("{}", "1")),
+        ("{ a = \"}\" , b='c d', } 1 2", ('{a="}", b="c d"}', "1 2")),
+        ('{"m.n", `l`="\\"q\\u00e9"} 1', ('{"m.n", l="\\"qé"}', "1")),
+    ],
+)
+def test_the_series_notation(text, found):
+    labels, rest = read_series(text)
+    assert (str(labels), rest) == found
 
 
 @pytest.mark.parametrize(
