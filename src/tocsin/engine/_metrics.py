@@ -21,7 +21,7 @@ class Metrics:
 
     def __init__(self) -> None:
         # One `_created` beside each counter says nothing that `process_start_time` does not.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=registry)
         info = Gauge("tocsin_build_info", "Version of the daemon", ["version"], registry=registry)

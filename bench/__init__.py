@@ -1,0 +1,1 @@
+"""Speeds, measured beside their peers in one run. Not part of the tests."""

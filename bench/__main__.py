@@ -1,0 +1,14 @@
+"""`make bench`: every table, one after the other."""
+
+import sys
+
+from bench import daemon, promql, sdk
+
+for title, module in (
+    ("PromQL: a query over the same samples", promql),
+    ("SDK: cost of a request", sdk),
+    ("Daemon: idle cost, and from sample to webhook", daemon),
+):
+    print(f"\n{title}", flush=True)
+    module.main()
+sys.exit(0)

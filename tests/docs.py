@@ -1,0 +1,78 @@
+"""The reference pages that are made from the code: `python -m tests.docs` writes them anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tocsin.cli import cli
+from tocsin.cli._exit import ExitCode
+from tocsin.engine import CONFIG_KEYS
+from tocsin.engine._metrics import Metrics
+
+REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
+
+
+def cli_page() -> str:
+    parts = [
+        "# The command",
+        "Data goes to standard output, talk to standard error. Exit codes: "
+        "[one table](exit-codes.md) for all commands.",
+    ]
+    for path, command in _commands(cli, ("tocsin",)):
+        with click.Context(command, info_name=" ".join(path)) as context:
+            text = command.get_help(context)
+        parts.append(f"## {' '.join(path)}\n\n```text\n{text}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def _commands(command, path):
+    yield path, command
+    for name, each in sorted(getattr(command, "commands", {}).items()):
+        yield from _commands(each, (*path, name))
+
+
+def exit_code_page() -> str:
+    rows = "\n".join(f"| {code.value} | {code.meaning} |" for code in ExitCode)
+    return f"# Exit codes\n\nThe same for every command.\n\n| code | meaning |\n| --- | --- |\n{rows}\n"
+
+
+def configuration_page() -> str:
+    parts = [
+        "# tocsin.yaml",
+        "Paths are relative to the file. Durations are Prometheus' (`5s`, `1h30m`), sizes are "
+        "bytes with a unit (`16MiB`). An address that is a secret can stand in a file "
+        "(`url_file:`) or in the environment (`url: env:NAME`). `tocsin check tocsin.yaml` "
+        "tells every mistake at once; SIGHUP loads the file anew and keeps the old "
+        "configuration if the new one is bad.",
+    ]
+    for section, keys in CONFIG_KEYS.items():
+        rows = "\n".join(f"| `{key}` | {text} |" for key, text in keys.items())
+        title = f"## {section}" if section else "## Top level"
+        parts.append(f"{title}\n\n| key | meaning |\n| --- | --- |\n{rows}")
+    return "\n\n".join(parts) + "\n"
+
+
+def metrics_page() -> str:
+    rows = []
+    for family in Metrics().registry.collect():
+        if family.name.startswith("tocsin"):
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            rows.append(f"| `{name}` | {family.type} | {family.documentation} |")
+    head = "# Metrics of the daemon\n\nOn `/metrics`, beside those of the process.\n\n"
+    return head + "| metric | type | meaning |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
+
+
+PAGES = {
+    "cli.md": cli_page,
+    "exit-codes.md": exit_code_page,
+    "configuration.md": configuration_page,
+    "metrics.md": metrics_page,
+}
+
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (REFERENCE / name).write_text(page())
+        print(f"wrote docs/reference/{name}")
