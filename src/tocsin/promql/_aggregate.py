@@ -75,7 +75,7 @@ def _spread(vector: Vector, groups: Groups, results: Floats) -> Vector:
 def _check_param(op: str, param: Scalar | String | None) -> None:
     if op == "count_values" and isinstance(param, String):
         if not param.value:
-            raise QueryError(f"invalid label name {param.value!r}")
+            raise QueryError(f'invalid label name "{param.value}"')
     elif isinstance(param, Scalar) and op in {"topk", "bottomk", "limitk"}:
         if np.isnan(param.values).any():
             raise QueryError("Parameter value is NaN")

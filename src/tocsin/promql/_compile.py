@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import promql_parser as parser
 
-from tocsin.errors import ParseError, UnsupportedError
+from tocsin.errors import ParseError, QueryError, UnsupportedError
 from tocsin.labels import METRIC_NAME, Matcher, MatchOp
 from tocsin.promql._aggregate import AGGREGATIONS
 from tocsin.promql._binary import ARITHMETIC, COMPARISONS, SETS
 from tocsin.promql._functions import FUNCTIONS, REFUSED
+from tocsin.promql._label_functions import replacement_regex
 from tocsin.promql._nodes import (
     Aggregate,
     At,
@@ -195,5 +196,8 @@ def _call(tree: Any, below: int) -> Node:
         if wanted == parser.ValueType.String and kind_of(arg) is not Kind.STRING:
             raise ParseError(f"expected type string in call to function '{name}'")
     if name == "label_replace" and isinstance(args[4], Text):
-        Matcher(MatchOp.REGEX, METRIC_NAME, args[4].value)
+        try:
+            replacement_regex(args[4].value)
+        except QueryError as error:
+            raise ParseError(error.what, hint="RE2 syntax: no look-around") from None
     return Call(function, args)
