@@ -141,7 +141,7 @@ def test_a_day_with_an_attack_a_slow_down_and_an_outage(tmp_path):
     assert re.search(r"^samples: nothing 09:0[01]-09:1[456] UTC$", missing[0])
     slow = found["control-slo"]
     assert slow["state"] == "exception"
-    assert re.search(r"95th percentile, above 0.3, (05:59|06:0\d)-06:\d\d UTC", slow["reasons"][0])
+    assert re.search(r"\(p95\), above 0.3, (05:59|06:0\d)-06:\d\d UTC", slow["reasons"][0])
     assert found["security-monitoring"]["state"] == "exception"
     watching = found["logging-and-monitoring"]
     assert watching["state"] == "no-data"

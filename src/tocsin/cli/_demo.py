@@ -63,12 +63,15 @@ def _succeeded(_app: str, written: list[Written], _stage: Stage) -> None:
     click.echo("\nEvidence, read from the running system:\n")
     for each in written:
         click.echo(f"  {each.state:<9}  {each.path}")
-        click.echo(f"             sha256 {each.sha256}")
-        click.echo(f"             {each.why}")
+        click.echo(f"    sha256 {each.sha256}")
+        click.echo(f"    {each.why}")
+    if all(each.state != "operated" for each in written):
+        click.echo(
+            "\nNo control has operated today: the day was not watched from its first minute on,\n"
+            "and there was an attack. Tocsin says so instead of guessing."
+        )
     tocsin, rules = _command(), _rules()
     click.echo(
-        "\nNo control has operated today: the day was not watched from its first minute on,\n"
-        "and there was an attack. Tocsin says so instead of guessing.\n"
         "\nTry next:\n"
         f"\n  sha256sum {Path(written[0].path).parent}/*.json"
         f"\n  {tocsin} check {rules / 'security.yml'}"

@@ -80,7 +80,7 @@ LAB_CONTROLS = (
                 "p95",
                 "histogram_quantile(0.95, sum by (le) (rate(login_latency_seconds_bucket[5m])))",
                 0.3,
-                "seconds of login latency, 95th percentile",
+                "seconds of login latency (p95)",
                 nan_is_quiet=True,
             ),
             _fired("LoginLatencyAboveObjective"),

@@ -68,7 +68,7 @@ def alerts_now(need: AlertsNow, seen: AlertsSeen, period: Period) -> Iterator[Fi
             Finding(
                 need.name,
                 Kind.CROSSED,
-                f"alert {printable(dict(alert.labels).get('alertname', ''))} is firing, active"
+                f"alert {printable(dict(alert.labels).get('alertname', ''))} is firing"
                 f" since {utc(alert.active_at // SECOND * SECOND)}",
                 alert.active_at,
             )

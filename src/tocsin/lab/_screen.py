@@ -69,7 +69,8 @@ def picture(story: Story, snapshot: Snapshot, width: int) -> RenderableType:
 
 def _title(story: Story, snapshot: Snapshot, width: int) -> Text:
     left = max(0.0, story.ends - snapshot.at)
-    clock = f"{_minutes(snapshot.at - story.began)} gone, about {_minutes(left)} to go"
+    togo = "over" if story.over else f"about {_minutes(left)} to go"
+    clock = f"{_minutes(snapshot.at - story.began)} gone, {togo}"
     title = Text(" Tocsin demo ", style="reverse bold")
     return title.append(clock.rjust(width - len(title)), style="not reverse not bold")
 

@@ -106,11 +106,18 @@ class Stage:
             step = math.ceil((story.ends - story.began) / max(20, self.screen.width - 10))
             self.snapshot = await look(self._api, now, story.began, max(1, step))
         story.notices = list(self.webhook.received)
+        self._estimate(now)
+        self.screen.show(story, self.snapshot)
+
+    def _estimate(self, now: float) -> None:
+        """Once the rules are pending, it is known when they fire."""
+        story = self.story
         waiting = [self.snapshot.rule(name) for name in self.alerts]
         fires = [rule.active_at + rule.hold for rule in waiting if rule and rule.active_at]
-        if fires and len(fires) == len(waiting):
+        if story.over:
+            story.ends = now
+        elif fires and len(fires) == len(waiting):
             story.ends = max(*fires, now) + _TAIL
-        self.screen.show(story, self.snapshot)
 
     def in_state(self, names: Sequence[str], *states: str) -> bool:
         """Whether each of the rules is in one of the states, as the API tells."""

@@ -32,6 +32,7 @@ class Story:
     ends: float
     """When it will probably be over, Unix seconds."""
     doing: str = ""
+    over: bool = False
     url: str = ""
     """Where the daemon's API is."""
     attack: float = 0.0
@@ -54,8 +55,8 @@ class Story:
 
     def notice_text(self, notice: Received) -> str:
         late = max(0.0, notice.at - notice.starts_at)
-        after = f", {notice.at - self.attack:.0f} s after the attack began" if self.attack else ""
-        return f"{notice.status} {notice.name}, {late:.2f} s after the rule said so{after}"
+        after = f", {notice.at - self.attack:.0f} s after the attack" if self.attack else ""
+        return f"{notice.status} {notice.name}: {late:.2f} s after the rule{after}"
 
 
 def rule_text(rule: RuleNow, now: float) -> str:
