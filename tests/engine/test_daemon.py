@@ -291,3 +291,31 @@ def test_a_full_disk_stops_no_alert_and_is_caught_up(tmp_path):
                 assert states == ["firing", "inactive"]
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+def test_an_alert_ends_with_its_rule(tmp_path):
+    gauge = Gauge(9)
+    both = {"groups": [{"name": "g", "rules": [
+        {"alert": "Now", "expr": "level > 5"}, {"alert": "Other", "expr": "level > 6"},
+    ]}, {"name": "h", "rules": [{"alert": "Third", "expr": "level > 7"}]}]}  # fmt: skip
+    with target(gauge) as scraped, webhook() as hook:
+        config = {**scrape(scraped.port), **hooked(hook.port)}
+        with Daemon(tmp_path, config, both) as daemon:
+            wait_for(lambda: len(hook.messages) == 3, "three firing notices")
+            daemon.write(config, NOW)
+            daemon.process.send_signal(signal.SIGHUP)
+            wait_for(lambda: len(hook.messages) == 5, "two resolved notices")
+            told = {
+                (a["labels"]["alertname"], a["status"])
+                for _, body, _ in hook.messages[3:]
+                for a in body["alerts"]
+            }
+            assert told == {("Other", "resolved"), ("Third", "resolved")}
+            assert [a["labels"]["alertname"] for a in daemon.alerts()] == ["Now"]
+            names = lambda: {s["metric"]["alertname"] for s in daemon.query("ALERTS")}  # noqa: E731
+            wait_for(lambda: names() == {"Now"}, "the series of the others are stale")
+            daemon.kill()
+            daemon.start()
+            wait_for(daemon.alerts, "the state")
+            assert [a["labels"]["alertname"] for a in daemon.alerts()] == ["Now"]
+            assert len(hook.messages) == 5

@@ -32,6 +32,7 @@ class Daemon:
         self.config = config
         self.stopping = asyncio.Event()
         self.engine: Engine | None = None
+        self._reloading: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
         """Raises StoreError where the state folder can't be used."""
@@ -83,8 +84,8 @@ class Daemon:
             if getattr(config, key) != getattr(self.config, key):
                 _log.warning("a change of %s takes a restart", key)
         self.config = config
-        self.engine.reload(config)
-        _log.info("configuration loaded")
+        self._reloading = asyncio.ensure_future(self.engine.reload(config))
+        self._reloading.add_done_callback(lambda _: _log.info("configuration loaded"))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -28,8 +28,8 @@ _SETTLE = 5 * MILLISECOND
 _WAIT_FOR_SCRAPES = 0.25
 
 
-def state_key(group: RuleGroup) -> str:
-    return f"rules/{group.key}"
+def state_key(group: str) -> str:
+    return f"rules/{group}"
 
 
 class GroupLoop:
@@ -40,12 +40,12 @@ class GroupLoop:
 
     def __init__(
         self, core: Core, group: RuleGroup, default_interval: int, notifying: Notifying,
-        saved: bytes | None,
+        state: GroupState,
     ) -> None:  # fmt: skip
         self.core = core
         self.group = group
         self.interval = group.interval or default_interval
-        self.state = msgspec.json.decode(saved, type=GroupState) if saved else GroupState()
+        self.state = state
         self.outcomes: list[RuleOutcome] = []
         self.evaluated_at = 0
         self.duration = 0
@@ -83,7 +83,10 @@ class GroupLoop:
         step.ledger += [_entry(each) for each in evaluation.transitions]
         step.ledger += self._health_entries(time, evaluation.outcomes)
         if evaluation.changed:
-            step.states[state_key(self.group)] = msgspec.json.encode(evaluation.state)
+            state = evaluation.state
+            step.states[state_key(self.group.key)] = (
+                msgspec.json.encode(state) if state.rules else None
+            )
         core.commit(step)
         self.state, self.outcomes = evaluation.state, evaluation.outcomes
         self.evaluated_at, self.duration = time, core.monotonic() - begun

@@ -8,6 +8,8 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tocsin.durations import HOUR, MINUTE
 from tocsin.engine._core import Core, History, head_window
 from tocsin.engine._evaluating import GroupLoop, state_key
@@ -17,13 +19,15 @@ from tocsin.engine._notifying import Notifying
 from tocsin.engine._scraping import TargetLoop
 from tocsin.errors import StoreError
 from tocsin.notify import make_client as make_notify_client
+from tocsin.rules import GroupState, RuleGroup
 from tocsin.series import Head
 from tocsin.source import make_client
 from tocsin.store import LedgerEntry, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
+    from tocsin.alerting import Notification
     from tocsin.engine._clock import Clock
     from tocsin.engine._config import Config
     from tocsin.rules import ActiveAlert
@@ -58,6 +62,7 @@ class Engine:
         self.targets: dict[str, TargetLoop] = {}
         self.groups: dict[str, GroupLoop] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._reloading = asyncio.Lock()
         self._client = make_client()
         self._notify_client = make_notify_client()
         self.notifying = self._make_notifying(config)
@@ -92,23 +97,10 @@ class Engine:
 
     def start(self) -> None:
         """Start every loop on the running event loop."""
-        outbox = self.store.outbox()
-        self.notifying.put(outbox)
-        self._drop_forsaken()
+        self._put_undelivered()
         self._apply(self.config)
         self._spawn("housekeeping", self._housekeeping())
         self._spawn("resend", self.notifying.resend(self.firing))
-
-    def _drop_forsaken(self) -> None:
-        """A message for a receiver that is gone is never sent; say so instead of keeping it."""
-        now = self.core.clock.now()
-        step = Step(now)
-        for each in self.notifying.forsaken(self.store.outbox()):
-            body = {"receiver": each.receiver, "key": each.key, "result": "refused",
-                    "why": "the receiver is no longer configured"}  # fmt: skip
-            step.ledger.append(LedgerEntry(now, "notification", body))
-            step.delivered.append((each.receiver, each.key))
-        self.core.commit(step)
 
     def _apply(self, config: Config) -> None:
         """Make the loops those of the configuration; what did not change goes on undisturbed."""
@@ -127,44 +119,66 @@ class Engine:
         self._apply_rules(config, now)
 
     def _apply_rules(self, config: Config, now: int) -> None:
-        saved = self.store.states()
-        for key in list(self.groups):
-            self._cancel(f"rules/{key}")
-        self.groups.clear()
-        for file in config.rule_files:
-            for group in file.groups:
-                loop = GroupLoop(
-                    self.core, group, config.evaluation_interval, self.notifying,
-                    saved.pop(state_key(group), None),
-                )  # fmt: skip
-                self.groups[group.key] = loop
-                self._spawn(f"rules/{group.key}", loop.run())
-        gone: dict[str, bytes | None] = {key: None for key in saved if key.startswith("rules/")}
-        if gone:
-            self.core.commit(Step(now, states=gone))
+        """A group keeps its state; one that is gone ends, and so do its alerts."""
+        prefix = state_key("")
+        states = {
+            key.removeprefix(prefix): msgspec.json.decode(value, type=GroupState)
+            for key, value in self.store.states().items()
+            if key.startswith(prefix)
+        }
+        for key, loop in self.groups.items():
+            self._cancel(state_key(key))
+            # What runs is newer than what is on disk while the disk is full.
+            states[key] = loop.state
+        groups = [group for file in config.rule_files for group in file.groups]
+        self.groups = {
+            group.key: self._group(group, config, states.pop(group.key, GroupState()))
+            for group in groups
+        }
+        for key, loop in self.groups.items():
+            self._spawn(state_key(key), loop.run())
+        for key, state in states.items():
+            path, _, name = key.rpartition(";")
+            self._group(RuleGroup(name, path, 0, 0, 0, ()), config, state).evaluate(now)
 
-    def reload(self, config: Config) -> None:
+    def _group(self, group: RuleGroup, config: Config, state: GroupState) -> GroupLoop:
+        return GroupLoop(self.core, group, config.evaluation_interval, self.notifying, state)
+
+    async def reload(self, config: Config) -> None:
         """Take over a new configuration that loaded whole."""
-        now = self.core.clock.now()
-        before = self.config
-        self.core.head.window = max(self.core.head.window, head_window(config.look_back))
-        self.config, self.configured_at = config, now
-        old = self.notifying
-        self.notifying = self._make_notifying(config)
-        self._cancel("resend")
-        self._spawn("handover", self._hand_over(old))
-        body = {**_identity(config), "before": _identity(before)}
-        self.core.commit(Step(now, ledger=[LedgerEntry(now, "configuration", body)]))
-        self._apply(config)
-        self._spawn("resend", self.notifying.resend(self.firing))
-        self.metrics.reloads.labels("ok").inc()
-        self.core.recover("configuration")
+        async with self._reloading:
+            before, old = self.config, self.notifying
+            self._cancel("resend")
+            # First the old receivers fall silent, then the new ones get what was left:
+            # no message is sent by both, and none overtakes an earlier one.
+            left = await old.stop()
+            now = self.core.clock.now()
+            self.config, self.configured_at = config, now
+            self.core.head.window = max(self.core.head.window, head_window(config.look_back))
+            self.notifying = self._make_notifying(config)
+            self._put_undelivered(left)
+            body = {**_identity(config), "before": _identity(before)}
+            self.core.commit(Step(now, ledger=[LedgerEntry(now, "configuration", body)]))
+            self._apply(config)
+            self._spawn("resend", self.notifying.resend(self.firing))
+            self.metrics.reloads.labels("ok").inc()
+            self.core.recover("configuration")
 
-    async def _hand_over(self, old: Notifying) -> None:
-        """What the old receivers have not delivered goes to the new ones."""
-        await old.stop()
-        self.notifying.put(self.store.outbox())
-        self._drop_forsaken()
+    def _put_undelivered(self, left: Sequence[Notification] = ()) -> None:
+        """Send what the outbox holds, and what did not get that far while the disk was full."""
+        waiting = {(each.receiver, each.key): each for each in self.store.outbox()}
+        waiting |= {(each.receiver, each.key): each for each in left}
+        forsaken = self.notifying.forsaken(waiting.values())
+        self.notifying.put(waiting.values())
+        now = self.core.clock.now()
+        step = Step(now)
+        for each in forsaken:
+            # Its receiver is gone: say so instead of keeping it for ever.
+            body = {"receiver": each.receiver, "key": each.key, "result": "refused",
+                    "why": "the receiver is no longer configured"}  # fmt: skip
+            step.ledger.append(LedgerEntry(now, "notification", body))
+            step.delivered.append((each.receiver, each.key))
+        self.core.commit(step)
 
     def reload_failed(self, why: str) -> None:
         """The new configuration is bad: keep the old one, and say so until one loads."""

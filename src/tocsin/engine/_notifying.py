@@ -114,8 +114,10 @@ class Notifying:
 
         await asyncio.gather(*(one(notifier) for notifier in self._resenders))
 
-    async def stop(self) -> None:
-        await asyncio.gather(*(dispatcher.stop() for dispatcher in self._dispatchers.values()))
+    async def stop(self) -> list[Notification]:
+        """Let what is under way end; answer what was not delivered, in order."""
+        stopping = (dispatcher.stop() for dispatcher in self._dispatchers.values())
+        return [each for left in await asyncio.gather(*stopping) for each in left]
 
 
 def _notifier(

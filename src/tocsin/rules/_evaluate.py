@@ -78,7 +78,7 @@ class Transition:
     group: str
     rule: str
     expr: str
-    """The rule's query."""
+    """The rule's query; empty where the rule is gone."""
     before: str
     """`inactive`, `pending` or `firing`."""
     after: str
@@ -153,9 +153,10 @@ def evaluate_group(
         external_labels or {}, external_url, layouts, evaluation,
     )  # fmt: skip
     rules: dict[str, RuleState] = {}
+    left = dict(state.rules)
     for position, rule in enumerate(group.rules):
         identity = f"{position};{rule.name}"
-        before = state.rules.get(identity) or _same_name(state, rule) or RuleState()
+        before = left.pop(identity, None) or _same_name(left, rule) or RuleState()
         try:
             after, samples = _evaluate_rule(work, rule, before)
         except TocsinError as error:
@@ -167,15 +168,29 @@ def evaluate_group(
         batch = _batch(work, identity, before, samples)
         if batch is not None:
             evaluation.batches.append(append(batch))
+    for identity, old in left.items():
+        _end(work, identity, old, append)
     evaluation.state = GroupState(rules)
     evaluation.changed = rules != state.rules
     return evaluation
 
 
-def _same_name(state: GroupState, rule: Rule) -> RuleState | None:
+def _same_name(left: dict[str, RuleState], rule: Rule) -> RuleState | None:
     """The state of a rule that moved within its group at a reload."""
-    found = [old for key, old in state.rules.items() if key.partition(";")[2] == rule.name]
-    return found[0] if len(found) == 1 else None
+    found = [key for key in left if key.partition(";")[2] == rule.name]
+    return left.pop(found[0]) if len(found) == 1 else None
+
+
+def _end(work: _Round, identity: str, old: RuleState, append: Callable[[Batch], Batch]) -> None:
+    """A rule is gone: its alerts end and are told, its series become stale."""
+    batch = _batch(work, identity, old, {})
+    if batch is not None:
+        work.evaluation.batches.append(append(batch))
+    for alert in old.alerts:
+        name = alert.labels["alertname"]
+        work.evaluation.transitions.append(
+            Transition(work.time, work.group.key, name, "", alert.state, "inactive", alert)
+        )
 
 
 def _evaluate_rule(
