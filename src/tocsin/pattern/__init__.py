@@ -1,9 +1,39 @@
 """CloudWatch filter patterns: read, linted, matched and explained, one event at a time."""
 
 from tocsin.pattern._event import Event
+from tocsin.pattern._explain import Node, explain, render
+from tocsin.pattern._filter import UNITS, MetricFilter, Transformation, make_filter
+from tocsin.pattern._lint import LINTS, Lint, lint
+from tocsin.pattern._literals import literals
 from tocsin.pattern._match import Match, match
+from tocsin.pattern._minutes import Contribution, Datapoint, Minutes, Skip, contribute
 from tocsin.pattern._parse import MAX_LENGTH, parse
 from tocsin.pattern._settings import DEFAULTS, Settings
 from tocsin.pattern._syntax import Pattern
 
-__all__ = ["DEFAULTS", "MAX_LENGTH", "Event", "Match", "Pattern", "Settings", "match", "parse"]
+__all__ = [
+    "DEFAULTS",
+    "LINTS",
+    "MAX_LENGTH",
+    "UNITS",
+    "Contribution",
+    "Datapoint",
+    "Event",
+    "Lint",
+    "Match",
+    "MetricFilter",
+    "Minutes",
+    "Node",
+    "Pattern",
+    "Settings",
+    "Skip",
+    "Transformation",
+    "contribute",
+    "explain",
+    "lint",
+    "literals",
+    "make_filter",
+    "match",
+    "parse",
+    "render",
+]

@@ -17,10 +17,16 @@ if TYPE_CHECKING:
     from tocsin.pattern._settings import Settings
     from tocsin.pattern._syntax import Value
 
-__all__ = ["Scalar", "as_text", "glob_parts", "holds", "is_comparable", "number_of"]
+__all__ = ["FieldText", "Scalar", "as_text", "glob_parts", "holds", "is_comparable", "number_of"]
 
 Scalar = str | bool
 """A JsonNumber is a str, too."""
+
+
+class FieldText(str):
+    """The text of a field, which is a number wherever it spells one."""
+
+    __slots__ = ()
 
 
 def holds(scalar: Scalar, op: Op, value: Value, settings: Settings) -> bool:
@@ -55,7 +61,9 @@ def number_of(scalar: Scalar, settings: Settings) -> Decimal | None:
         return None
     if isinstance(scalar, JsonNumber):
         return read_number(scalar)
-    return plain_number(scalar) if settings.numeric_strings else None
+    if settings.numeric_strings or isinstance(scalar, FieldText):
+        return plain_number(scalar)
+    return None
 
 
 def glob_parts(text: str, settings: Settings) -> list[str]:

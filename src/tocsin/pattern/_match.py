@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tocsin.pattern._compare import Scalar, as_text, holds, is_comparable
+from tocsin.pattern._compare import FieldText, as_text, holds, is_comparable
 from tocsin.pattern._event import Event
 from tocsin.pattern._parse_condition import leaves
 from tocsin.pattern._settings import DEFAULTS
@@ -193,11 +193,11 @@ def bind(body: Fields, event: Event, settings: Settings) -> Bound | None:
     return Bound(tuple(values), tuple(named), extracted)
 
 
-def _fields_hold(condition: Condition, value: Scalar, settings: Settings) -> bool:
+def _fields_hold(condition: Condition, value: str, settings: Settings) -> bool:
     if isinstance(condition, And):
         return all(_fields_hold(item, value, settings) for item in condition.items)
     if isinstance(condition, Or):
         return any(_fields_hold(item, value, settings) for item in condition.items)
     if isinstance(condition, StateTest):
         return False
-    return holds(value, condition.op, condition.value, settings)
+    return holds(FieldText(value), condition.op, condition.value, settings)

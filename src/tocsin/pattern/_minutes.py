@@ -1,0 +1,204 @@
+"""From events to datapoints: samples by minute of the event's own time, in tables that add up.
+
+Source: CloudWatch Logs User Guide, "Creating metrics from log events using filters": values are
+reported each minute; a default value where events came and none matched; nothing where no
+events came. Tables of different slices of a log merge by adding, in any order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from tocsin.durations import MINUTE
+from tocsin.pattern._compare import as_text
+from tocsin.pattern._event import Event
+from tocsin.pattern._match import match
+from tocsin.pattern._reference import as_float, read
+from tocsin.pattern._settings import DEFAULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tocsin.pattern._filter import MetricFilter
+    from tocsin.pattern._settings import Settings
+
+__all__ = ["Contribution", "Datapoint", "Minutes", "Skip", "contribute"]
+
+Dimensions = tuple[tuple[str, str], ...]
+_Key = tuple[str, str]
+_LONGEST_VALUE = 1024
+
+
+class Skip(StrEnum):
+    """Why a matching event adds nothing."""
+
+    NO_VALUE = "the field of the metric value is missing"
+    NO_NUMBER = "the field of the metric value is no number"
+    NO_DIMENSION = "the field of a dimension is missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one matching event adds."""
+
+    value: float
+    dimensions: Dimensions = ()
+    """Sorted by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Datapoint:
+    """The samples of one metric in one minute."""
+
+    namespace: str
+    metric: str
+    dimensions: Dimensions
+    unit: str
+    time: int
+    """The minute's begin, microseconds since 1970."""
+    samples: tuple[tuple[float, int], ...]
+    """(value, how often), by value."""
+
+    @property
+    def count(self) -> int:
+        return sum(count for _, count in self.samples)
+
+    @property
+    def sum(self) -> float:
+        return math.fsum(value * count for value, count in self.samples)
+
+    @property
+    def minimum(self) -> float:
+        return self.samples[0][0]
+
+    @property
+    def maximum(self) -> float:
+        return self.samples[-1][0]
+
+    @property
+    def average(self) -> float:
+        return self.sum / self.count
+
+
+def contribute(
+    metric_filter: MetricFilter,
+    message: str | bytes | Event,
+    settings: Settings = DEFAULTS,
+    system: Mapping[str, str] | None = None,
+) -> Contribution | Skip | None:
+    """What one event adds to the metric of a filter; None if it does not match."""
+    event = message if isinstance(message, Event) else Event(message)
+    pattern = metric_filter.pattern
+    if not match(pattern, event, settings).matched:
+        return None
+    value = _value(metric_filter, event, settings)
+    if isinstance(value, Skip):
+        default = metric_filter.transformation.default
+        if settings.unusable_value == "skip" or default is None:
+            return value
+        value = default
+    known = system or {}
+    found = {name: known.get(name, "") for name in metric_filter.system_dimensions}
+    for name, reference in metric_filter.dimensions:
+        scalar = None if isinstance(reference, float) else read(reference, pattern, event, settings)
+        text = "" if scalar is None else as_text(scalar)
+        found[name] = text if len(text) <= _LONGEST_VALUE else ""
+    if not all(found.values()):
+        if settings.missing_dimension == "skip":
+            return Skip.NO_DIMENSION
+        partial = settings.missing_dimension == "partial"
+        found = {name: text for name, text in found.items() if text and partial}
+    return Contribution(value, tuple(sorted(found.items())))
+
+
+def _value(metric_filter: MetricFilter, event: Event, settings: Settings) -> float | Skip:
+    reference = metric_filter.value
+    if isinstance(reference, float):
+        return reference
+    scalar = read(reference, metric_filter.pattern, event, settings)
+    if scalar is None:
+        return Skip.NO_VALUE
+    number = as_float(scalar, settings)
+    return Skip.NO_NUMBER if number is None else number
+
+
+@dataclass(slots=True)
+class Minutes:
+    """Counts of one slice of a log. Adding tables is all it takes to join slices."""
+
+    events: Counter[tuple[_Key, int]] = field(default_factory=Counter)
+    """How many events each filter saw, by minute."""
+    matches: Counter[tuple[_Key, int]] = field(default_factory=Counter)
+    samples: Counter[tuple[_Key, int, Dimensions, float]] = field(default_factory=Counter)
+    skipped: Counter[tuple[_Key, Skip]] = field(default_factory=Counter)
+    """Matching events that added nothing, by reason."""
+
+    def add(
+        self,
+        filters: Iterable[MetricFilter],
+        time: int,
+        message: str | bytes | Event,
+        settings: Settings = DEFAULTS,
+        system: Mapping[str, str] | None = None,
+    ) -> None:
+        """Count an event of the filters' log group, at its own time."""
+        event = message if isinstance(message, Event) else Event(message)
+        minute = time - time % MINUTE
+        for each in filters:
+            at = (each.key, minute)
+            self.events[at] += 1
+            found = contribute(each, event, settings, system)
+            if found is None:
+                continue
+            self.matches[at] += 1
+            if isinstance(found, Skip):
+                self.skipped[each.key, found] += 1
+            else:
+                # 0.0 is one value, not two.
+                self.samples[*at, found.dimensions, found.value + 0.0] += 1
+
+    def merge(self, other: Minutes) -> None:
+        self.events.update(other.events)
+        self.matches.update(other.matches)
+        self.samples.update(other.samples)
+        self.skipped.update(other.skipped)
+
+    def datapoints(
+        self, filters: Iterable[MetricFilter], settings: Settings = DEFAULTS
+    ) -> list[Datapoint]:
+        """The datapoints of the filters' metrics, in order of time."""
+        cells: dict[tuple[int, str, str, Dimensions, str], Counter[float]] = defaultdict(Counter)
+        known = {each.key: each for each in filters}
+        for (key, minute, dimensions, value), count in self.samples.items():
+            if key in known:
+                cells[_cell(known[key], minute, dimensions)][value] += count
+        for (key, minute), count in self.events.items():
+            if key in known:
+                defaults = _defaults(known[key], count, self.matches[key, minute], settings)
+                if defaults:
+                    default = known[key].transformation.default or 0.0
+                    cells[_cell(known[key], minute, ())][default] += defaults
+        return [
+            Datapoint(namespace, metric, dimensions, unit, minute, tuple(sorted(values.items())))
+            for (minute, namespace, metric, dimensions, unit), values in sorted(cells.items())
+        ]
+
+
+def _cell(
+    each: MetricFilter, minute: int, dimensions: Dimensions
+) -> tuple[int, str, str, Dimensions, str]:
+    what = each.transformation
+    return minute, what.namespace, what.metric, dimensions, what.unit
+
+
+def _defaults(each: MetricFilter, events: int, matches: int, settings: Settings) -> int:
+    """How many samples of the default value a minute has."""
+    if each.transformation.default is None:
+        return 0
+    if settings.default_samples == "event":
+        return events - matches
+    return 0 if matches else 1
