@@ -22,8 +22,8 @@ $(READY): constraints.txt pyproject.toml sdk/pyproject.toml
 	@echo "Setting up $(VENV), about a minute the first time ..."
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e sdk
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r constraints.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e . -e sdk
 	@touch $@
 
 demo: $(READY)  ## Run the lab: attack, alert, notification, evidence (two minutes)
