@@ -4,17 +4,18 @@ import base64
 import json
 import os
 import threading
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.control.days import period
+from tests.control.days import clean, period
 
 from tocsin.cli._evidence import evidence
 from tocsin.cli._records import write_records
-from tocsin.control import LAB_CONTROLS
+from tocsin.control import LAB_CONTROLS, AlertsSeen, RulesSeen, SeriesSeen, State, TargetsSeen
 from tocsin.errors import ConfigError, ParseError, StoreError
 from tocsin.evidence import (
     Answer,
@@ -23,6 +24,7 @@ from tocsin.evidence import (
     canonical_json,
     next_run,
     record_name,
+    request_of,
     requests_of,
 )
 
@@ -34,6 +36,83 @@ def records(body=b""):
     day = period()
     answers = {r: Answer(5, 9, 200, body) for r in requests_of(LAB_CONTROLS, day)}
     return [build_record(control, day, answers, WHO) for control in LAB_CONTROLS]
+
+
+def clean_answers():
+    """What a source answers on a day on which nothing went wrong, as bytes."""
+    day = period()
+    answers = {}
+    for control in LAB_CONTROLS:
+        for need, seen in zip(control.needs, clean(control, day).values(), strict=True):
+            body = json.dumps({"status": "success", "data": _data(need, seen)}).encode()
+            answers[request_of(need, day)] = Answer(day.end + 5, day.end + 9, 200, body)
+    return answers
+
+
+def _data(need, seen):
+    match seen:
+        case SeriesSeen(rows):
+            key = "values" if need.path == "query_range" else "value"
+            rows = [
+                {"metric": dict(r.labels), "values": [[t / 1e6, str(v)] for t, v in r.points]}
+                for r in rows
+            ]
+            if key == "value":
+                rows = [{"metric": r["metric"], "value": r["values"][0]} for r in rows]
+            return {"resultType": "matrix" if key == "values" else "vector", "result": rows}
+        case RulesSeen(_, rules):
+            shown = [
+                {"name": r.name, "query": "x > 1", "health": r.health, "type": r.type,
+                 "lastEvaluation": "2026-11-21T01:00:00.123456789+01:00"}
+                for r in rules
+            ]  # fmt: skip
+            return {"groups": [{"name": "g", "file": "f", "interval": 5, "rules": shown}]}
+        case AlertsSeen():
+            return {"alerts": []}
+        case TargetsSeen(_, targets):
+            return {
+                "activeTargets": [{"labels": {"job": t.job}, "health": t.health} for t in targets]
+            }
+        case _:
+            return {"version": "3.5.0"}
+
+
+def test_answers_without_fault_operated():
+    for control in LAB_CONTROLS:
+        record = build_record(control, period(), clean_answers(), WHO)
+        assert record.verdict.state is State.OPERATED, record.verdict.reasons
+        assert json.loads(record.data)["state"] == "operated"
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_no_record_operated_once_an_answer_is_lost_cut_or_refused(data):
+    control = data.draw(st.sampled_from(LAB_CONTROLS))
+    answers = clean_answers()
+    request = request_of(data.draw(st.sampled_from(control.needs)), period())
+    whole = answers[request]
+    way = data.draw(st.sampled_from(["lost", "cut", "status", "failure", "warning", "byte"]))
+    if way == "lost":
+        del answers[request]
+    elif way == "cut":
+        size = data.draw(st.integers(0, len(whole.body) - 1))
+        answers[request] = replace(whole, body=whole.body[:size])
+    elif way == "status":
+        answers[request] = replace(
+            whole, status=data.draw(st.integers(0, 599).filter(lambda s: s != 200))
+        )
+    elif way == "failure":
+        answers[request] = replace(whole, failure="cut off")
+    elif way == "warning":
+        body = {**json.loads(whole.body), "warnings": ["a store did not answer"]}
+        answers[request] = replace(whole, body=json.dumps(body).encode())
+    else:
+        at = data.draw(st.integers(0, len(whole.body) - 1))
+        body = whole.body[:at] + b"\x00" + whole.body[at + 1 :]
+        answers[request] = replace(whole, body=body)
+    record = build_record(control, period(), answers, WHO)
+    assert record.verdict.state is not State.OPERATED
+    assert json.loads(record.data)["state"] != "operated"
 
 
 def test_the_same_answers_make_the_same_bytes():

@@ -4,7 +4,7 @@ from tocsin.evidence._answers import read_answer
 from tocsin.evidence._canonical import canonical_json
 from tocsin.evidence._names import day_folder, next_run, record_name
 from tocsin.evidence._record import SCHEMA, Answer, Collector, Record, build_record
-from tocsin.evidence._requests import Request, requests_of
+from tocsin.evidence._requests import Request, request_of, requests_of
 
 __all__ = [
     "SCHEMA",
@@ -18,5 +18,6 @@ __all__ = [
     "next_run",
     "read_answer",
     "record_name",
+    "request_of",
     "requests_of",
 ]

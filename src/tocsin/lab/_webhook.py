@@ -45,11 +45,10 @@ class Webhook:
             timeout = 10
 
             def do_POST(self) -> None:
-                size = int(self.headers.get("Content-Length") or 0)
-                body = self.rfile.read(size) if size <= _LIMIT else b""
-                now = time.time()
                 try:
-                    received.extend(_alerts(json.loads(body), now))
+                    size = int(self.headers.get("Content-Length") or 0)
+                    body = self.rfile.read(size) if 0 <= size <= _LIMIT else b""
+                    received.extend(_alerts(json.loads(body), time.time()))
                 except (ValueError, LookupError, TypeError, AttributeError):
                     self.send_error(400)
                     return
