@@ -20,9 +20,15 @@ def cli_page() -> str:
         "Data goes to standard output, talk to standard error. Exit codes: "
         "[one table](exit-codes.md) for all commands.",
     ]
+    top = click.Context(cli, info_name="tocsin", terminal_width=80, **cli.context_settings)
     for path, command in _commands(cli, ("tocsin",)):
-        with click.Context(command, info_name=" ".join(path)) as context:
-            text = command.get_help(context)
+        parent = None if command is cli else top
+        context = (
+            top
+            if parent is None
+            else click.Context(command, parent=parent, info_name=" ".join(path[1:]))
+        )
+        text = command.get_help(context)
         parts.append(f"## {' '.join(path)}\n\n```text\n{text}\n```")
     return "\n\n".join(parts) + "\n"
 
