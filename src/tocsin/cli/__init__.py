@@ -10,6 +10,7 @@ from tocsin.cli._check import check
 from tocsin.cli._demo import demo
 from tocsin.cli._evidence import evidence
 from tocsin.cli._exit import ExitCode, code_of
+from tocsin.cli._explain import explain
 from tocsin.cli._query import query
 from tocsin.cli._run import run
 from tocsin.cli._test import test
@@ -27,7 +28,7 @@ def cli() -> None:
     """
 
 
-for command in (check, demo, evidence, query, run, test, version):
+for command in (check, demo, evidence, explain, query, run, test, version):
     cli.add_command(command)
 
 

@@ -20,6 +20,7 @@ from tocsin.pattern._syntax import (
     Or,
     Regex,
     Selector,
+    State,
     StateTest,
     Text,
 )
@@ -27,6 +28,7 @@ from tocsin.pattern._syntax import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tocsin.errors import Span
     from tocsin.pattern._settings import Settings
     from tocsin.pattern._syntax import Condition
 
@@ -41,7 +43,7 @@ _LOWER_STATE = re.compile(r"\b(?:is\s+(?:null|true|false)|not\s+exists)\b", re.I
 
 
 def check_conditions(condition: Condition, text: str, settings: Settings) -> Iterator[Finding]:
-    yield from _groups(condition, settings)
+    yield from _groups(condition, text, settings)
     for leaf in leaves(condition):
         if isinstance(leaf, StateTest):
             yield from _state(leaf, text)
@@ -87,7 +89,9 @@ def _number(leaf: Comparison, value: Number) -> Iterator[Finding]:
 
 def _text(leaf: Comparison, value: Text, settings: Settings) -> Iterator[Finding]:
     text, span = value.text, value.span
-    if leaf.op is Op.NOT_EQUAL and not any(glob_parts(text, settings)):
+    lenient = settings.missing_not_equal and isinstance(leaf.subject, Selector)
+    parts = glob_parts(text, settings)
+    if leaf.op is Op.NOT_EQUAL and len(parts) > 1 and not any(parts) and not lenient:
         yield Finding(
             "never-matches", leaf.span, f"{leaf} never holds: * is every value", "use NOT EXISTS"
         )
@@ -150,13 +154,13 @@ def _state(leaf: StateTest, text: str) -> Iterator[Finding]:
         )
 
 
-def _groups(condition: Condition, settings: Settings) -> Iterator[Finding]:
+def _groups(condition: Condition, text: str, settings: Settings) -> Iterator[Finding]:
     if isinstance(condition, Or):
-        yield from _alternatives(condition)
+        yield from _alternatives(condition, text)
     if isinstance(condition, And | Or):
         yield from _duplicates(condition)
         for item in condition.items:
-            yield from _groups(item, settings)
+            yield from _groups(item, text, settings)
     if isinstance(condition, And):
         for group in _by_subject(condition):
             if not _can_hold(group, settings):
@@ -184,9 +188,11 @@ def _can_hold(group: list[_Leaf], settings: Settings) -> bool:
     """False only where no value can satisfy all."""
     states = {leaf.state for leaf in group if isinstance(leaf, StateTest)}
     compared = [leaf for leaf in group if isinstance(leaf, Comparison)]
+    if states == {State.MISSING} and settings.missing_not_equal:
+        return all(leaf.op is Op.NOT_EQUAL for leaf in compared)
     if states:
         # IS TRUE beside = true is odd, and possible.
-        return len(states) == 1 and (not compared or states <= {"IS TRUE", "IS FALSE"})
+        return len(states) == 1 and (not compared or states <= {State.TRUE, State.FALSE})
     exact = [leaf.value for leaf in compared if leaf.op is Op.EQUAL and _is_exact(leaf, settings)]
     if exact:
         field = isinstance(group[0].subject, FieldName)
@@ -250,7 +256,7 @@ def _range_is_open(compared: list[Comparison]) -> bool:
     return True
 
 
-def _alternatives(condition: Or) -> Iterator[Finding]:
+def _alternatives(condition: Or, text: str) -> Iterator[Finding]:
     for group in _by_subject(condition):
         compared = [leaf for leaf in group if isinstance(leaf, Comparison)]
         denied = [leaf for leaf in compared if leaf.op is Op.NOT_EQUAL]
@@ -264,13 +270,18 @@ def _alternatives(condition: Or) -> Iterator[Finding]:
                 "join exclusions with &&",
             )
     mixed = [item for item in condition.items if isinstance(item, And)]
-    if mixed and len(mixed) < len(condition.items):
+    if any(not _follows_parenthesis(item.span, text) for item in mixed):
         yield Finding(
             "precedence",
             condition.span,
             "&& binds tighter than ||",
             "put parentheses where you mean them",
         )
+
+
+def _follows_parenthesis(span: Span, text: str) -> bool:
+    line = text.split("\n")[span.line - 1]
+    return line[: span.column - 1].rstrip().endswith("(")
 
 
 def _duplicates(condition: And | Or) -> Iterator[Finding]:

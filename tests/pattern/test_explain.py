@@ -1,0 +1,138 @@
+"""What people read, as a whole."""
+
+from __future__ import annotations
+
+import json
+import sys
+from io import BytesIO, TextIOWrapper
+
+import pytest
+from click.testing import CliRunner
+
+from tocsin.cli import cli, main
+from tocsin.pattern import explain, parse, render
+
+LOGIN = '{ ($.eventname = ConsoleLogin) && ($.more.MFAUsed != "Yes" || $.roles[*] = admin) }'
+EXPLAINED = [
+    (
+        LOGIN,
+        '{"eventName": "ConsoleLogin", "roles": ["x", "admin"]}',
+        """\
+no  { $.eventname = ConsoleLogin && ($.more.MFAUsed != "Yes" || $.roles[*] = admin) }
+no    all of                        1 of 2 do not hold
+no      $.eventname = ConsoleLogin  $.eventname is not in the event, eventName is: no comparison holds
+yes     any of                      1 of 2 hold
+no        $.more.MFAUsed != "Yes"   $.more is not in the event: no comparison holds, != neither
+yes       $.roles[*] = admin        1 of 2 values satisfy it, for example "admin\"""",
+    ),
+    (
+        "{ $.a IS NULL || $.b NOT EXISTS || $.c = 404 || $.d != x }",
+        '{"b": null, "c": "404", "d": [1]}',
+        """\
+yes { $.a IS NULL || $.b NOT EXISTS || $.c = 404 || $.d != x }
+yes   any of             1 of 4 hold
+no      $.a IS NULL      $.a is not in the event
+no      $.b NOT EXISTS   $.b is there, with null
+yes     $.c = 404        $.c is "404"
+no      $.d != x         $.d is an array: no comparison holds, != neither""",
+    ),
+    (
+        "{ $.a = 1 }",
+        "INFO start",
+        "no  { $.a = 1 }  the event is not a JSON object as a whole, it begins 'INFO start'",
+    ),
+    (
+        'ERROR -WARN ?x %a.c% " "',
+        "an error abc",
+        """\
+no  ERROR -WARN ?x %a.c% " "  a term is not as asked
+no    ERROR                   not found; error is there, but case counts
+yes   -WARN                   not found
+ -    ?x                      ignored: ? counts only where every term has it
+yes   %a.c%                   the regular expression matches
+yes   " "                     a blank phrase matches every event""",
+    ),
+    (
+        "?a ?zz",
+        "banana",
+        """\
+yes ?a ?zz  one of the optional terms is there
+yes   ?a    found at character 2
+no    ?zz   not found""",
+    ),
+    (
+        "[ip, ..., status=4*, ]",
+        '1.2.3.4 - "GET /\u202e" 500 7',
+        """\
+no  [ip, ..., status = 4*, ]  5 fields
+yes   ip                      is "1.2.3.4"
+no    status = 4*             is "500"
+yes   (unnamed)               is "7\"""",
+    ),
+    ("[a, b]", "x", "no  [a, b]  the event has 1 field, the pattern needs at least 2"),
+    ("", "x", "yes (empty)  an empty pattern matches every event"),
+]
+
+
+@pytest.mark.parametrize(("pattern", "event", "text"), EXPLAINED)
+def test_text(pattern, event, text):
+    lines = [line.split() for line in text.splitlines()]
+    found = render(explain(parse(pattern), event))
+    assert [line.split() for line in found.splitlines()] == lines
+
+
+def run(*arguments, stdin=b""):
+    return CliRunner().invoke(cli, ["explain", *arguments], input=stdin, standalone_mode=False)
+
+
+def test_command_says_yes_and_no():
+    yes = run("--pattern", "ERROR", "an ERROR")
+    assert yes.return_value == 0
+    assert yes.stdout.splitlines()[0] == "event 1: an ERROR"
+    assert "found at character 4" in yes.stdout
+    no = run("--pattern=-ERROR", "an ERROR")
+    assert no.return_value == 1
+    assert "found at character 4, and excluded" in no.stdout
+
+
+def test_command_reads_lines():
+    found = run("--pattern", "[a=1, b]", "-", stdin=b"1 x\r\n2 y\n\xff\x00 z")
+    assert found.return_value == 0
+    assert "event 3" in found.stdout
+    assert "$b = x\n" in found.stdout
+    assert "\x00" not in found.stdout
+    assert run("--pattern", "x", stdin=b"").return_value == 1
+
+
+def test_command_as_json():
+    found = run("--pattern", "?a b", "--format", "json", "a b")
+    answer = json.loads(found.stdout)
+    assert answer["pattern"] == "?a b"
+    assert "[mixed-optional]" in answer["warnings"][0]["what"]
+    (event,) = answer["events"]
+    assert (event["matched"], event["extracted"]) == (True, {})
+    assert [part["verdict"] for part in event["tree"]["parts"]] == [None, True]
+    assert found.stderr == ""
+
+
+def test_command_warns():
+    found = run("--pattern", "?a b", "a b")
+    assert "warning: ?a without effect" in found.stderr
+
+
+def test_command_refuses(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["tocsin", "explain", "--pattern", "{ $.a == 1 }", "x"])
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO()))
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "{ $.a == 1 }"
+    assert lines[1] == "      ^"
+    assert lines[2].startswith("--pattern:1:7: == is not an operator, hint: ")
+
+
+def test_command_takes_arguments_that_are_no_text():
+    found = run("--pattern", '"\udcff"', "--format", "json", "x \udcff")
+    assert found.exception is None
+    assert found.return_value == 1
