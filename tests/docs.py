@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from tocsin.cli import cli
 from tocsin.cli._exit import ExitCode
 from tocsin.engine import CONFIG_KEYS
 from tocsin.engine._metrics import Metrics
+from tocsin.rules._template_functions import FUNCTIONS
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 
@@ -70,11 +72,22 @@ def metrics_page() -> str:
     return head + "| metric | type | meaning |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
 
 
+def rules_page() -> str:
+    """Written by hand but for the list of functions."""
+    text = (REFERENCE / "rules.md").read_text()
+    before, rest = text.split("<!-- functions:begin -->")
+    after = rest.split("<!-- functions:end -->")[1]
+    names = ", ".join(f"`{name}`" for name in sorted(FUNCTIONS, key=str.lower))
+    listed = textwrap.fill(names, 100, break_long_words=False, break_on_hyphens=False)
+    return f"{before}<!-- functions:begin -->\n{listed}\n<!-- functions:end -->{after}"
+
+
 PAGES = {
     "cli.md": cli_page,
     "exit-codes.md": exit_code_page,
     "configuration.md": configuration_page,
     "metrics.md": metrics_page,
+    "rules.md": rules_page,
 }
 
 

@@ -140,7 +140,7 @@ def warnings(expr, labels=""):
             "increase(x[5m]) > 15",
             "15 at a 5s scrape, 15 at a 15s scrape, 14 at a 30s scrape, 13 at",
         ),
-        ("sum(increase(x[5m])) >= 16", "13 at a 60s scrape"),
+        ("sum(increase(x[5m])) >= 30", "29 at a 15s scrape"),
     ],
 )
 def test_a_threshold_within_the_extrapolation_warns(expr, least):
@@ -148,7 +148,16 @@ def test_a_threshold_within_the_extrapolation_warns(expr, least):
     assert least in warning
 
 
-@pytest.mark.parametrize("expr", ["increase(x[5m]) > 0", "rate(x[5m]) > 15", "x > 15"])
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "increase(x[5m]) > 0",
+        "increase(x[5m]) >= 16",
+        "increase(x[5m]) > 15.9",
+        "rate(x[5m]) > 15",
+        "x > 15",
+    ],
+)
 def test_other_thresholds_do_not(expr):
     assert warnings(expr) == []
 

@@ -21,7 +21,8 @@ _COUNT = re.compile(
     r"\bincrease\s*\([^()]*\[(?P<range>[0-9a-z]+)\]\s*\)\s*\)?\s*(?P<op>>=?)\s*"
     r"(?P<limit>[0-9]+(?:\.[0-9]+)?)\s*$"
 )
-_SCRAPES = (("5s", 5), ("15s", 15), ("30s", 30), ("60s", 60))
+_SCRAPES = (5, 15, 30, 60)
+_SHORT = 15
 
 
 def lint_alert(rule: AlertingRule, expr: Span, labels: Mapping[str, Span]) -> Iterator[Problem]:
@@ -49,24 +50,31 @@ def _threshold(rule: AlertingRule, expr: Span) -> Iterator[Problem]:
     window, limit = parse_duration(match["range"]) // SECOND, float(match["limit"])
     strict = match["op"] == ">"
     wanted = math.floor(limit) + 1 if strict else math.ceil(limit)
-    early = []
-    for label, seconds in _SCRAPES:
-        samples = window // seconds
-        if samples < 2:
-            continue
-        factor = samples / (samples - 1)
-        least = math.floor(limit / factor) + 1 if strict else math.ceil(limit / factor)
-        if least < wanted:
-            early.append(f"{least} at a {label} scrape")
-    if early:
-        yield Problem(
-            expr,
-            f"the threshold {match['op']} {match['limit']} is within increase()'s extrapolation: "
-            f"it fires from {', '.join(early)}, not from {wanted} events",
-            "leave room between the count you mean and the threshold, for example "
-            f"{match['op']} {match['limit']}.5 or a longer range",
-            "warning",
-        )
+    early = [
+        (seconds, least)
+        for seconds in _SCRAPES
+        if (least := _least(window // seconds, limit, strict=strict)) < wanted
+    ]
+    # At 30 s and more hardly any threshold is exact; a warning must be one that can be met.
+    if not any(seconds <= _SHORT for seconds, _ in early):
+        return
+    counts = ", ".join(f"{least} at a {seconds}s scrape" for seconds, least in early)
+    samples = window // _SHORT
+    highest = (wanted - 1) * samples / (samples - 1) if samples > 1 else math.inf
+    better = f"> {(highest + wanted) / 2:.1f} with a scrape of {_SHORT}s or less, or "
+    yield Problem(
+        expr,
+        f"the threshold {match['op']} {match['limit']} is within increase()'s extrapolation: "
+        f"it fires from {counts}, not from {wanted} events",
+        f"if you mean {wanted}: {better if highest < wanted else ''}a longer range",
+        "warning",
+    )
+
+
+def _least(samples: int, limit: float, *, strict: bool) -> int:
+    """The fewest events in a window of that many samples that pass the limit."""
+    factor = samples / (samples - 1) if samples > 1 else 1.0
+    return math.floor(limit / factor) + 1 if strict else math.ceil(limit / factor)
 
 
 def lint_metrics(
