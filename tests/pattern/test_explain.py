@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from tocsin.cli import cli, main
-from tocsin.pattern import explain, parse, render
+from tocsin.pattern import Settings, explain, parse, render
 
 LOGIN = '{ ($.eventname = ConsoleLogin) && ($.more.MFAUsed != "Yes" || $.roles[*] = admin) }'
 EXPLAINED = [
@@ -70,6 +70,26 @@ no    status = 4*             is "500"
 yes   (unnamed)               is "7\"""",
     ),
     ("[a, b]", "x", "no  [a, b]  the event has 1 field, the pattern needs at least 2"),
+    (
+        "{ $.a = 1 || $.b[*] = 2 || $.c IS TRUE || $.d > 1 }",
+        '{"a": null, "b": [1, {}, 3, 4], "c": {}, "d": 5}',
+        """\
+yes { $.a = 1 || $.b[*] = 2 || $.c IS TRUE || $.d > 1 }
+yes   any of          1 of 4 hold
+no      $.a = 1       $.a is null: no comparison holds, != neither
+no      $.b[*] = 2    0 of 4 values satisfy it
+no      $.c IS TRUE   $.c is an object
+yes     $.d > 1       $.d is 5""",
+    ),
+    (
+        "{ $.a[*] = 1 && $.b NOT EXISTS }",
+        '{"a": [{}, [], {}, {}], "b": true}',
+        """\
+no  { $.a[*] = 1 && $.b NOT EXISTS }
+no    all of              2 of 2 do not hold
+no      $.a[*] = 1        $.a[*] is an object, an array, an object, ...: no comparison holds, != neither
+no      $.b NOT EXISTS    $.b is true""",
+    ),
     ("", "x", "yes (empty)  an empty pattern matches every event"),
 ]
 
@@ -136,3 +156,9 @@ def test_command_takes_arguments_that_are_no_text():
     found = run("--pattern", '"\udcff"', "--format", "json", "x \udcff")
     assert found.exception is None
     assert found.return_value == 1
+
+
+def test_a_setting_shows():
+    node = explain(parse("{ $.a != 1 }"), "{}", Settings(missing_not_equal=True))
+    assert node.matched
+    assert node.children[0].reason == "$.a is not in the event; by setting, != holds"
