@@ -149,3 +149,14 @@ def test_nan_and_infinity_are_values():
     selection = head.select(ALL, 0, 5)
     assert np.isnan(selection.values[0])
     assert np.isinf(selection.values[1])
+
+
+def test_a_wider_window_keeps_more_from_then_on():
+    head = Head(10)
+    for time in range(1, 50):
+        head.append(Batch("s", time, (labels_of(1),), np.array([float(time)])))
+    head.widen(1000)
+    for time in range(50, 300):
+        head.append(Batch("s", time, (labels_of(1),), np.array([float(time)])))
+    times = [time for time, _ in contents(head.select(ALL, 0, 1000))[labels_of(1)]]
+    assert times[-260:] == list(range(40, 300))

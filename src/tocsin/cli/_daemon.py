@@ -7,6 +7,7 @@ import logging
 import random
 import socket
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from tocsin.errors import ConfigError, StoreError
 from tocsin.store import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tocsin.engine import Config
 
 __all__ = ["Daemon"]
@@ -44,7 +47,7 @@ class Daemon:
                 self.config, store, clock, lambda: time.monotonic_ns() // 1000, random.random
             )
             host, port = listener.getsockname()[:2]
-            server = uvicorn.Server(
+            server = _Server(
                 uvicorn.Config(
                     create_app(LiveView(self.engine), allowed_hosts=[self.config.listen[0]]),
                     log_config=None,
@@ -56,7 +59,7 @@ class Daemon:
                 )
             )
             self.engine.start()
-            serving = asyncio.ensure_future(server._serve([listener]))  # noqa: SLF001 - no signals
+            serving = asyncio.ensure_future(server.serve([listener]))
             _log.info(
                 "watching %d targets with %d rule groups; API on http://%s:%d",
                 len(self.engine.targets), len(self.engine.groups), host, port,
@@ -86,6 +89,14 @@ class Daemon:
         self.config = config
         self._reloading = asyncio.ensure_future(self.engine.reload(config))
         self._reloading.add_done_callback(lambda _: _log.info("configuration loaded"))
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the daemon."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def _listen(host: str, port: int) -> socket.socket:

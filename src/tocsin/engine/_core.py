@@ -111,6 +111,11 @@ class Core:
             if not is_stale(value):
                 yield labels
 
+    def widen(self, window: int) -> None:
+        """Keep more in memory from now on; what went before is read from disk."""
+        with self.history.lock:
+            self.head.widen(window)
+
     def trim(self, now: int) -> None:
         """Forget series that ended before everything that evaluation reads."""
         since = now - self.head.window

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin.durations import HOUR, MINUTE
+from tocsin.durations import HOUR, MINUTE, SECOND
 from tocsin.engine._core import Core, History, head_window
 from tocsin.engine._evaluating import GroupLoop, state_key
 from tocsin.engine._journal import Journal
@@ -38,6 +38,7 @@ __all__ = ["Engine"]
 _log = logging.getLogger(__name__)
 _HOUSEKEEPING = MINUTE
 _RETAIN = HOUR
+_CLOCK_APART = 5 * SECOND
 
 
 class Engine:
@@ -154,7 +155,7 @@ class Engine:
             left = await old.stop()
             now = self.core.clock.now()
             self.config, self.configured_at = config, now
-            self.core.head.window = max(self.core.head.window, head_window(config.look_back))
+            self.core.widen(head_window(config.look_back))
             self.notifying = self._make_notifying(config)
             self._put_undelivered(left)
             body = {**_identity(config), "before": _identity(before)}
@@ -212,6 +213,7 @@ class Engine:
         while True:
             now = clock.now()
             self.core.trim(now)
+            self._watch_clock(now)
             if now >= retain_at:
                 retain_at = now + _RETAIN
                 try:
@@ -219,6 +221,18 @@ class Engine:
                 except StoreError as error:
                     _log.warning("%s", error)
             await clock.sleep_until(now + _HOUSEKEEPING)
+
+    def _watch_clock(self, now: int) -> None:
+        """A wall clock that was set back makes our times run ahead of it; people must know."""
+        ahead = self.core.clock.ahead
+        if ahead < _CLOCK_APART:
+            self.core.recover("clock")
+            return
+        if "clock" not in self.core.degraded:
+            body = {"clock": "set back", "ahead": ahead}
+            self.core.commit(Step(now, ledger=[LedgerEntry(now, "state", body)]))
+        detail = f"the wall clock was set back; ours is {ahead // SECOND} s ahead and slows down"
+        self.core.degrade("clock", detail)
 
     def _spawn(self, name: str, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)

@@ -65,6 +65,12 @@ class Head:
         """The number of series."""
         return len(self._index)
 
+    def widen(self, window: int) -> None:
+        """Keep at least `window` from now on; never less than before."""
+        self.window = max(self.window, window)
+        for sheet in self._sheets.values():
+            sheet.window = self.window
+
     def label_names(self) -> Iterable[str]:
         return self._index.names()
 
