@@ -135,6 +135,15 @@ def test_any_bytes_come_back_out_of_a_record(data):
     assert kept == data
 
 
+def test_more_series_than_anybody_needs_are_not_judged():
+    row = b'{"metric":{},"values":[]}'
+    body = b'{"status":"success","data":{"resultType":"matrix","result":[%s]}}'
+    told = records(body % b",".join([row] * 100_000))[0].verdict.reasons
+    assert "100,000 series, more than 2,000" in told[0]
+    many = records(body % b",".join([row] * 2_000))[0].verdict
+    assert many.state is not State.OPERATED
+
+
 def test_canonical_json():
     assert (
         canonical_json({"b": ["ä"], "a": 1}) == '{\n  "a": 1,\n  "b": [\n    "ä"\n  ]\n}\n'.encode()

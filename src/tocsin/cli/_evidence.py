@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["evidence"]
 
 _DEFAULT_URL = "http://127.0.0.1:9464"
-_LIMIT = 32 << 20
+_LIMIT = 8 << 20
 """Bytes of one answer."""
 _EACH = 30 * SECOND
 _ALL = 90 * SECOND

@@ -40,6 +40,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FARTHEST = 10**12
 """Seconds; a time beyond is no time."""
+_MOST_SERIES = 2_000
+"""The controls ask for few; judging each one takes time."""
 
 Point = tuple[float, str]
 
@@ -161,6 +163,8 @@ def _read(need: Need, data: msgspec.Raw, warnings: tuple[str, ...], asked: int) 
     wanted = "matrix" if need.path == "query_range" else "vector"
     if query.resultType != wanted:
         raise ValueError(f"result of type {query.resultType!r}, not {wanted}")
+    if len(query.result) > _MOST_SERIES:
+        raise ValueError(f"{len(query.result):,} series, more than {_MOST_SERIES:,}")
     return SeriesSeen(tuple(_row(each, wanted) for each in query.result), warnings)
 
 
