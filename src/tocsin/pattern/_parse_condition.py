@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["comparisons", "leaves", "parse_condition"]
 
+# Matching recurses along the tree: a depth that no stack minds, and no sane pattern has.
+MAX_DEPTH = 64
 # The alternatives of one pair of parentheses, each a list of conditions joined by &&.
 _Group = list[list[Condition]]
 
@@ -51,7 +53,21 @@ def parse_condition(cursor: Cursor, leaf: Callable[[Cursor], Condition]) -> Cond
         )
     if cursor.sees(")"):
         cursor.fail("a ) that nothing opens", "remove it")
-    return _join(group)
+    condition = _join(group)
+    if _depth(condition) > MAX_DEPTH:
+        cursor.fail(
+            f"more than {MAX_DEPTH} levels of && inside || inside &&",
+            "split it into several filters",
+        )
+    return condition
+
+
+def _depth(condition: Condition) -> int:
+    depth, level = 0, [condition]
+    while level:
+        depth += 1
+        level = [inner for each in level if isinstance(each, And | Or) for inner in each.items]
+    return depth
 
 
 def _join(group: _Group) -> Condition:
