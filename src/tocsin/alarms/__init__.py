@@ -1,0 +1,83 @@
+"""CloudWatch metric alarms, composite alarms and metric math, evaluated without a clock."""
+
+from tocsin.alarms._check import check, check_all
+from tocsin.alarms._composite import (
+    ChildState,
+    CompositeState,
+    composite_order,
+    evaluate_composite,
+)
+from tocsin.alarms._datapoint import Datapoint, merge, of_set, of_values
+from tocsin.alarms._definition import (
+    CompositeAlarm,
+    Dimension,
+    Metric,
+    MetricAlarm,
+    MetricQuery,
+    MetricStat,
+)
+from tocsin.alarms._evaluate import (
+    AlarmState,
+    Assessment,
+    Transition,
+    assess,
+    evaluate,
+    evaluation_end,
+    evaluation_interval,
+)
+from tocsin.alarms._math import infer, run
+from tocsin.alarms._math_functions import FUNCTIONS, Grid
+from tocsin.alarms._math_parse import UNSUPPORTED, Program, compile_math
+from tocsin.alarms._message import Place, sns_message, sns_subject
+from tocsin.alarms._missing import Decision, decide, evaluation_range
+from tocsin.alarms._reason import Evaluated
+from tocsin.alarms._rule import AlarmRule, alarm_name, compile_rule
+from tocsin.alarms._statistic import Statistic, parse_statistic
+from tocsin.alarms._table import DatapointTable, Lookup
+
+__all__ = [
+    "FUNCTIONS",
+    "UNSUPPORTED",
+    "AlarmRule",
+    "AlarmState",
+    "Assessment",
+    "ChildState",
+    "CompositeAlarm",
+    "CompositeState",
+    "Datapoint",
+    "DatapointTable",
+    "Decision",
+    "Dimension",
+    "Evaluated",
+    "Grid",
+    "Lookup",
+    "Metric",
+    "MetricAlarm",
+    "MetricQuery",
+    "MetricStat",
+    "Place",
+    "Program",
+    "Statistic",
+    "Transition",
+    "alarm_name",
+    "assess",
+    "check",
+    "check_all",
+    "compile_math",
+    "compile_rule",
+    "composite_order",
+    "decide",
+    "evaluate",
+    "evaluate_composite",
+    "evaluation_end",
+    "evaluation_interval",
+    "evaluation_range",
+    "infer",
+    "merge",
+    "of_set",
+    "of_values",
+    "parse_statistic",
+    "run",
+    "sns_message",
+    "sns_subject",
+]
