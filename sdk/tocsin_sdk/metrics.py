@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -131,6 +132,9 @@ class Metrics:
         return known
 
 
+# Times 2 ms: how long a scrape waits for a worker that is starting.
+_PATIENCE = 100
+
 _by_registry: WeakKeyDictionary[CollectorRegistry, Metrics] = WeakKeyDictionary()
 
 
@@ -148,8 +152,10 @@ def exposition(registry: CollectorRegistry, accept: str | None) -> tuple[bytes, 
         registry = CollectorRegistry()
         MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
     encoder, content_type = choose_encoder(accept or "")
-    try:
-        return encoder(registry), content_type
-    except struct.error:
-        # A worker was starting: for a moment its file exists and is empty.
-        return encoder(registry), content_type
+    for _ in range(_PATIENCE):
+        try:
+            return encoder(registry), content_type
+        except struct.error:
+            # A worker is starting: for a moment its file exists and is empty.
+            time.sleep(0.002)
+    return encoder(registry), content_type

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-)
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
 import tocsin
@@ -20,8 +14,6 @@ class Metrics:
     """The daemon's own metric families, on a registry of their own."""
 
     def __init__(self) -> None:
-        # One `_created` beside each counter says nothing that `process_start_time` does not.
-        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=registry)
         info = Gauge("tocsin_build_info", "Version of the daemon", ["version"], registry=registry)
