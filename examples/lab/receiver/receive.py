@@ -37,8 +37,9 @@ class Receiver(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Serve until stopped; the port may be given, 0 for a free one."""
-    server = HTTPServer(("0.0.0.0", int(sys.argv[1]) if sys.argv[1:] else 8080), Receiver)  # noqa: S104
+    """Serve until stopped: `receive.py [PORT [HOST]]`, by default 8080 on loopback."""
+    port, host = (*sys.argv[1:], *("8080", "127.0.0.1")[len(sys.argv[1:]) :])[:2]
+    server = HTTPServer((host, int(port)), Receiver)
     sys.stdout.write(f"waiting on port {server.server_port}\n")
     sys.stdout.flush()
     server.serve_forever()
