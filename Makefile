@@ -41,8 +41,8 @@ test: $(READY)  ## Run the tests
 bench: $(READY)  ## Measure speeds beside their peers and print the ratios
 	@$(BIN)/python -m bench
 
-soak: $(READY)  ## The long campaigns: kill -9 at 100 random moments
-	@$(BIN)/python -m pytest -q tests/soak --soak
+soak: $(READY)  ## The long campaigns: 100 random kills, 400 generated rule files
+	@$(BIN)/python -m pytest -q --soak tests/engine/test_kill.py tests/rules/test_against_promtool.py
 
 docs: $(READY)  ## Write the generated reference pages anew
 	@$(BIN)/python -m tests.docs

@@ -16,6 +16,12 @@ def pytest_addoption(parser):
     parser.addoption("--soak", action="store_true", help="run the long campaigns at full length")
 
 
+def pytest_configure(config):
+    if config.getoption("--soak"):
+        # Read where a test says how many examples it makes, before any fixture is there.
+        os.environ["TOCSIN_SOAK"] = "1"
+
+
 @pytest.fixture(scope="session")
 def soak(request) -> bool:
     return bool(request.config.getoption("--soak"))
