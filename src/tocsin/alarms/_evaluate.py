@@ -26,6 +26,8 @@ from tocsin.durations import DAY, HOUR, MINUTE, SECOND
 from tocsin.errors import ParseError, UnsupportedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tocsin.alarms._datapoint import Datapoint
     from tocsin.alarms._definition import CompositeAlarm, MetricAlarm
     from tocsin.alarms._math_functions import Series, Value
@@ -107,16 +109,22 @@ def evaluation_end(alarm: MetricAlarm, time: int) -> int:
 
 
 def evaluate(
-    alarm: MetricAlarm, state: AlarmState, lookup: Lookup, time: int
+    alarm: MetricAlarm,
+    state: AlarmState,
+    lookup: Lookup,
+    time: int,
+    *,
+    reach: Callable[[int], int] = evaluation_range,
 ) -> tuple[AlarmState, Transition | None]:
     """Evaluate at `time`; at most once for each window, so that a restart changes nothing.
 
+    `reach` says how many periods are looked at for an N; CloudWatch does not publish it.
     Raises ParseError for a definition that `check` refuses, UnsupportedError for one that
     Tocsin does not evaluate.
     """
     if state.evaluated is not None and evaluation_end(alarm, time) <= state.evaluated:
         return state, None
-    found = assess(alarm, lookup, time)
+    found = assess(alarm, lookup, time, reach=reach)
     if found.value is None or found.value == state.value:
         return msgspec.structs.replace(state, evaluated=found.end), None
     after = AlarmState(found.value, found.reason, found.reason_data, time, found.end)
@@ -136,7 +144,13 @@ def due_actions(alarm: MetricAlarm | CompositeAlarm, value: StateValue) -> tuple
     return alarm.ok_actions if value == "OK" else alarm.insufficient_data_actions
 
 
-def assess(alarm: MetricAlarm, lookup: Lookup, time: int) -> Assessment:
+def assess(
+    alarm: MetricAlarm,
+    lookup: Lookup,
+    time: int,
+    *,
+    reach: Callable[[int], int] = evaluation_range,
+) -> Assessment:
     """What the data say: the periods of the evaluation range, and what they decide."""
     comparison = COMPARISONS.get(alarm.comparison_operator)
     if comparison is None:
@@ -146,7 +160,7 @@ def assess(alarm: MetricAlarm, lookup: Lookup, time: int) -> Assessment:
     if alarm.threshold is None or not alarm.seconds or alarm.evaluation_periods < 1:
         raise ParseError("threshold, period and evaluation periods are needed")
     end = evaluation_end(alarm, time)
-    count = evaluation_range(alarm.evaluation_periods)
+    count = max(reach(alarm.evaluation_periods), alarm.evaluation_periods)
     periods = _expression(alarm, lookup, end, count) if alarm.metrics else None
     if periods is None:
         periods = _statistic(_own_stat(alarm), lookup, end, count)

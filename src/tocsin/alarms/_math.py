@@ -79,7 +79,8 @@ def _call(step: Step, taken: list[tuple[str, Step]], kinds: str) -> str:
         described = ", ".join(_NAMES[kind] for kind in kinds) or "nothing"
         raise _wrong(step, f"{step.value} does not take {described}")
     words = [each for kind, each in taken if kind == "K"]
-    for word, allowed in zip(words, function.words, strict=True):
+    # A function may take a word or something else in its place.
+    for word, allowed in zip(words, function.words, strict=False):
         if word.value not in allowed:
             raise _wrong(word, f"{step.value} takes {' or '.join(allowed)} here")
     return given
