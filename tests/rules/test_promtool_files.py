@@ -68,6 +68,25 @@ def test_exit_codes_tell_a_wrong_file_from_a_failed_test(tmp_path, test, code, e
     assert error in report["error"]
 
 
+def test_a_rule_that_fails_is_a_failed_test(tmp_path):
+    rules = "groups: [{name: g, rules: [{record: r, expr: 'x * on(a) y'}]}]"
+    test = """
+rule_files: [rules.yml]
+tests:
+  - name: two on a side
+    input_series:
+      - {series: 'x{b="1"}', values: 1}
+      - {series: 'x{b="2"}', values: 1}
+      - {series: 'y', values: 1}
+    promql_expr_test: [{expr: r}]
+"""
+    code, report = write(tmp_path, rules, test)
+    assert code == 1
+    (failure,) = report["failures"]
+    assert failure["what"] == "evaluation at 0s"
+    assert "group 'g'" in failure["got"]
+
+
 def test_a_rule_sees_no_sample_of_the_future(tmp_path):
     rules = "groups: [{name: g, rules: [{record: r, expr: 'count_over_time(x[5m] offset -5m)'}]}]"
     test = """

@@ -85,7 +85,10 @@ def run_test(
     time = 0
     while time <= last:
         bench.load_until(time)
-        bench.evaluate(time)
+        error = bench.evaluate(time)
+        if error:
+            what = f"evaluation at {format_duration(time)}"
+            return [*failures, TestFailure(test.span, test.name, what, "no error", error)]
         while alerts and alerts[0].time < time + file.evaluation_interval:
             failures += bench.check_alerts(alerts.pop(0))
         time += file.evaluation_interval
@@ -124,7 +127,8 @@ class _Bench:
                 self.head.append(Batch(source, when, (series.labels,), np.array([value])))
         self.loaded = max(self.loaded, steps)
 
-    def evaluate(self, time: int) -> None:
+    def evaluate(self, time: int) -> str:
+        """Evaluate every group; the first rule's error, empty if all is well."""
         for group in self.groups:
             evaluation = evaluate_group(
                 group,
@@ -139,8 +143,9 @@ class _Bench:
             )
             failed = [outcome.error for outcome in evaluation.outcomes if outcome.error]
             if failed:
-                raise QueryError(f"group {group.name!r} at {format_duration(time)}: {failed[0]}")
+                return f"group {group.name!r}: {failed[0]}"
             self.states[group.key] = evaluation.state
+        return ""
 
     def _query(self, query: Query, time: int) -> Result:
         for selector in query.selectors:
