@@ -53,6 +53,13 @@ def test_check_tells_all_files_mistakes(tmp_path):
     assert report["errors"] == 3
 
 
+def test_check_of_a_folder_reads_all_that_is_in_it(data):
+    code, out, _ = run("check", data / "rules")
+    assert code == 0
+    assert out.splitlines()[-1].startswith("41 files: ")
+    assert " 318 alerting rules, " in out.splitlines()[-1]
+
+
 def test_check_of_a_configuration_scrapes_its_targets(tmp_path):
     rules = {"groups": [{"name": "g", "rules": [
         {"alert": "A", "expr": "level > 1"}, {"alert": "B", "expr": "levle > 1"},

@@ -29,6 +29,17 @@ def test_the_verdict_is_promtools(data, name):
     assert run.return_value == {"passed": 0, "failed": 1}[report["verdict"]]
 
 
+def test_a_folder_stands_for_its_test_files(data):
+    run = CliRunner().invoke(
+        cli, ["test", "--format", "json", str(data / "promtool")], standalone_mode=False
+    )
+    reports = {each["file"].rsplit("/", 1)[1]: each for each in json.loads(run.stdout)}
+    assert {name: reports[name]["verdict"] for name in reports} == {
+        name: verdict for name, (verdict, _) in VERDICTS.items()
+    }
+    assert run.return_value == 1
+
+
 def write(folder, rules, test):
     (folder / "rules.yml").write_text(rules)
     (folder / "test.yml").write_text(test)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tocsin.cli._exit import ExitCode
+from tocsin.cli._files import expand
 from tocsin.cli._output import format_option, write_json
 from tocsin.engine import load_config
 from tocsin.errors import FileErrors, Problem, Span
@@ -38,7 +39,7 @@ __all__ = ["check"]
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=Path)
 @format_option
 def check(files: tuple[Path, ...], form: str) -> int:
-    """Check rule files, rule test files and configurations.
+    """Check rule files, rule test files and configurations, or all in a folder.
 
     Prints every mistake as `file:line:col: what, hint: ...`. For a configuration each
     target is scraped once, to find rules whose metrics nobody exposes. Warnings do not
@@ -46,7 +47,8 @@ def check(files: tuple[Path, ...], form: str) -> int:
     """
     problems: list[Problem] = []
     counts: Counter[str] = Counter()
-    for path in files:
+    paths = [path for path, _ in expand(files)]
+    for path in paths:
         problems += _check_file(path, counts)
     errors = sum(problem.severity == "error" for problem in problems)
     warnings = len(problems) - errors
@@ -62,7 +64,7 @@ def check(files: tuple[Path, ...], form: str) -> int:
     else:
         for problem in problems:
             click.echo(str(problem))
-        click.echo(_summary(len(files), counts, errors, warnings))
+        click.echo(_summary(len(paths), counts, errors, warnings))
     return ExitCode.WRONG if errors else ExitCode.OK
 
 

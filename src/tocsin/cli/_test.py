@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import glob
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tocsin.cli._exit import ExitCode
+from tocsin.cli._files import expand
 from tocsin.cli._output import format_option, write_json
 from tocsin.errors import FileErrors, Problem, RuleError, Span, TocsinError
 from tocsin.rules import (
@@ -18,6 +20,10 @@ from tocsin.rules import (
     load_test_file,
     run_test_file,
 )
+from tocsin.yamlfile import YamlMapping, read_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["test"]
 
@@ -26,13 +32,13 @@ __all__ = ["test"]
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=Path)
 @format_option
 def test(files: tuple[Path, ...], form: str) -> int:
-    """Run promtool unit-test files.
+    """Run promtool unit-test files, or those in a folder.
 
     Exits with 0 if all passed, 1 if a test failed, 2 if a file is wrong.
     """
     code = ExitCode.OK
     report = []
-    for path in files:
+    for path in _test_files(files):
         failures: list[TestFailure] = []
         error = ""
         try:
@@ -57,6 +63,22 @@ def test(files: tuple[Path, ...], form: str) -> int:
     if form == "json":
         write_json(report)
     return code
+
+
+def _test_files(paths: tuple[Path, ...]) -> Iterator[Path]:
+    """What was named, and of a folder the files that hold tests."""
+    for path, found in expand(paths):
+        if not found or _may_hold_tests(path):
+            yield path
+
+
+def _may_hold_tests(path: Path) -> bool:
+    try:
+        node = read_yaml(_read(path), str(path))
+    except FileErrors:
+        # What can't be read is told, not passed over.
+        return True
+    return isinstance(node, YamlMapping) and bool({"tests", "rule_files"} & set(node.items))
 
 
 def _groups(file: RuleTestFile) -> list[RuleGroup]:
