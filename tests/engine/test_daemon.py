@@ -247,7 +247,7 @@ def test_hostile_queries_end_soon(tmp_path, query):
             status = error.code
             error.close()
         assert status in {200, 400, 413, 422}
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 8
         assert daemon.answers()
 
 
@@ -319,3 +319,16 @@ def test_an_alert_ends_with_its_rule(tmp_path):
             wait_for(daemon.alerts, "the state")
             assert [a["labels"]["alertname"] for a in daemon.alerts()] == ["Now"]
             assert len(hook.messages) == 5
+
+
+def test_the_api_answers_only_to_its_names(tmp_path):
+    config = {"external_url": "http://tocsin.example:9464"}
+    with Daemon(tmp_path, config, NOW) as daemon:
+        for name, status in (("tocsin.example", 200), ("127.0.0.1", 200), ("evil.example", 421)):
+            request = urllib.request.Request(daemon.url + "/healthz", headers={"Host": name})
+            try:
+                with urllib.request.urlopen(request, timeout=10) as answer:
+                    assert answer.status == status
+            except urllib.error.HTTPError as error:
+                assert error.code == status
+                error.close()

@@ -93,7 +93,7 @@ def test_every_deployed_rule_file_loads(data):
 def test_hostile_files_are_refused_soon(text, what):
     begun = time.monotonic()
     assert any(what in each for each in problems(text))
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 8
 
 
 def test_an_empty_file_holds_nothing():

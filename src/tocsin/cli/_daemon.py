@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -49,7 +50,7 @@ class Daemon:
             host, port = listener.getsockname()[:2]
             server = _Server(
                 uvicorn.Config(
-                    create_app(LiveView(self.engine), allowed_hosts=[self.config.listen[0]]),
+                    create_app(LiveView(self.engine), allowed_hosts=_names(self.config)),
                     log_config=None,
                     log_level="warning",
                     access_log=False,
@@ -89,6 +90,12 @@ class Daemon:
         self.config = config
         self._reloading = asyncio.ensure_future(self.engine.reload(config))
         self._reloading.add_done_callback(lambda _: _log.info("configuration loaded"))
+
+
+def _names(config: Config) -> list[str]:
+    """What the API may be called by: where it listens, and where people are told it is."""
+    outside = urlsplit(config.external_url).hostname
+    return [config.listen[0], *([outside] if outside else [])]
 
 
 class _Server(uvicorn.Server):

@@ -38,7 +38,8 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
         "scrape interval",
         "receivers": "whom to notify, a list; every alert goes to each",
         "external_labels": "added to every alert that leaves",
-        "external_url": "where people reach this daemon; shown in notifications",
+        "external_url": "where people reach this daemon; shown in notifications, and the only name "
+        "besides addresses and localhost that the API answers to",
         "listen": "address of the HTTP API, default 127.0.0.1:9464",
         "storage": "the state folder and how long samples stay",
         "evidence": "where `tocsin evidence collect` writes",
