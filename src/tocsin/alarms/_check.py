@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tocsin.alarms._check_metrics import Found, check_metric, check_queries, check_stat
 from tocsin.alarms._composite import composite_order
 from tocsin.alarms._definition import CompositeAlarm, Metric, MetricAlarm
+from tocsin.alarms._evaluate import MAX_SPAN
 from tocsin.alarms._rule import alarm_name, compile_rule
 from tocsin.alarms._vocabulary import (
     ANOMALY_COMPARISONS,
@@ -28,17 +29,15 @@ if TYPE_CHECKING:
     from tocsin.errors import Problem
 
 __all__ = [
-    "MAX_ACTIONS", "MAX_DESCRIPTION", "MAX_NAME", "MAX_SPAN", "MAX_SPAN_SHORT", "check",
+    "MAX_ACTIONS", "MAX_DESCRIPTION", "MAX_NAME", "MAX_SPAN_SHORT", "check",
     "check_all",
 ]  # fmt: skip
 
 MAX_NAME = 255
 MAX_DESCRIPTION = 1024
 MAX_ACTIONS = 5
-MAX_SPAN = 604_800
-"""Seconds that period x evaluation periods may cover."""
 MAX_SPAN_SHORT = 86_400
-"""The same for periods under an hour."""
+"""Seconds that period x evaluation periods may cover with periods under an hour."""
 
 
 def check(alarm: MetricAlarm | CompositeAlarm, span: Span | None = None) -> list[Problem]:

@@ -7,6 +7,7 @@ hour, on data up to the hour; alarms with periods under a minute every ten secon
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tocsin.alarms._table import Lookup
 
 __all__ = [
+    "MAX_SPAN",
     "AlarmState",
     "Assessment",
     "Transition",
@@ -43,6 +45,10 @@ __all__ = [
     "evaluation_end",
     "evaluation_interval",
 ]
+
+
+MAX_SPAN = 604_800
+"""Seconds that period x evaluation periods may cover."""
 
 
 class AlarmState(msgspec.Struct, frozen=True):
@@ -157,8 +163,12 @@ def assess(
         if alarm.comparison_operator in ANOMALY_COMPARISONS:
             raise UnsupportedError(f"{alarm.comparison_operator}: anomaly bands are not supported")
         raise ParseError(f"not a comparison operator: {alarm.comparison_operator[:60]!r}")
-    if alarm.threshold is None or not alarm.seconds or alarm.evaluation_periods < 1:
-        raise ParseError("threshold, period and evaluation periods are needed")
+    if alarm.threshold is None or not math.isfinite(alarm.threshold):
+        raise ParseError("the threshold has to be a number")
+    if alarm.seconds < 1 or alarm.evaluation_periods < 1:
+        raise ParseError("period and evaluation periods have to be 1 or more")
+    if alarm.seconds * alarm.evaluation_periods > MAX_SPAN:
+        raise ParseError(f"an alarm looks back {MAX_SPAN} seconds at most")
     end = evaluation_end(alarm, time)
     count = max(reach(alarm.evaluation_periods), alarm.evaluation_periods)
     periods = _expression(alarm, lookup, end, count) if alarm.metrics else None
@@ -192,10 +202,14 @@ def _own_stat(alarm: MetricAlarm) -> MetricStat:
 
 def _too_few(alarm: MetricAlarm, decision: Decision, periods: tuple[Evaluated, ...]) -> bool:
     """Whether the state does not change because a percentile is not significant."""
-    if alarm.evaluate_low_sample_count_percentile != "ignore" or not alarm.extended_statistic:
+    if alarm.evaluate_low_sample_count_percentile != "ignore":
         return False
-    least = parse_statistic(alarm.extended_statistic).low_sample_count
-    return any((periods[position].sample_count or 0) < least for position in decision.used)
+    returned = next((query.metric_stat for query in alarm.metrics if query.return_data), None)
+    name = returned.stat if returned else alarm.extended_statistic
+    least = parse_statistic(name).low_sample_count if name else 0
+    return least > 0 and any(
+        (periods[position].sample_count or 0) < least for position in decision.used
+    )
 
 
 def _starts(end: int, count: int, period: int) -> tuple[int, ...]:

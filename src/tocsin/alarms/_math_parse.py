@@ -42,7 +42,7 @@ _TOKEN = re.compile(
     |(?P<sign>==|!=|<=|>=|&&|\|\||[-+*/^()\[\],<>])
     |(?P<end>$)
     )""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 _LEVELS = (
     {"||": "OR", "OR": "OR"},
@@ -123,7 +123,8 @@ class _Reader:
             )
         self.kind = found.lastgroup or ""
         self.lexeme = found[self.kind]
-        self.column = found.start(self.kind) + 1
+        # A text's place is that of its opening quote.
+        self.column = found.start(self.kind) + (self.kind not in ("double", "single"))
         self.place = found.end()
 
     def emit(self, kind: str, value: str | float, taken: int, column: int) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tocsin.alarms._vocabulary import COMPARISONS
+from tocsin.durations import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,14 @@ INITIAL_REASON = "Unchecked: Initial alarm creation"
 _LISTED = 5
 """From so many datapoints on, the most recent of them stand in a sentence of their own."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = -62_135_596_800 * SECOND
+_LAST = 253_402_300_799 * SECOND
+# NOTE: strftime would use the words of whatever language the process was set to.
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
 
 
 class Evaluated(msgspec.Struct, frozen=True):
@@ -49,7 +58,8 @@ class Evaluated(msgspec.Struct, frozen=True):
 
 
 def moment(time: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=time)
+    """A time in UTC; those no calendar reaches are told as the nearest it does."""
+    return _EPOCH + timedelta(microseconds=min(max(time, _FIRST), _LAST))
 
 
 def timestamp(time: int) -> str:
@@ -60,7 +70,9 @@ def timestamp(time: int) -> str:
 
 def calendar(time: int) -> str:
     """As in the reason of a composite alarm: `Friday 22 July, 2022 15:57:45 UTC`."""
-    return f"{moment(time):%A %d %B, %Y %H:%M:%S} UTC"
+    at = moment(time)
+    date = f"{_DAYS[at.weekday()]} {at.day:02d} {_MONTHS[at.month - 1]}, {at.year}"
+    return f"{date} {at:%H:%M:%S} UTC"
 
 
 def java_double(value: float) -> str:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Statistic", "parse_statistic"]
 
 _NUMBER = r"\d{1,15}(?:\.\d{1,10})?"
-_SINGLE = re.compile(rf"(p|tm|tc|ts|wm)({_NUMBER})")
-_RANGE = re.compile(rf"(TM|TC|TS|WM|PR)\(({_NUMBER}%?)?:({_NUMBER}%?)?\)")
+_SINGLE = re.compile(rf"(p|tm|tc|ts|wm)({_NUMBER})", re.ASCII)
+_RANGE = re.compile(rf"(TM|TC|TS|WM|PR)\(({_NUMBER}%?)?:({_NUMBER}%?)?\)", re.ASCII)
 _HINT = (
     "use Sum, Average, Minimum, Maximum, SampleCount, p99, tm90, TM(10%:90%), PR(:300), IQM, ..."
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Protocol
 
 from tocsin.alarms._datapoint import merge
@@ -40,11 +40,11 @@ class DatapointTable:
 
     def add(self, metric: Metric, time: int, point: Datapoint, unit: str = "None") -> None:
         """Count a datapoint in; `time` is the start of its slot."""
-        units = self._slots.setdefault(metric.normal(), {})
-        slots = units.setdefault(unit or "None", {})
+        metric, unit = metric.normal(), unit or "None"
+        slots = self._slots.setdefault(metric, {}).setdefault(unit, {})
         held = slots.get(time)
         if held is None:
-            self._order.pop((metric.normal(), unit or "None"), None)
+            insort(self._order.setdefault((metric, unit), []), time)
             slots[time] = point
         else:
             slots[time] = merge((held, point)) or point
@@ -62,10 +62,15 @@ class DatapointTable:
 
     def drop_before(self, time: int) -> None:
         """Forget slots that begin before `time`."""
-        for metric, unit, slot, _ in list(self.items()):
-            if slot < time:
+        for (metric, unit), order in list(self._order.items()):
+            gone = bisect_left(order, time)
+            for slot in order[:gone]:
                 del self._slots[metric][unit][slot]
-                self._order.pop((metric, unit), None)
+            del order[:gone]
+            if not order:
+                del self._order[metric, unit], self._slots[metric][unit]
+                if not self._slots[metric]:
+                    del self._slots[metric]
 
     def __call__(
         self, metric: Metric, unit: str | None, start: int, end: int
@@ -73,8 +78,6 @@ class DatapointTable:
         metric = metric.normal()
         for each, slots in self._slots.get(metric, {}).items():
             if unit is None or each == unit:
-                order = self._order.get((metric, each))
-                if order is None:
-                    order = self._order[(metric, each)] = sorted(slots)
+                order = self._order[metric, each]
                 for time in order[bisect_left(order, start) : bisect_left(order, end)]:
                     yield time, slots[time]
