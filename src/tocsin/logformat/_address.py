@@ -1,0 +1,73 @@
+"""Client addresses out of free text, never a forged one.
+
+Rule: addresses come only from places that trusted software writes; what a stranger can write
+(a user name, a referrer) may stand before and after. Where a text could be read in two ways
+there is no address (reliability notes, A2 rule 10 and A3, log injection).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+
+__all__ = ["address", "nginx_client", "sshd_client"]
+
+_BRACKETS = re.compile(r"\[([^\]]+)\](?::\d{1,5})?")
+_V4_PORT = re.compile(r"([\d.]{7,15}):\d{1,5}")
+_NGINX = re.compile(rb", client: ([^\s,]+)")
+# After these words sshd itself writes the address; what follows may be the peer's own text.
+_SSHD_FIRST = re.compile(
+    rb"(?:error: )?(?:(?:Received disconnect|Disconnected|Did not receive identification string|"
+    rb"Bad protocol version identification '[^']*'|Connection|reverse mapping checking"
+    rb"[^\[]*\[[^\]]*\]|ROOT LOGIN REFUSED) (?i:from|closed by|reset by)|"
+    rb"Connection (?:closed|reset) by) ([0-9A-Fa-f:.]{2,46})(?::? |$)"
+)
+_SSHD_LAST = re.compile(
+    rb"(?:Connection (?:closed|reset) by|Disconnected from|Disconnecting)"
+    rb" (?:authenticating|invalid) user (?:.* )?([0-9A-Fa-f:.]{2,45}) port \d+(?: \[preauth\])?"
+)
+_SSHD_FROM = re.compile(
+    rb"(?:error: )?(?:Failed|Accepted|Invalid user|Postponed|maximum authentication attempts|"
+    rb"User |PAM: )"
+)
+_FROM = re.compile(rb" from (?=(\S+))")
+_PAM = re.compile(rb"(?:pam_unix\(sshd:auth\): authentication failure|PAM \d+ more [^;]*); "
+                  rb"logname=\S* uid=\d* euid=\d* tty=ssh ruser=\S* rhost=(\S+)")  # fmt: skip
+
+
+@lru_cache(maxsize=65_536)
+def address(text: str) -> str | None:
+    """An IP address in its usual spelling, without brackets and port; None if it is none."""
+    if match := _BRACKETS.fullmatch(text) or _V4_PORT.fullmatch(text):
+        text = match[1]
+    if len(text) > 45:
+        return None
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return str(mapped or found)
+
+
+def nginx_client(message: bytes) -> str | None:
+    """The client of an nginx error, unless the message names two."""
+    return _only(_NGINX.findall(message))
+
+
+def sshd_client(message: bytes) -> str | None:
+    """The peer of a message of the OpenSSH server, unless a user name could be it."""
+    if match := _SSHD_FIRST.match(message) or _SSHD_LAST.fullmatch(message):
+        return address(match[1].rstrip(b":").decode("ascii"))
+    if _SSHD_FROM.match(message):
+        return _only(_FROM.findall(message))
+    match = _PAM.match(message)
+    return address(match[1].decode("ascii", "replace")) if match else None
+
+
+def _only(found: list[bytes]) -> str | None:
+    first = found[0] if found else b""
+    if not first or any(each != first for each in found):
+        return None
+    return address(first.decode("ascii", "replace"))
