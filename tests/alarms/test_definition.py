@@ -8,6 +8,7 @@ import pytest
 from tests.conformance.alarm_setup import METRIC, alarm_of
 from tocsin.alarms import (
     AlarmState,
+    CompositeAlarm,
     Dimension,
     Metric,
     MetricAlarm,
@@ -17,6 +18,7 @@ from tocsin.alarms import (
     Transition,
     check,
     evaluate,
+    lint,
     sns_message,
     sns_subject,
 )
@@ -147,6 +149,40 @@ def test_a_sliding_window_is_the_one_there_is():
 def test_mistakes_in_metrics_are_told(queries, words):
     alarm = MetricAlarm("a", 1, "GreaterThanThreshold", 1.0, metrics=queries)
     assert any(words in problem.what for problem in check(alarm))
+
+
+def on(expression, **more):
+    queries = (MetricQuery("m1", STAT, return_data=False), MetricQuery("e1", None, expression))
+    return MetricAlarm("a", 1, "GreaterThanThreshold", 1.0, metrics=queries, **more)
+
+
+@pytest.mark.parametrize(
+    ("alarm", "words"),
+    [
+        (on("m1 - AVG(m1)"), "AVG of one time series"),
+        (on("RUNNING_SUM(m1)"), "RUNNING_SUM of one"),
+        (on("FILL(m1, 0)"), "FILL hides"),
+        (alarm_of({}, namespace="AWS/DynamoDB"), "missing data are ignored, not missing"),
+        (alarm_of({"extended_statistic": "p99"}), "fewer than 1000 samples"),
+    ],
+)
+def test_warnings(alarm, words):
+    assert check(alarm) == []
+    (problem,) = lint(alarm)
+    assert words in problem.what
+    assert (problem.severity, bool(problem.hint)) == ("warning", True)
+
+
+@pytest.mark.parametrize(
+    "alarm",
+    [
+        alarm_of({}), alarm_of({"extended_statistic": "tm99"}), CompositeAlarm("c", "TRUE"),
+        alarm_of({"extended_statistic": "p999"}), on("SUM(METRICS())"), on("m9"), on("e1"),
+        alarm_of({"extended_statistic": "p9"}, evaluate_low_sample_count_percentile="ignore"),
+    ],
+)  # fmt: skip
+def test_no_warnings(alarm):
+    assert lint(alarm) == []
 
 
 def test_every_mistake_is_told_at_once():

@@ -24,6 +24,7 @@ from tocsin.alarms import (
     MetricStat,
     Place,
     Transition,
+    alarm_name,
     evaluate,
     evaluate_composite,
     of_values,
@@ -65,7 +66,7 @@ def notification(section: dict[str, Any]) -> Cases:
 
 
 def _ordered(message: dict[str, Any]) -> str:
-    return json.dumps(message, indent=0)
+    return json.dumps(message, sort_keys=True)
 
 
 def _time(text: str) -> int:
@@ -75,7 +76,10 @@ def _time(text: str) -> int:
 
 def render(example: dict[str, Any]) -> dict[str, Any]:
     """The example again, out of an evaluation of the alarm it tells of."""
-    told = example["Trigger"]
+    if "AlarmRule" in example:
+        return _render_composite(example)
+    told = {"Dimensions": (), "MetricName": None, "Namespace": None, "Unit": None}
+    told |= example["Trigger"]
     statistic = {"AVERAGE": "Average", "SUM": "Sum", "MINIMUM": "Minimum", "MAXIMUM": "Maximum",
                  "SAMPLE_COUNT": "SampleCount"}.get(told.get("Statistic", ""))  # fmt: skip
     dimensions = tuple(Dimension(each["name"], each["value"]) for each in told["Dimensions"])
@@ -83,6 +87,7 @@ def render(example: dict[str, Any]) -> dict[str, Any]:
         example["AlarmName"], told["EvaluationPeriods"], told["ComparisonOperator"],
         told["Threshold"], told.get("DatapointsToAlarm"), told["MetricName"], told["Namespace"],
         dimensions, statistic, told.get("ExtendedStatistic"), told["Period"], told["Unit"],
+        tuple(_query(each) for each in told.get("Metrics", ())),
         treat_missing_data=told["TreatMissingData"],
         evaluate_low_sample_count_percentile=told["EvaluateLowSampleCountPercentile"] or None,
         alarm_description=example["AlarmDescription"],
@@ -99,14 +104,52 @@ def render(example: dict[str, Any]) -> dict[str, Any]:
     return sns_message(alarm, transition, Place(account, region))
 
 
+def _query(told: dict[str, Any]) -> MetricQuery:
+    stat = told.get("MetricStat")
+    if stat:
+        names = ("Dimensions", "MetricName", "Namespace")
+        dimensions, name, space = (stat["Metric"][key] for key in names)
+        pairs = tuple(Dimension(each["name"], each["value"]) for each in dimensions)
+        stat = MetricStat(
+            Metric(space, name, pairs), stat["Period"], stat["Stat"], stat.get("Unit")
+        )
+    return MetricQuery(
+        told["Id"], stat, told.get("Expression"), told.get("Label"), told.get("ReturnData", True)
+    )
+
+
+def _render_composite(example: dict[str, Any]) -> dict[str, Any]:
+    alarm = CompositeAlarm(
+        example["AlarmName"], example["AlarmRule"], example["AlarmDescription"], True,
+        tuple(example["OKActions"]), tuple(example["AlarmActions"]),
+        tuple(example["InsufficientDataActions"]), alarm_arn=example["AlarmArn"],
+        alarm_configuration_updated_timestamp=example["AlarmConfigurationUpdatedTimestamp"],
+    )  # fmt: skip
+    children = {
+        alarm_name(each["Arn"]): ChildState(
+            each["State"]["Value"], _time(each["State"]["Timestamp"]), each["Arn"]
+        )
+        for each in example["TriggeringChildren"]
+    }
+    state = CompositeState(example["OldStateValue"])
+    _, told = evaluate_composite(alarm, state, children, _time(example["StateChangeTime"]))
+    region, account = example["AlarmArn"].split(":")[3:5]
+    return sns_message(alarm, told[0], Place(account, region))
+
+
 def _data(alarm: MetricAlarm, reason: str) -> tuple[DatapointTable, int]:
     """The datapoints a reason lists, and when the newest period ends."""
     table, end = DatapointTable(), 0
     metric = Metric(alarm.namespace or "", alarm.metric_name or "", alarm.dimensions)
+    unit = alarm.unit
+    for query in alarm.metrics:
+        # What an expression was computed from is not told; one metric alone is its own value.
+        if query.metric_stat is not None:
+            metric, unit = query.metric_stat.metric, query.metric_stat.unit
     for value, date in re.findall(r"(-?[\d.E]+) \(([^)]+)\)", reason):
         moment = datetime.strptime(date, "%d/%m/%y %H:%M:%S").replace(tzinfo=UTC)
         start = int(moment.timestamp()) * SECOND
-        table.add(metric, start, of_values([float(value)]), alarm.unit or "None")
+        table.add(metric, start, of_values([float(value)]), unit or "None")
         end = max(end, start + alarm.seconds * SECOND)
     return table, end
 

@@ -198,7 +198,12 @@ def metric_math(cases: list[dict[str, Any]]) -> Cases:
 
 def _math(case: dict[str, Any]) -> object:
     return as_series(
-        run_expression(case["expr"], case["in"], case.get("period_s", 60), case.get("start", 0))
+        run_expression(
+            case["expr"],
+            case["in"],
+            case.get("period_s", case.get("period", 60)),
+            case.get("start", 0),
+        )
     )
 
 

@@ -25,6 +25,7 @@ from tocsin.alarms._evaluate import (
     evaluation_end,
     evaluation_interval,
 )
+from tocsin.alarms._lint import lint
 from tocsin.alarms._math import infer, run
 from tocsin.alarms._math_functions import FUNCTIONS, Grid
 from tocsin.alarms._math_parse import UNSUPPORTED, Program, compile_math
@@ -73,6 +74,7 @@ __all__ = [
     "evaluation_interval",
     "evaluation_range",
     "infer",
+    "lint",
     "merge",
     "of_set",
     "of_values",

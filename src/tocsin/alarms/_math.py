@@ -35,9 +35,15 @@ _LOGIC: dict[str, Callable[[float, float], bool]] = {
 }  # fmt: skip
 
 
-def infer(program: Program, types: Mapping[str, str], metrics: Sequence[str] = ()) -> str:
+def infer(
+    program: Program,
+    types: Mapping[str, str],
+    metrics: Sequence[str] = (),
+    calls: list[tuple[str, str]] | None = None,
+) -> str:
     """The type an expression gives: S, T or A. `types` are those of the queries by id.
 
+    Each function called is added to `calls`, with the types it is given.
     Raises ParseError where it does not fit together.
     """
     stack: list[tuple[str, Step]] = []
@@ -47,6 +53,8 @@ def infer(program: Program, types: Mapping[str, str], metrics: Sequence[str] = (
         given = _given(step, taken, types)
         if step.value == "PERIOD" and step.kind == "call" and taken[0][1].value not in metrics:
             raise _wrong(step, "PERIOD takes a metric, not the result of an expression")
+        if step.kind == "call" and calls is not None:
+            calls.append((str(step.value), "".join(kind for kind, _ in taken)))
         stack.append((given, step))
     given, step = stack[0]
     if given in "KQ":

@@ -77,10 +77,6 @@ class Program:
         """The queries it refers to, each once, in order."""
         return tuple(dict.fromkeys(str(s.value) for s in self.steps if s.kind == "id"))
 
-    @property
-    def functions(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(str(s.value) for s in self.steps if s.kind == "call"))
-
 
 @lru_cache(maxsize=4096)
 def compile_math(text: str) -> Program:

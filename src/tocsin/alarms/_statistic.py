@@ -141,11 +141,11 @@ def _share(percent: Fraction | None, count: int, otherwise: int) -> Fraction:
 
 
 def _at_rank(values: _Values, rank: int) -> float:
-    for value, times in values:
-        rank -= times
-        if rank <= 0:
-            return value
-    return values[-1][0]
+    place = 0
+    while rank > values[place][1]:
+        rank -= values[place][1]
+        place += 1
+    return values[place][0]
 
 
 def _ranked(statistic: Statistic, values: _Values, count: int) -> Sequence[tuple[float, int]]:
@@ -173,11 +173,9 @@ def _between(statistic: Statistic, values: _Values) -> Sequence[tuple[float, int
 
 def _winsorized(
     statistic: Statistic, values: _Values, kept: Sequence[tuple[float, int]], count: int
-) -> float | None:
+) -> float:
     """The mean with the samples outside counted as the value at the edge."""
     if statistic.percent:
-        if not kept:
-            return None
         low, high = kept[0][0], kept[-1][0]
     else:
         low = -math.inf if statistic.low is None else float(statistic.low)
