@@ -180,3 +180,13 @@ def test_a_table_finds_by_metric_unit_and_time():
     assert [time for _, _, time, _ in table.items()] == [120]
     assert [t for t, _ in table(same, None, 0, 200)] == [120]
     assert list(table(Metric.of("ns", "m"), None, 0, 200)) == []
+
+
+@given(
+    st.lists(points, max_size=6),
+    st.sampled_from(["SampleCount", "Sum", "Average", "Minimum", "Maximum", "p90", "TM(1:9)"]),
+)
+def test_a_statistic_of_many_is_that_of_them_merged(parts, name):
+    statistic, merged = parse_statistic(name), merge(parts)
+    value = None if merged is None else statistic.of(merged)
+    assert statistic.of_all(parts) == (value, None if value is None else merged.count)

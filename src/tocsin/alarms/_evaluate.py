@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin.alarms._datapoint import merge
 from tocsin.alarms._definition import Metric, MetricStat
 from tocsin.alarms._math import infer, run
 from tocsin.alarms._math_functions import Grid
@@ -223,13 +222,10 @@ def _statistic(stat: MetricStat, lookup: Lookup, end: int, count: int) -> list[E
     width = stat.period * SECOND
     for time, point in lookup(stat.metric, stat.unit, starts[0], end):
         slots[(time - starts[0]) // width].append(point)
-    found = []
-    for start, points in zip(starts, slots, strict=True):
-        merged = merge(points)
-        value = None if merged is None else statistic.of(merged)
-        samples = None if merged is None or value is None else merged.count
-        found.append(Evaluated(start, value, samples))
-    return found
+    return [
+        Evaluated(start, *statistic.of_all(points))
+        for start, points in zip(starts, slots, strict=True)
+    ]
 
 
 def _expression(alarm: MetricAlarm, lookup: Lookup, end: int, count: int) -> list[Evaluated]:

@@ -15,6 +15,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from tocsin.alarms._datapoint import merge
 from tocsin.alarms._vocabulary import STATISTICS
 from tocsin.errors import ParseError
 
@@ -63,13 +64,25 @@ class Statistic:
         share = self.high / 100
         return math.ceil(10 / (1 - share if share >= Fraction(1, 2) else share))
 
+    def of_all(self, points: Sequence[Datapoint]) -> tuple[float | None, int | None]:
+        """The statistic of one period's datapoints, as of them merged, and the sample count."""
+        if not points:
+            return None, None
+        if not self.extended:
+            # The values are not needed, and a day has many.
+            count = sum(point.count for point in points)
+            return _simple_of_all(self.kind, points, count), count
+        merged = merge(points)
+        value = None if merged is None else self.of(merged)
+        return value, None if merged is None or value is None else merged.count
+
     def of(self, point: Datapoint) -> float | None:
         """The statistic of one period's datapoint; None where it is not available.
 
         Extended statistics need the values, and are not available if any is negative.
         """
         if not self.extended:
-            return _simple(self.kind, point)
+            return _simple_of_all(self.kind, (point,), point.count)
         if point.values is None or point.minimum < 0:
             return None
         return _extended(self, point.values, point.count)
@@ -109,14 +122,15 @@ def parse_statistic(text: str) -> Statistic:
     return Statistic(text, found[1].lower(), low, high, percent=percent[0])
 
 
-def _simple(kind: str, point: Datapoint) -> float:
-    if kind == "Sum":
-        return point.total
+def _simple_of_all(kind: str, points: Sequence[Datapoint], count: int) -> float:
     if kind == "SampleCount":
-        return float(point.count)
-    if kind == "Average":
-        return point.total / point.count
-    return point.minimum if kind == "Minimum" else point.maximum
+        return float(count)
+    if kind == "Minimum":
+        return min(point.minimum for point in points)
+    if kind == "Maximum":
+        return max(point.maximum for point in points)
+    total = math.fsum(part for point in points for part in point.sums)
+    return total / count if kind == "Average" else total
 
 
 def _extended(statistic: Statistic, values: _Values, count: int) -> float | None:
