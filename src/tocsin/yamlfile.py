@@ -33,6 +33,8 @@ class YamlScalar:
     text: str
     plain: bool
     """Whether it was written without quotes, so that `1`, `true` and `null` mean themselves."""
+    tag: str = ""
+    """As written, `!Ref`; it is for the reader of the file to give it a meaning."""
 
     @property
     def is_null(self) -> bool:
@@ -45,6 +47,7 @@ class YamlList:
 
     span: Span
     items: tuple[YamlNode, ...]
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class YamlMapping:
     items: dict[str, YamlNode]
     keys: dict[str, Span]
     """Where each key stands."""
+    tag: str = ""
 
 
 YamlNode = YamlScalar | YamlList | YamlMapping
@@ -125,22 +129,23 @@ class _Builder:
             self._count(found[1], span)
             return found[0]
         before = self.nodes
+        tag = getattr(event, "tag", None) or ""
         node: YamlNode
         if isinstance(event, yaml.ScalarEvent):
-            node = YamlScalar(span, event.value, plain=event.style in (None, ""))
+            node = YamlScalar(span, event.value, plain=event.style in (None, ""), tag=tag)
         elif isinstance(event, yaml.SequenceStartEvent):
             items = []
             while not isinstance(following := next(self.events), yaml.SequenceEndEvent):
                 items.append(self._node(following, depth + 1))
-            node = YamlList(span, tuple(items))
+            node = YamlList(span, tuple(items), tag)
         else:
-            node = self._mapping(span, depth)
+            node = self._mapping(span, depth, tag)
         anchor = getattr(event, "anchor", None)
         if anchor:
             self.anchors[anchor] = (node, self.nodes - before + 1)
         return node
 
-    def _mapping(self, span: Span, depth: int) -> YamlMapping:
+    def _mapping(self, span: Span, depth: int, tag: str) -> YamlMapping:
         items: dict[str, YamlNode] = {}
         keys: dict[str, Span] = {}
         merged: list[YamlMapping] = []
@@ -161,7 +166,7 @@ class _Builder:
             for name, value in part.items.items():
                 if name not in items:
                     items[name], keys[name] = value, part.keys[name]
-        return YamlMapping(span, items, keys)
+        return YamlMapping(span, items, keys, tag)
 
     def _count(self, more: int, span: Span) -> None:
         self.nodes += more

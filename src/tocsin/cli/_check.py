@@ -1,4 +1,4 @@
-"""`tocsin check`: every mistake of rule files, test files and configurations."""
+"""`tocsin check`: every mistake of rule files, test files, definitions and configurations."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._files import expand
 from tocsin.cli._output import format_option, write_json
+from tocsin.definitions import load_definitions, recognise
 from tocsin.engine import load_config
 from tocsin.errors import FileErrors, Problem, Span
 from tocsin.rules import (
@@ -39,17 +40,22 @@ __all__ = ["check"]
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=Path)
 @format_option
 def check(files: tuple[Path, ...], form: str) -> int:
-    """Check rule files, rule test files and configurations, or all in a folder.
+    """Check rule files, rule test files, definitions and configurations, or all in a folder.
 
     Prints every mistake as `file:line:col: what, hint: ...`. For a configuration each
-    target is scraped once, to find rules whose metrics nobody exposes. Warnings do not
+    target is scraped once, to find rules whose metrics nobody exposes. Definitions are
+    metric filters and alarms as AWS, Terraform and CloudFormation write them; those given
+    together are looked at together, and what they leave open is listed. Warnings do not
     change the exit code.
     """
     problems: list[Problem] = []
     counts: Counter[str] = Counter()
     paths = [path for path, _ in expand(files)]
+    definitions: list[tuple[str, bytes]] = []
     for path in paths:
-        problems += _check_file(path, counts)
+        problems += _check_file(path, counts, definitions)
+    loaded = load_definitions(definitions)
+    problems += loaded.problems
     errors = sum(problem.severity == "error" for problem in problems)
     warnings = len(problems) - errors
     if form == "json":
@@ -59,12 +65,15 @@ def check(files: tuple[Path, ...], form: str) -> int:
                  "severity": p.severity, "what": p.what, "hint": p.hint}
                 for p in problems
             ],
-            "holds": dict(counts), "errors": errors, "warnings": warnings,
+            "holds": dict(counts) | (loaded.counts if definitions else {}),
+            "errors": errors, "warnings": warnings,
         })  # fmt: skip
     else:
         for problem in problems:
             click.echo(str(problem))
         click.echo(_summary(len(paths), counts, errors, warnings))
+        if definitions:
+            click.echo(loaded.holds)
     return ExitCode.WRONG if errors else ExitCode.OK
 
 
@@ -78,9 +87,15 @@ def _plural(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def _check_file(path: Path, counts: Counter[str]) -> list[Problem]:
+def _check_file(
+    path: Path, counts: Counter[str], definitions: list[tuple[str, bytes]]
+) -> list[Problem]:
     try:
         text = path.read_bytes()
+        if recognise(str(path), text):
+            counts["definition file"] += 1
+            definitions.append((str(path), text))
+            return []
         node = read_yaml(text, str(path))
         keys = set(node.items) if isinstance(node, YamlMapping) else set()
         if "tests" in keys or "rule_files" in keys:

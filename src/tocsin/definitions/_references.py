@@ -1,0 +1,328 @@
+"""Values that a plan leaves open, found through its configuration section.
+
+A plan knows no attribute that only AWS gives: the ARN of a topic, the id of a metric
+filter, and whatever is made of them. The configuration section keeps, for each
+expression, the things it refers to, but not the expression. So a reference is followed
+where it is the only one, and what it means then follows from the attribute: the id of a
+metric filter, of a log group and of an alarm is its name.
+
+Source: Terraform documentation, "JSON Output Format" (expression representation).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from tocsin.definitions._terraform_names import ATTRIBUTES, NAMES
+from tocsin.definitions._tree import MAX_DEPTH, Node, Unknown, from_json
+from tocsin.errors import FileErrors, Problem, Span
+
+__all__ = ["NOT_KNOWN", "Found", "Plan"]
+
+NOT_KNOWN = "known only after apply"
+_MAX_STEPS = 32
+_STEP = re.compile(r'module\.([\w-]+)(?:\[(\d+|"(?:[^"\\]|\\.)*")\])?')
+_REFERENCE = re.compile(
+    r'((?:data\.)?[A-Za-z_][\w-]*\.[A-Za-z_][\w-]*)(?:\[(\d+|"(?:[^"\\]|\\.)*")\])?((?:\.|\[).*)?'
+)
+_PART = re.compile(r'\.?([A-Za-z_][\w-]*)|\.?\[?(\d+)\]?|\["((?:[^"\\]|\\.)*)"\]')
+_COMPUTED = frozenset({"evaluate_low_sample_count_percentiles", "unit"})
+_INDEXES = ("each.key", "each.value", "count.index")
+
+
+class Found(NamedTuple):
+    """A resource instance with its values."""
+
+    address: str
+    module: str
+    """`module.a[0].module.b`, or nothing."""
+    mode: str
+    type: str
+    name: str
+    key: str | int | None
+    """Of `count` or `for_each`."""
+    values: Any
+    pointer: str
+
+
+class Plan:
+    """A plan or a state, indexed."""
+
+    def __init__(self, top: dict[str, Any]) -> None:
+        self.top = top
+        key = "planned_values" if "planned_values" in top else "values"
+        self.resources: list[Found] = []
+        self.instances: dict[tuple[str, str], list[Found]] = {}
+        """By module address and `type.name` (`data.type.name`)."""
+        self._walk(_dict(_dict(top.get(key)).get("root_module")), f"/{key}/root_module", own=True)
+        prior = _dict(_dict(_dict(top.get("prior_state")).get("values")).get("root_module"))
+        self._walk(prior, "/prior_state/values/root_module", own=False)
+        self.configuration = _dict(_dict(top.get("configuration")).get("root_module"))
+        self.unknown = {
+            change.get("address"): _dict(_dict(change.get("change")).get("after_unknown"))
+            for change in _list(top.get("resource_changes"))
+            if isinstance(change, dict) and isinstance(change.get("address"), str)
+        }
+
+    def _walk(self, root: dict[str, Any], pointer: str, *, own: bool) -> None:
+        stack = [(root, pointer, "", 0)]
+        while stack:
+            module, pointer, address, depth = stack.pop()
+            if depth > MAX_DEPTH:
+                span = Span(f"#{pointer}")
+                raise FileErrors([Problem(span, f"modules nested deeper than {MAX_DEPTH} levels")])
+            for number, each in enumerate(_list(module.get("resources"))):
+                found = _found(each, address, f"{pointer}/resources/{number}/values")
+                if found is None:
+                    continue
+                data = "data." if found.mode == "data" else ""
+                key = (found.module, f"{data}{found.type}.{found.name}")
+                # What was there before stands in only for what the plan does not list.
+                if own or data:
+                    self.instances.setdefault(key, []).append(found)
+                if own:
+                    self.resources.append(found)
+            children = _list(module.get("child_modules"))
+            for number in range(len(children) - 1, -1, -1):
+                child = _dict(children[number])
+                where = f"{pointer}/child_modules/{number}"
+                stack.append((child, where, str(child.get("address", "")), depth + 1))
+
+    def complete(self, found: Found, node: Node) -> None:
+        """Put what the plan leaves open into the resource's values."""
+        if not isinstance(node.value, dict):
+            return
+        config = self._expressions(found)
+        unknown = self.unknown.get(found.address, {})
+        path = node.span.path.partition("#")[0]
+        _Completion(self, found, path).fill(node, config, unknown, ATTRIBUTES[found.type])
+
+    def _expressions(self, found: Found) -> dict[str, Any]:
+        module = self._module(found.module)
+        for each in _list(module.get("resources")):
+            if _dict(each).get("type") == found.type and each.get("name") == found.name:
+                return _dict(each.get("expressions"))
+        return {}
+
+    def _module(self, address: str) -> dict[str, Any]:
+        """The configuration of the module that an address stands in."""
+        module = self.configuration
+        for step in _STEP.finditer(address):
+            module = _dict(_dict(_dict(module.get("module_calls")).get(step[1])).get("module"))
+        return module
+
+    def resolve(self, found: Found, expression: Any) -> Any:
+        """The value of an expression in the module of a resource, or Unknown."""
+        return self._value(expression, found.module, found.key, 0)
+
+    def _value(self, expression: Any, module: str, index: str | int | None, steps: int) -> Any:
+        if isinstance(expression, dict) and "constant_value" in expression:
+            return expression["constant_value"]
+        references = _list(_dict(expression).get("references"))
+        leaves = _leaves([each for each in references if isinstance(each, str)])
+        if steps > _MAX_STEPS:
+            return Unknown("references go in a circle", _symbol(leaves))
+        if len(leaves) != 1:
+            what = " and ".join(leaves) if leaves else NOT_KNOWN
+            return Unknown(f"made of {what}" if leaves else what, _symbol(leaves))
+        return self._reference(leaves[0], module, index, steps + 1)
+
+    def _reference(self, leaf: str, module: str, index: str | int | None, steps: int) -> Any:
+        missing = Unknown(leaf, _symbol([leaf]))
+        if leaf in {"each.key", "count.index"}:
+            return missing if index is None else index
+        head, _, rest = leaf.partition(".")
+        if head == "var":
+            name, *parts = _parts(rest)
+            value = self._variable(str(name), module, steps, missing)
+            for part in parts:
+                value = value if isinstance(value, Unknown) else _enter(value, part)
+            return missing if value is None and parts else value
+        if head == "module":
+            return self._output(leaf, module, index, steps, missing)
+        if head in {"local", "each", "count", "path", "terraform", "self"}:
+            return missing
+        parsed = _REFERENCE.fullmatch(leaf)
+        if parsed is None:
+            return missing
+        wanted = index if parsed[2] is None else _key(parsed[2])
+        candidates = self.instances.get((module, parsed[1]), [])
+        exact = [each for each in candidates if each.key == wanted]
+        chosen = exact or (candidates if len(candidates) == 1 and parsed[2] is None else [])
+        if not chosen:
+            return missing
+        return self._attribute(chosen[0], parsed[3] or ".id", steps, missing)
+
+    def _variable(self, name: str, module: str, steps: int, missing: Unknown) -> Any:
+        if not module:
+            given = _dict(self.top.get("variables")).get(name)
+            if isinstance(given, dict) and "value" in given:
+                return given["value"]
+            default = _dict(_dict(self.configuration.get("variables")).get(name))
+            return default.get("default", missing)
+        *_, last = _STEP.finditer(module)
+        parent = module[: last.start()].rstrip(".")
+        call = _dict(_dict(self._module(parent).get("module_calls")).get(last[1]))
+        expression = _dict(call.get("expressions")).get(name)
+        if expression is not None:
+            return self._value(expression, parent, _key(last[2]), steps)
+        own = _dict(_dict(_dict(call.get("module")).get("variables")).get(name))
+        return own.get("default", missing)
+
+    def _output(
+        self, leaf: str, module: str, index: str | int | None, steps: int, missing: Unknown
+    ) -> Any:
+        step = _STEP.match(leaf)
+        if step is None:
+            return missing
+        name = str(_parts(leaf[step.end() :])[0])
+        child = f"{module}.{step[0]}" if module else step[0]
+        call = _dict(_dict(self._module(module).get("module_calls")).get(step[1]))
+        counted = "count_expression" in call or "for_each_expression" in call
+        if step[2] is None and counted and index is not None:
+            child += f'["{index}"]' if isinstance(index, str) else f"[{index}]"
+        output = _dict(_dict(_dict(call.get("module")).get("outputs")).get(name))
+        if "expression" not in output:
+            return missing
+        return self._value(output["expression"], child, None, steps)
+
+    def _attribute(self, found: Found, path: str, steps: int, missing: Unknown) -> Any:
+        parts = _parts(path)
+        values = _dict(found.values)
+        own = NAMES.get(found.type)
+        if parts == ["id"] and parts[0] not in values and own:
+            parts = [own]
+        if parts == ["arn"] and own == "alarm_name" and "arn" not in values:
+            # The account and the region are not known, and an alarm is told by its name.
+            name = self._attribute(found, f".{own}", steps, missing)
+            return f"arn:aws:cloudwatch:::alarm:{name}" if isinstance(name, str) else name
+        value: Any = values
+        config: Any = self._expressions(found)
+        for part in parts:
+            config = _enter(config, part)
+            value = _enter(value, part)
+        if value is not None:
+            return value
+        if config is not None:
+            return self._value(config, found.module, found.key, steps)
+        return missing
+
+
+class _Completion:
+    """One resource being completed."""
+
+    def __init__(self, plan: Plan, found: Found, path: str) -> None:
+        self.plan, self.found, self.path = plan, found, path
+
+    def fill(self, node: Node, config: Any, unknown: Any, names: Any) -> None:
+        """Every attribute that the values lack and the configuration or the plan has."""
+        if not isinstance(node.value, dict):
+            return
+        for key in [*names]:
+            expression = _enter(config, key)
+            open_ = _enter(unknown, key)
+            # What nobody wrote the provider fills in; it is then not set, and not unknown.
+            left_open = open_ is True and not config and key not in _COMPUTED
+            if key not in node.value and (left_open or expression is not None):
+                value = self.plan.resolve(self.found, expression)
+                node.value[key] = self._node(value, node)
+            elif key in node.value and isinstance(node.value[key].value, list):
+                self._blocks(node.value[key], expression, open_, node)
+
+    def _blocks(self, node: Node, config: Any, unknown: Any, parent: Node) -> None:
+        """Blocks, and lists whose entries are not known one by one."""
+        entries = node.value if isinstance(node.value, list) else []
+        for number, each in enumerate(entries):
+            open_ = _enter(unknown, number)
+            if isinstance(each.value, dict):
+                expression = _matching(each, config, number)
+                names = [*_dict(open_), *_dict(expression)]
+                self.fill(each, expression, open_, dict.fromkeys(names))
+            elif each.value is None and open_ is True:
+                references = _list(_dict(config).get("references"))
+                leaves = _leaves([one for one in references if isinstance(one, str)])
+                if number < len(leaves):
+                    expression = {"references": [leaves[number]]}
+                    entries[number] = self._node(self.plan.resolve(self.found, expression), parent)
+                else:
+                    entries[number] = Node(each.span, Unknown(NOT_KNOWN))
+
+    def _node(self, value: Any, parent: Node) -> Node:
+        if isinstance(value, Unknown):
+            return Node(parent.span, value)
+        pointer = parent.span.path.partition("#")[2]
+        return from_json(value, self.path, pointer)
+
+
+def _matching(block: Node, config: Any, number: int) -> Any:
+    """The expressions of a block: the one with its id, or the one in its place.
+
+    The blocks of a set are printed in another order than they are written in.
+    """
+    blocks = _list(config)
+    own = block.get("id")
+    if own is not None:
+        for each in blocks:
+            if _dict(_dict(each).get("id")).get("constant_value") == own.value:
+                return each
+    return _enter(blocks, number)
+
+
+def _found(each: Any, module: str, pointer: str) -> Found | None:
+    if not isinstance(each, dict):
+        return None
+    type_, name, index = each.get("type"), each.get("name"), each.get("index")
+    if not isinstance(type_, str) or not isinstance(name, str):
+        return None
+    address = str(each.get("address", f"{type_}.{name}"))
+    index = index if isinstance(index, str | int) else None
+    mode = str(each.get("mode", "managed"))
+    return Found(address, module, mode, type_, name, index, each.get("values"), pointer)
+
+
+def _leaves(references: list[str]) -> list[str]:
+    """Without what is only the beginning of another, and without mere indexes."""
+    longest = [
+        each
+        for each in references
+        if not any(
+            other != each and other.startswith((f"{each}.", f"{each}[")) for other in references
+        )
+    ]
+    things = [each for each in longest if not each.startswith(_INDEXES)]
+    return list(dict.fromkeys(things or longest))
+
+
+def _symbol(leaves: list[str]) -> str:
+    return "".join(f"${{{each}}}" for each in leaves)
+
+
+def _enter(value: Any, part: str | int) -> Any:
+    if isinstance(part, int):
+        return value[part] if isinstance(value, list) and part < len(value) else None
+    if isinstance(value, list):  # a single block, written without its index
+        value = value[0] if len(value) == 1 else None
+    return value.get(part) if isinstance(value, dict) else None
+
+
+def _key(text: str | None) -> str | int | None:
+    if text is None:
+        return None
+    return text[1:-1].replace('\\"', '"') if text.startswith('"') else int(text[:18])
+
+
+def _parts(path: str) -> list[str | int]:
+    """The steps of an attribute's path; without any it is the id."""
+    return [
+        int(each[2][:18]) if each[2] else (each[1] or each[3] or "")
+        for each in _PART.finditer(path)
+    ] or ["id"]
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,202 @@
+"""The plan of the shared data, and what a plan leaves open."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tocsin.alarms import CompositeAlarm
+from tocsin.definitions import load_definitions
+
+
+def plan_of(resources, *, configuration=None, children=(), **more):
+    return json.dumps({
+        "format_version": "1.2",
+        "planned_values": {"root_module": {"resources": resources, "child_modules": list(children)}},
+        "configuration": {"root_module": configuration or {}},
+        **more,
+    }).encode()  # fmt: skip
+
+
+def resource(type_, name, values, index=None, module=""):
+    suffix = "" if index is None else f'["{index}"]' if isinstance(index, str) else f"[{index}]"
+    return {
+        "address": f"{module}{type_}.{name}{suffix}", "mode": "managed", "type": type_, "name": name,
+        **({} if index is None else {"index": index}), "values": values,
+    }  # fmt: skip
+
+
+def filter_values(**more):
+    return {
+        "name": "critical", "pattern": '"Critical Error"', "log_group_name": "app",
+        "metric_transformation": [{
+            "name": "CriticalErrors", "namespace": "App", "value": "1", "default_value": None,
+            "dimensions": None, "unit": "None",
+        }],
+    } | more  # fmt: skip
+
+
+def alarm_values(**more):
+    return {
+        "alarm_name": "critical", "comparison_operator": "GreaterThanThreshold",
+        "evaluation_periods": 1, "metric_name": "CriticalErrors", "namespace": "App",
+        "period": 300, "statistic": "Sum", "threshold": 10, "metric_query": [],
+    } | more  # fmt: skip
+
+
+FILTER, ALARM = "aws_cloudwatch_log_metric_filter", "aws_cloudwatch_metric_alarm"
+
+
+@pytest.fixture(scope="session")
+def sample(data):
+    path = data / "cloudwatch" / "terraform" / "sample_plan.json"
+    return load_definitions([("plan.json", path.read_bytes())])
+
+
+def test_all_references_of_the_sample_are_resolved(sample):
+    assert sample.unresolved == ()
+    assert [alarm.alarm_name for alarm in sample.alarms] == [
+        "comp", "a-regex", "a-root", "a-unauth", "math0", "math1",
+    ]  # fmt: skip
+    assert isinstance(sample.alarms[0], CompositeAlarm)
+    assert sample.alarms[1].alarm_actions == ("${aws_sns_topic.t.arn}",)
+
+
+def test_filters_of_the_sample(sample):
+    names = [each.name for each in sample.filters]
+    assert [name for name in names if name != "f-regex"] == ["f-root", "f-unauth", "x0", "x1"]
+    assert {each.log_group for each in sample.filters} == {"trail-default"}
+    # NOTE: of `%AUTH\d+ ${literal}%` nobody but AWS knows whether `{literal}` is taken.
+    assert all("'f-regex': pattern" in error.what for error in sample.errors)
+    assert len(sample.filters) + len(sample.errors) == 5
+
+
+def test_the_id_of_a_filter_is_its_name():
+    values = alarm_values()
+    del values["metric_name"]
+    expressions = {"metric_name": {"references": [f"{FILTER}.f.id", f"{FILTER}.f"]}}
+    configuration = {
+        "resources": [{"type": ALARM, "name": "a", "expressions": expressions}],
+    }
+    plan = plan_of(
+        [resource(FILTER, "f", filter_values()), resource(ALARM, "a", values)],
+        configuration=configuration,
+    )
+    [alarm] = load_definitions([("p.json", plan)]).alarms
+    assert alarm.metric_name == "critical"
+
+
+def test_a_reference_goes_through_modules_counts_and_outputs():
+    values = alarm_values()
+    del values["metric_name"], values["namespace"]
+    module = 'module.m["eu"].'
+    child = {
+        "address": 'module.m["eu"]',
+        "resources": [resource(ALARM, "a", values, 1, module)],
+    }
+    other = {
+        "address": "module.names",
+        "resources": [resource(FILTER, "f", filter_values(name="counted"), "k", "module.names.")],
+    }
+    configuration = {
+        "module_calls": {
+            "m": {
+                "expressions": {
+                    "metric": {"references": ["module.names.metric", "module.names"]},
+                    "space": {"references": ["var.space"]},
+                },
+                "for_each_expression": {},
+                "module": {
+                    "resources": [{
+                        "type": ALARM, "name": "a",
+                        "expressions": {
+                            "metric_name": {"references": ["var.metric"]},
+                            "namespace": {"references": ["var.space.name", "var.space"]},
+                        },
+                    }],
+                    "variables": {"metric": {}, "space": {}},
+                },
+            },
+            "names": {
+                "module": {
+                    "outputs": {"metric": {"expression": {
+                        "references": [f'{FILTER}.f["k"].id', f'{FILTER}.f["k"]', f"{FILTER}.f"],
+                    }}},
+                },
+            },
+        },
+        "variables": {"space": {"default": {"name": "App"}}},
+    }  # fmt: skip
+    plan = plan_of([], configuration=configuration, children=[child, other])
+    loaded = load_definitions([("p.json", plan)])
+    assert loaded.unresolved == ()
+    [alarm] = loaded.alarms
+    assert (alarm.metric_name, alarm.namespace) == ("counted", "App")
+
+
+def test_what_cannot_be_followed_is_listed_once_for_a_resource():
+    values = alarm_values()
+    del values["metric_name"], values["namespace"]
+    expressions = {
+        "metric_name": {"references": ["local.metric"]},
+        "namespace": {"references": ["var.a", "var.b"]},
+    }
+    plan = plan_of(
+        [resource(ALARM, "a", values)],
+        configuration={"resources": [{"type": ALARM, "name": "a", "expressions": expressions}]},
+    )
+    loaded = load_definitions([("p.json", plan)])
+    assert (loaded.alarms, loaded.errors) == ((), ())
+    [problem] = loaded.unresolved
+    assert str(problem.span) == "p.json#/planned_values/root_module/resources/0/values"
+    assert problem.severity == "warning"
+    assert "MetricName: local.metric; Namespace: made of var.a and var.b" in problem.what
+
+
+def test_a_circle_of_references_ends():
+    values = filter_values()
+    del values["log_group_name"]
+    expressions = {"log_group_name": {"references": [f"{FILTER}.f.log_group_name", f"{FILTER}.f"]}}
+    plan = plan_of(
+        [resource(FILTER, "f", values)],
+        configuration={"resources": [{"type": FILTER, "name": "f", "expressions": expressions}]},
+    )
+    [problem] = load_definitions([("p.json", plan)]).unresolved
+    assert "circle" in problem.what
+
+
+def test_a_plan_without_configuration_leaves_open_what_it_leaves_open():
+    values = alarm_values()
+    del values["metric_name"]
+    change = {"address": f"{ALARM}.a", "change": {"after_unknown": {"metric_name": True}}}
+    plan = plan_of([resource(ALARM, "a", values)], resource_changes=[change])
+    [problem] = load_definitions([("p.json", plan)]).unresolved
+    assert "MetricName: known only after apply" in problem.what
+
+
+def test_a_plan_that_ended_with_an_error_is_told():
+    loaded = load_definitions([("p.json", plan_of([], errored=True))])
+    assert "ended with an error" in loaded.warnings[0].what
+
+
+def test_the_state_file_itself():
+    state = {
+        "version": 4, "terraform_version": "1.11.4", "resources": [
+            {"mode": "managed", "type": ALARM, "name": "a", "module": "module.m",
+             "instances": [{"index_key": "x", "attributes": alarm_values()}, {"index_key": 1}]},
+            {"mode": "data", "type": ALARM, "name": "b", "instances": [{}]},
+        ],
+    }  # fmt: skip
+    loaded = load_definitions([("terraform.tfstate", json.dumps(state).encode())])
+    assert loaded.holds == "0 metric filters, 1 alarm, 1 unresolved"
+    assert "module.m.aws_cloudwatch_metric_alarm.a[1]" in loaded.unresolved[0].what
+    old = json.dumps(state | {"version": 3}).encode()
+    assert "version 3" in load_definitions([("terraform.tfstate", old)]).errors[0].what
+
+
+def test_anomaly_bands_are_refused_by_name():
+    band = alarm_values(comparison_operator="GreaterThanUpperThreshold", threshold=None)
+    band["threshold_metric_id"] = "ad1"
+    loaded = load_definitions([("p.json", plan_of([resource(ALARM, "a", band)]))])
+    assert "GreaterThanUpperThreshold is not supported" in loaded.errors[0].what
