@@ -1,0 +1,256 @@
+"""Old log files: blocks of whole lines, from plain files, gzip archives and standard input.
+
+Whatever the block size, the lines are the same: the last line counts without its line end, a
+line beyond the limit is cut at the limit and counted, and the line after it is intact
+(reliability notes, F11 and F12). An archive that inflates beyond all proportion is read up to
+a bound and no further, and says so.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import msgspec
+
+from tocsin.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["LogFile", "LogLimits", "ReadCounts", "read_head", "read_log"]
+
+_GZIP = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
+_HEAD = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LogLimits:
+    """Bounds of what is read."""
+
+    chunk: int = 512 * 1024
+    """Bytes read at once."""
+    line: int = 1024 * 1024
+    """Bytes of a line that are looked at."""
+    inflated: int = 1024**3
+    """Bytes of an archive that are read in any case."""
+    ratio: int = 300
+    """Beyond `inflated`, how many times its own size an archive may have."""
+    delivery: int = 256 * 1024**2
+    """Bytes of a CloudTrail delivery file, which is one JSON document."""
+
+
+DEFAULT_LIMITS = LogLimits()
+
+
+@dataclass(slots=True)
+class ReadCounts:
+    """What happened while reading; tables of several files add up."""
+
+    bytes: int = 0
+    """After inflating."""
+    cut: int = 0
+    """Lines cut at the limit."""
+    damaged: int = 0
+    """Archives that end early or are no gzip from some place on."""
+    bombs: int = 0
+    """Archives that were not read to their end because they inflate too much."""
+
+    def add(self, other: ReadCounts) -> None:
+        self.bytes += other.bytes
+        self.cut += other.cut
+        self.damaged += other.damaged
+        self.bombs += other.bombs
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A file to read; `-` is standard input."""
+
+    path: str
+    head: bytes = b""
+    """Its first bytes, inflated; of standard input, which can't be read twice, they are gone
+    from there."""
+    size: int = 0
+    """On disk; 0 if unknown."""
+    modified: int = 0
+    """Microseconds; 0 if unknown."""
+
+    @property
+    def name(self) -> str:
+        return "standard input" if self.path == "-" else self.path
+
+
+class _Delivery(msgspec.Struct):
+    records: list[msgspec.Raw] = msgspec.field(name="Records")
+
+
+def read_head(path: str, limits: LogLimits = DEFAULT_LIMITS) -> LogFile:
+    """Open a file and look at its beginning. Raises SourceError."""
+    try:
+        if path == "-":
+            return LogFile(path, sys.stdin.buffer.read(_HEAD))
+        # A pipe or a device would be read for ever, or be emptied by looking.
+        where = Path(path)
+        if not where.is_file():
+            what = "not a file" if where.exists() else "no such file"
+            raise SourceError(f"{path}: {what}")
+        about = where.stat()
+        with where.open("rb") as file:
+            chunks = _inflate(file, limits, ReadCounts(), lambda _: None)
+            head = b""
+            while len(head) < _HEAD and (chunk := next(chunks, b"")):
+                head += chunk
+        return LogFile(path, head, about.st_size, about.st_mtime_ns // 1000)
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}") from None
+
+
+def read_log(
+    log: LogFile,
+    counts: ReadCounts,
+    limits: LogLimits = DEFAULT_LIMITS,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Iterator[bytes]:
+    """Blocks of whole lines, each line with its line end but perhaps the last.
+
+    `progress` is called with the number of bytes on disk that were read. Raises SourceError.
+    """
+    try:
+        if log.path == "-":
+            yield from _lines(_stdin(log.head, limits, counts, progress), counts, limits)
+            return
+        with Path(log.path).open("rb") as file:
+            chunks = _inflate(file, limits, counts, progress)
+            if _is_delivery(log.head):
+                yield from _records(chunks, counts, limits)
+            else:
+                yield from _lines(chunks, counts, limits)
+    except OSError as error:
+        raise SourceError(f"{log.name}: {error.strerror}") from None
+
+
+def _stdin(
+    head: bytes, limits: LogLimits, counts: ReadCounts, progress: Callable[[int], None]
+) -> Iterator[bytes]:
+    chunk = head
+    while chunk:
+        counts.bytes += len(chunk)
+        progress(len(chunk))
+        yield chunk
+        chunk = sys.stdin.buffer.read(limits.chunk)
+
+
+def _inflate(
+    file: BinaryIO, limits: LogLimits, counts: ReadCounts, progress: Callable[[int], None]
+) -> Iterator[bytes]:
+    """The content of a file in chunks, of all members if it is a gzip archive."""
+    chunk = file.read(max(limits.chunk, len(_GZIP)))
+    if not chunk.startswith(_GZIP):
+        while chunk:
+            counts.bytes += len(chunk)
+            progress(len(chunk))
+            yield chunk
+            chunk = file.read(limits.chunk)
+        return
+    unzip, begun, taken, given = zlib.decompressobj(31), False, 0, 0
+    while chunk:
+        taken += len(chunk)
+        progress(len(chunk))
+        while chunk:
+            if not begun:
+                # Between members an archive may be padded with zeros.
+                chunk = chunk.lstrip(b"\0")
+                begun = bool(chunk)
+            try:
+                data = unzip.decompress(chunk, limits.chunk)
+            except zlib.error:
+                counts.damaged += 1
+                return
+            given += len(data)
+            if given > max(limits.inflated, taken * limits.ratio):
+                counts.bombs += 1
+                return
+            counts.bytes += len(data)
+            if data:
+                yield data
+            chunk = unzip.unconsumed_tail
+            if unzip.eof:
+                chunk, begun, unzip = unzip.unused_data, False, zlib.decompressobj(31)
+        chunk = file.read(limits.chunk)
+    if begun:
+        counts.damaged += 1
+
+
+def _lines(chunks: Iterator[bytes], counts: ReadCounts, limits: LogLimits) -> Iterator[bytes]:
+    rest, skipping, first = b"", False, True
+    for each in chunks:
+        chunk = each
+        if first:
+            chunk, first = chunk.removeprefix(_BOM), False
+        if skipping:
+            end = chunk.find(b"\n")
+            if end < 0:
+                continue
+            chunk, skipping = chunk[end + 1 :], False
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            yield _cut(rest + chunk[:end], counts, limits)
+            rest = chunk[end:]
+        else:
+            rest += chunk
+        if len(rest) > limits.line:
+            counts.cut += 1
+            yield _shorten(rest, limits) + b"\n"
+            rest, skipping = b"", True
+    if rest:
+        yield rest
+
+
+def _cut(block: bytes, counts: ReadCounts, limits: LogLimits) -> bytes:
+    """The same block without what its lines have beyond the limit."""
+    if len(block) <= limits.line:
+        return block
+    lines = block.split(b"\n")
+    if max(map(len, lines)) <= limits.line:
+        return block
+    counts.cut += sum(len(line) > limits.line for line in lines)
+    return b"\n".join(
+        line if len(line) <= limits.line else _shorten(line, limits) for line in lines
+    )
+
+
+def _shorten(line: bytes, limits: LogLimits) -> bytes:
+    """Cut at the limit, but not inside a UTF-8 character."""
+    end = limits.line
+    for back in range(min(4, end)):
+        if line[end - back] & 0xC0 != 0x80:
+            return line[: end - back]
+    return line[:end]
+
+
+def _is_delivery(head: bytes) -> bool:
+    """Whether it is a file as CloudTrail delivers it: one document with all the records."""
+    return head.lstrip()[:1] == b"{" and b'"Records"' in head[:64]
+
+
+def _records(chunks: Iterator[bytes], counts: ReadCounts, limits: LogLimits) -> Iterator[bytes]:
+    """One record a line."""
+    kept: list[bytes] = []
+    for chunk in chunks:
+        kept.append(chunk)
+        if sum(map(len, kept)) > limits.delivery:
+            yield from _lines((each for part in (kept, chunks) for each in part), counts, limits)
+            return
+    try:
+        found = msgspec.json.decode(b"".join(kept), type=_Delivery)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        yield from _lines(iter(kept), counts, limits)
+        return
+    for record in found.records:
+        # Outside of strings a line break means nothing, inside it can't be.
+        yield bytes(record).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"
