@@ -208,7 +208,8 @@ OK, ALARM = "OK", "ALARM"
         ([(0, OK), (2, ALARM), (7, OK)], [(0, OK), (3, ALARM), (6, OK)], [(9, OK, "ok")]),
         # A suppressor that comes back during the extension goes on suppressing.
         ([(0, OK), (2, ALARM)], [(0, ALARM), (5, OK), (7, ALARM)], []),
-        # One that comes after the wait is over comes too late.
+        # One that comes when the wait is over, or after, comes too late.
+        ([(0, OK), (2, ALARM)], [(0, OK), (4, ALARM)], [(4, ALARM, "alarm")]),
         ([(0, OK), (2, ALARM)], [(0, OK), (5, ALARM)], [(4, ALARM, "alarm")]),
     ],
 )

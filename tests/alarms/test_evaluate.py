@@ -294,3 +294,13 @@ def test_any_threshold_gives_a_state(threshold, before):
     alarm = alarm_of({"threshold": threshold})
     state, _ = evaluate(alarm, AlarmState(before), table_of([1.0], 60), MINUTE)
     assert state.value == ("ALARM" if threshold < 1 else "OK")
+
+
+def test_a_window_is_evaluated_once():
+    alarm, table = alarm_of({}), table_of(["0"], 60)
+    state, _ = evaluate(alarm, AlarmState(), table, MINUTE)
+    table.add(METRIC, 0, of_values([10.0]))
+    assert evaluate(alarm, state, table, MINUTE + 59 * SECOND) == (state, None)
+    assert evaluate(alarm, state, table, 0) == (state, None)
+    # What came late is seen from the next window on, while it is in range.
+    assert evaluate(alarm, state, table, 2 * MINUTE)[0].value == "ALARM"
