@@ -29,7 +29,10 @@ class Fields:
         self.errors.append(Problem(node.span, f"{owner}: {what}", hint))
 
     def note(self, node: Node, key: str, unknown: Unknown) -> None:
-        self.unknown.append((node, f"{key}: {unknown.reason}"))
+        if unknown.mistake:
+            self.error(node, f"{key}: {unknown.reason}")
+        else:
+            self.unknown.append((node, f"{key}: {unknown.reason}"))
 
     def value(self, body: Node, key: str) -> Node | None:
         """The value, unless it is absent, empty or not known."""
@@ -55,7 +58,7 @@ class Fields:
     def words(self, body: Node, key: str) -> str | None:
         """Text for people: what is not known stays as the file refers to it."""
         node = body.get(key)
-        if node is not None and isinstance(node.value, Unknown):
+        if node is not None and isinstance(node.value, Unknown) and not node.value.mistake:
             return node.value.symbol or None
         return self.text(body, key) or None
 
@@ -117,6 +120,8 @@ class Fields:
         found = []
         for each in listed:
             if isinstance(each.value, Unknown):
+                if each.value.mistake:
+                    self.note(each, key, each.value)
                 found.append(each.value.symbol or "${unknown}")
             elif (word := text(each)) is not None:
                 found.append(word)

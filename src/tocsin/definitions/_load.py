@@ -192,7 +192,7 @@ class _Gathering:
         reasons = "; ".join(dict.fromkeys(reason for _, reason in fields.unknown))
         what = f"{owner} is unresolved: {reasons}"
         span = fields.unknown[0][0].span
-        self.reading.unresolved.append(Problem(span, what, _HINT, "warning"))
+        self.reading.unresolved.append(Problem(span, what, fields.resource.hint, "warning"))
 
     def _keep(self, made: Made, span: Span) -> None:
         filter_ = isinstance(made, MetricFilter)

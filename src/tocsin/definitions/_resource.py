@@ -23,6 +23,8 @@ class Resource:
     """What the file calls it: an address, a logical id, or its name."""
     body: Node
     """Fields of the CloudWatch API in its own spelling, whatever the file's was."""
+    hint: str = "`terraform show -json` of a plan or a state resolves everything"
+    """Where to get it in full if something in it is not known."""
 
 
 @dataclass(slots=True)

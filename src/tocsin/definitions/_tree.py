@@ -33,6 +33,8 @@ class Unknown:
     """What cannot be resolved, and why."""
     symbol: str = ""
     """How the file refers to it, where text is enough: `${aws_sns_topic.alerts.arn}`."""
+    mistake: bool = False
+    """Whether no deployment could resolve it either."""
 
 
 @dataclass(frozen=True, slots=True)
