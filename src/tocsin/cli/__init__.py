@@ -12,6 +12,7 @@ from tocsin.cli._evidence import evidence
 from tocsin.cli._exit import ExitCode, code_of
 from tocsin.cli._explain import explain
 from tocsin.cli._query import query
+from tocsin.cli._replay import replay
 from tocsin.cli._run import run
 from tocsin.cli._test import test
 from tocsin.cli._version import version
@@ -28,7 +29,7 @@ def cli() -> None:
     """
 
 
-for command in (check, demo, evidence, explain, query, run, test, version):
+for command in (check, demo, evidence, explain, query, replay, run, test, version):
     cli.add_command(command)
 
 

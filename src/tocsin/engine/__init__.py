@@ -1,20 +1,27 @@
-"""The live daemon: the only place where the core meets files, sockets and the clock."""
+"""The live daemon and the replay: the only places where the core meets files and the clock."""
 
 from tocsin.engine._clock import Clock
 from tocsin.engine._config import CONFIG_KEYS, Config, load_config
 from tocsin.engine._core import Core, History
 from tocsin.engine._evaluating import GroupLoop
 from tocsin.engine._live import Engine
+from tocsin.engine._replay import Behind, Replayed, Replayer, ReplayOptions
+from tocsin.engine._replay_alarms import Threshold
 from tocsin.engine._scraping import TargetLoop
 
 __all__ = [
     "CONFIG_KEYS",
+    "Behind",
     "Clock",
     "Config",
     "Core",
     "Engine",
     "GroupLoop",
     "History",
+    "ReplayOptions",
+    "Replayed",
+    "Replayer",
     "TargetLoop",
+    "Threshold",
     "load_config",
 ]

@@ -1,0 +1,241 @@
+"""`tocsin replay`: what filters and alarms would have told of old logs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tocsin.cli._exit import ExitCode
+from tocsin.cli._output import format_option, write_json
+from tocsin.definitions import load_definitions
+from tocsin.engine import Replayer, ReplayOptions
+from tocsin.errors import ConfigError
+from tocsin.logformat import FORMATS
+from tocsin.printable import printable
+from tocsin.source import LogLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tocsin.definitions import Definitions
+    from tocsin.engine import Behind, Replayed, Threshold
+
+__all__ = ["replay"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FILE = click.Path(exists=True, dir_okay=False)
+
+
+@click.command()
+@click.option(
+    "--definitions",
+    "definitions",
+    type=_FILE,
+    multiple=True,
+    required=True,
+    help="Metric filters and alarms, in any form that `tocsin check` reads; can be repeated.",
+)
+@click.option("--log-group", default="", help="The log group of all files, if there are several.")
+@click.option("--log-format", type=click.Choice(FORMATS), default=None, help="Default: found.")
+@click.option(
+    "--year",
+    type=click.IntRange(1970, 2099),
+    help="Year of the first line of each file, where time stamps have none.",
+)
+@click.option(
+    "--threshold-report", "report", is_flag=True, help="How often other thresholds would fire."
+)
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
+)
+@format_option
+def replay(
+    definitions: tuple[str, ...],
+    log_group: str,
+    log_format: str | None,
+    year: int | None,
+    report: bool,
+    files: tuple[str, ...],
+    form: str,
+) -> int:
+    """Run metric filters and alarms over old logs, as if it were then.
+
+    FILES are plain or gzip; - is standard input. Prints every state change of an alarm, with
+    its datapoints and the ten busiest clients, and what became of every line. Exit code 0: done,
+    whatever was found; 2: an argument or a file is wrong.
+    """
+    loaded = _load(definitions)
+    options = ReplayOptions(log_group, log_format or "", year)
+    replayer = Replayer(loaded.filters, loaded.alarms, options, LogLimits())
+    # A file given twice would count twice.
+    opened = replayer.open(list(dict.fromkeys(files)), time.time_ns() // 1000)
+    for each in opened:
+        share = f"{each.detected.confidence:.0%} of {each.detected.lines} lines looked at"
+        how = "as told" if log_format else share
+        click.echo(f"{printable(each.log.name)}: {each.format.name} ({how})", err=True)
+    with _progress(sum(each.log.size for each in opened)) as advance:
+        done = replayer.run(opened, advance, report=report)
+    for problem in done.warnings:
+        click.echo(printable(str(problem), 500), err=True)
+    if form == "json":
+        write_json(_as_json(done))
+        return ExitCode.OK
+    for behind in done.transitions:
+        _print(behind)
+    for name, tried in done.thresholds.items():
+        _print_thresholds(name, tried)
+    click.echo(_accounting(done))
+    return ExitCode.OK
+
+
+def _load(paths: Sequence[str]) -> Definitions:
+    loaded = load_definitions([(path, Path(path).read_bytes()) for path in paths])
+    if loaded.errors:
+        raise ConfigError(loaded.errors)
+    for problem in (*loaded.unresolved, *loaded.warnings):
+        click.echo(str(problem), err=True)
+    click.echo(loaded.holds, err=True)
+    return loaded
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, nothing anywhere else."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - it is slow to import
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total or None)
+        yield lambda size: bar.advance(task, size)
+
+
+def _print(behind: Behind) -> None:
+    change = behind.transition
+    name = printable(change.alarm)
+    click.echo(f"{_moment(change.time)}  {name}: {change.before} -> {change.after}")
+    click.echo(f"    {printable(change.reason, 1000)}")
+    if change.suppressed_by:
+        click.echo(f"    actions kept back: {change.suppressed_by}")
+    if change.after != "ALARM" or not behind.events:
+        return
+    click.echo(
+        f"    {_count(behind.events, 'matching event')} of {_count(behind.distinct, 'client')}, "
+        f"{_moment(behind.start)} to {_moment(behind.end)}"
+    )
+    for client, count in behind.sources:
+        click.echo(f"    {count:>9}  {printable(client, 60)}")
+    if behind.unknown:
+        click.echo(f"    {behind.unknown:>9}  of no known client")
+    if behind.overflowed:
+        click.echo(f"    {behind.overflowed:>9}  of clients that were not kept: too many")
+
+
+def _print_thresholds(name: str, tried: list[Threshold]) -> None:
+    click.echo(f"\nother thresholds for {printable(name)}:")
+    click.echo(f"    {'threshold':>12}  {'alarms':>6}  {'time in alarm':>14}")
+    for each in tried:
+        note = "  <- the definition's" if each.own else ""
+        if each.quantile is not None:
+            note = f"  {each.quantile:.1%} of the values are not above it{note}"
+        duration = timedelta(microseconds=each.in_alarm)
+        click.echo(f"    {each.threshold:>12g}  {each.fired:>6}  {duration!s:>14}{note}")
+
+
+def _accounting(done: Replayed) -> str:
+    tally = done.tally
+    dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(tally.dropped.items()))
+    parts = [
+        f"read {tally.read} = counted {tally.counted} + dropped {tally.dropped.total()}"
+        + (f" ({dropped})" if dropped else "")
+    ]
+    if tally.repeats:
+        parts.append(f"{tally.repeats} more events in repeated messages")
+    skipped: dict[str, int] = {}
+    for (_, reason), count in tally.minutes.skipped.items():
+        skipped[reason] = skipped.get(reason, 0) + count
+    parts += [f"{count} matches without a value: {why}" for why, count in sorted(skipped.items())]
+    if tally.unusable:
+        parts.append(f"{_count(tally.unusable, 'value')} beyond 2^360")
+    return "; ".join(parts)
+
+
+def _as_json(done: Replayed) -> dict[str, Any]:
+    tally, reading = done.tally, done.reading
+    return {
+        "begin": done.begin,
+        "end": done.end,
+        "transitions": [_behind_json(each) for each in done.transitions],
+        "thresholds": {
+            name: [
+                {
+                    "threshold": each.threshold,
+                    "alarms": each.fired,
+                    "seconds_in_alarm": each.in_alarm / 1e6,
+                    "own": each.own,
+                    "quantile": each.quantile,
+                }
+                for each in tried
+            ]
+            for name, tried in done.thresholds.items()
+        },
+        "accounting": {
+            "read": tally.read,
+            "counted": tally.counted,
+            "dropped": {str(why): count for why, count in sorted(tally.dropped.items())},
+            "repeats": tally.repeats,
+            "matches_without_value": sum(tally.minutes.skipped.values()),
+            "values_out_of_range": tally.unusable,
+            "bytes": reading.bytes,
+            "cut": reading.cut,
+            "damaged": reading.damaged,
+            "not_read_to_the_end": reading.bombs,
+        },
+        "warnings": [str(each) for each in done.warnings],
+    }
+
+
+def _behind_json(behind: Behind) -> dict[str, Any]:
+    change = behind.transition
+    return {
+        "time": _moment(change.time),
+        "alarm": change.alarm,
+        "before": change.before,
+        "after": change.after,
+        "reason": change.reason,
+        "actions": change.actions,
+        "suppressed_by": change.suppressed_by,
+        "delayed": change.delayed,
+        "datapoints": [
+            {"time": _moment(each.time), "value": each.value, "samples": each.sample_count}
+            for each in change.datapoints
+        ],
+        "events": behind.events,
+        "clients": behind.distinct,
+        "busiest": [{"client": client, "events": count} for client, count in behind.sources],
+        "of_no_known_client": behind.unknown,
+        "of_clients_not_kept": behind.overflowed,
+    }
+
+
+def _moment(micros: int) -> str:
+    return (_EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,220 @@
+"""Replay: the filters and alarms of a live daemon over old logs, with event time as the clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tocsin.alarms import DatapointTable, Metric, MetricAlarm, of_values
+from tocsin.durations import MINUTE, SECOND
+from tocsin.engine._replay_alarms import alarm_metrics, run_alarms, thresholds
+from tocsin.engine._replay_files import log_group_of, open_log
+from tocsin.engine._replay_scan import Scanner, Tally
+from tocsin.errors import ParseError, Problem, Span, TocsinError
+from tocsin.pattern import DEFAULTS
+from tocsin.source import ReadCounts, read_head, read_log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tocsin.alarms import CompositeAlarm, Transition
+    from tocsin.engine._replay_alarms import Threshold
+    from tocsin.engine._replay_files import Opened
+    from tocsin.engine._replay_scan import SourceKey
+    from tocsin.pattern import MetricFilter, Settings
+    from tocsin.source import LogLimits
+
+__all__ = ["Behind", "ReplayOptions", "Replayed", "Replayer"]
+
+_BUSIEST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions:
+    """What files and definitions do not say."""
+
+    log_group: str = ""
+    """The log group of all files."""
+    log_format: str = ""
+    """The format of all files; empty to find it."""
+    year: int | None = None
+    """Of the first line of each file, where stamps have none."""
+    settings: Settings = DEFAULTS
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A transition with who was behind it."""
+
+    transition: Transition
+    start: int
+    """Where the datapoints that decided begin."""
+    end: int
+    events: int
+    """Matching events in that time."""
+    sources: tuple[tuple[str, int], ...] = ()
+    """The busiest, each with its matching events."""
+    distinct: int = 0
+    unknown: int = 0
+    """Matching events that name no client."""
+    overflowed: int = 0
+    """Matching events whose client was not kept."""
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What a replay found."""
+
+    tally: Tally = field(default_factory=Tally)
+    reading: ReadCounts = field(default_factory=ReadCounts)
+    begin: int | None = None
+    """The first minute with an event."""
+    end: int | None = None
+    """Where the last minute with an event ends."""
+    transitions: list[Behind] = field(default_factory=list)
+    thresholds: dict[str, list[Threshold]] = field(default_factory=dict)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+class Replayer:
+    """Filters and alarms, ready to be run over files."""
+
+    def __init__(
+        self,
+        filters: Sequence[MetricFilter],
+        alarms: Sequence[MetricAlarm | CompositeAlarm],
+        options: ReplayOptions,
+        limits: LogLimits,
+    ) -> None:
+        self._filters = filters
+        self._alarms = alarms
+        self._options = options
+        self._limits = limits
+
+    def open(self, paths: Sequence[str], now: int) -> list[Opened]:
+        """Look at the files; those with the earliest events come first.
+
+        Raises ParseError for one that can't be placed, SourceError for one that can't be read.
+        """
+        options = self._options
+        groups = sorted({each.log_group for each in self._filters})
+        if options.log_group and options.log_group not in groups:
+            listed = ", ".join(groups[:10]) or "none"
+            raise ParseError(
+                f"no filter is of log group {options.log_group!r}", hint=f"there are: {listed}"
+            )
+        found = []
+        for path in paths:
+            group = options.log_group or (log_group_of(path, groups) if groups else "")
+            head = read_head(path, self._limits)
+            found.append(
+                open_log(head, name=options.log_format, year=options.year, now=now, log_group=group)
+            )
+        return sorted(found, key=lambda each: (each.first is None, each.first or 0, each.log.path))
+
+    def run(
+        self, opened: Sequence[Opened], progress: Callable[[int], None], *, report: bool = False
+    ) -> Replayed:
+        """Read the files and evaluate the alarms."""
+        done = Replayed()
+        for each in opened:
+            done.warnings += each.warnings
+            self._read(each, done, progress)
+        if not done.tally.balanced:
+            raise TocsinError(
+                "lines were lost while counting", hint="this is a mistake of Tocsin's"
+            )
+        done.warnings += self._unfed()
+        minutes = [minute for _, minute in done.tally.minutes.events]
+        if minutes:
+            done.begin, done.end = min(minutes), max(minutes) + MINUTE
+            self._judge(done, done.begin, done.end, report=report)
+        return done
+
+    def _read(self, each: Opened, done: Replayed, progress: Callable[[int], None]) -> None:
+        filters = [one for one in self._filters if one.log_group == each.log_group]
+        scanner = Scanner(each.format, filters, self._options.settings)
+        counts = ReadCounts()
+        for block in read_log(each.log, counts, self._limits, progress):
+            done.tally.merge(scanner.scan(block))
+        done.reading.add(counts)
+        for count, what in (
+            (
+                counts.cut,
+                f"{counts.cut} lines are longer than {self._limits.line} bytes and were cut",
+            ),
+            (counts.damaged, "the archive is damaged; what could be read was"),
+            (
+                counts.bombs,
+                "the archive inflates beyond all proportion; it was not read to its end",
+            ),
+        ):
+            if count:
+                done.warnings.append(Problem(Span(each.log.name), what, severity="warning"))
+
+    def _judge(self, done: Replayed, begin: int, end: int, *, report: bool) -> None:
+        table = DatapointTable()
+        for point in done.tally.minutes.datapoints(self._filters, self._options.settings):
+            metric = Metric.of(point.namespace, point.metric, dict(point.dimensions))
+            table.add(metric, point.time, of_values(dict(point.samples)), point.unit)
+        by_name = {each.alarm_name: each for each in self._alarms}
+        sources = _Sources(self._filters, done.tally)
+        for transition in run_alarms(self._alarms, table, begin, end):
+            alarm = by_name[transition.alarm]
+            done.transitions.append(sources.behind(transition, alarm))
+        for alarm in self._alarms if report else ():
+            if isinstance(alarm, MetricAlarm):
+                done.thresholds[alarm.alarm_name] = thresholds(alarm, table, begin, end)
+
+    def _unfed(self) -> list[Problem]:
+        """Alarms that can't see anything here: their silence is no success."""
+        made = {
+            (each.transformation.namespace, each.transformation.metric) for each in self._filters
+        }
+        return [
+            Problem(
+                Span(),
+                f"alarm {alarm.alarm_name!r} looks at a metric that no filter here makes",
+                "name the file with its metric filter too",
+                "warning",
+            )
+            for alarm in self._alarms
+            if isinstance(alarm, MetricAlarm)
+            and not any(
+                (metric.namespace, metric.metric_name) in made for metric, _ in alarm_metrics(alarm)
+            )
+        ]
+
+
+class _Sources:
+    """Who is behind the datapoints of a metric."""
+
+    def __init__(self, filters: Sequence[MetricFilter], tally: Tally) -> None:
+        self._tally = tally
+        self._keys: dict[Metric, dict[int, list[SourceKey]]] = {}
+        known = {each.key: each.transformation for each in filters}
+        for key in {*tally.sources, *tally.overflowed}:
+            what = known[key[0]]
+            metric = Metric.of(what.namespace, what.metric, dict(key[1]))
+            self._keys.setdefault(metric, {}).setdefault(key[2], []).append(key)
+
+    def behind(self, transition: Transition, alarm: MetricAlarm | CompositeAlarm) -> Behind:
+        times = [each.time for each in transition.datapoints]
+        if not times or not isinstance(alarm, MetricAlarm):
+            return Behind(transition, transition.time, transition.time, 0)
+        start, end = min(times), max(times) + alarm.seconds * SECOND
+        clients: Counter[str] = Counter()
+        overflowed = 0
+        for metric in {metric for metric, _ in alarm_metrics(alarm)}:
+            by_minute = self._keys.get(metric, {})
+            for minute in range(start - start % MINUTE, end, MINUTE):
+                for key in by_minute.get(minute, ()):
+                    clients.update(self._tally.sources.get(key, {}))
+                    overflowed += self._tally.overflowed[key]
+        unknown = clients.pop("", 0)
+        ranked = sorted(clients.items(), key=lambda each: (-each[1], each[0]))
+        return Behind(
+            transition, start, end, clients.total() + unknown + overflowed,
+            tuple(ranked[:_BUSIEST]), len(clients), unknown, overflowed,
+        )  # fmt: skip

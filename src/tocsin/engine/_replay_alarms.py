@@ -1,0 +1,186 @@
+"""Alarms over the time of a log: what a daemon would have told, minute by minute.
+
+Where a window is empty and stays so, the next evaluation that can differ is the one that sees
+the next datapoint, so silence costs nothing, however long it is. Expressions that read the
+clock are evaluated each time.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tocsin.alarms import (
+    AlarmState,
+    ChildState,
+    CompositeAlarm,
+    CompositeState,
+    Metric,
+    MetricAlarm,
+    assess,
+    composite_order,
+    evaluate,
+    evaluate_composite,
+    evaluation_interval,
+    evaluation_range,
+)
+from tocsin.durations import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tocsin.alarms import DatapointTable, Transition
+
+__all__ = ["Threshold", "alarm_metrics", "run_alarms", "thresholds"]
+
+_CLOCK = re.compile(r"\b(?:MINUTE|HOUR|DAY|DATE|MONTH|YEAR|EPOCH)\b")
+MAX_EVALUATIONS = 1_000_000
+"""Of an expression that reads the clock; then silence is skipped for it too."""
+_END = 1 << 62
+_QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """How an alarm would have behaved with a threshold."""
+
+    threshold: float
+    fired: int
+    """Changes to ALARM."""
+    in_alarm: int
+    """Microseconds in ALARM."""
+    own: bool
+    """Whether it is the threshold of the definition."""
+    quantile: float | None = None
+    """The share of the values that are not above it."""
+
+
+def alarm_metrics(alarm: MetricAlarm) -> list[tuple[Metric, str | None]]:
+    """The metrics an alarm looks at, each with the unit it asks for."""
+    if not alarm.metrics:
+        own = Metric(alarm.namespace or "", alarm.metric_name or "", alarm.dimensions)
+        return [(own.normal(), alarm.unit)]
+    stats = [query.metric_stat for query in alarm.metrics if query.metric_stat]
+    return [(stat.metric.normal(), stat.unit) for stat in stats]
+
+
+def run_alarms(
+    alarms: Sequence[MetricAlarm | CompositeAlarm], table: DatapointTable, begin: int, end: int
+) -> list[Transition]:
+    """All transitions, in order of time. `begin` and `end` are where the events begin and end."""
+    found: list[Transition] = []
+    for alarm in alarms:
+        if isinstance(alarm, MetricAlarm):
+            found += _metric_alarm(alarm, table, begin, end)
+    found.sort(key=lambda each: (each.time, each.alarm))
+    composites = composite_order(each for each in alarms if isinstance(each, CompositeAlarm))
+    if composites:
+        start = {
+            each.alarm_name: ChildState("INSUFFICIENT_DATA", begin, each.alarm_arn or "")
+            for each in alarms
+        }
+        found += _composites(composites, start, found, begin)
+    # Of one moment a composite alarm comes after its children.
+    return sorted(found, key=lambda each: each.time)
+
+
+def _metric_alarm(
+    alarm: MetricAlarm, table: DatapointTable, begin: int, end: int
+) -> Iterator[Transition]:
+    state = AlarmState(since=begin)
+    for time in _times(alarm, table, begin, end):
+        state, transition = evaluate(alarm, state, table, time)
+        if transition is not None:
+            yield transition
+
+
+def _times(alarm: MetricAlarm, table: DatapointTable, begin: int, end: int) -> Iterator[int]:
+    """When an alarm is evaluated, until nothing can change any more."""
+    interval = evaluation_interval(alarm)
+    span = evaluation_range(alarm.evaluation_periods) * alarm.seconds * SECOND + interval
+    slots = sorted(
+        {time for metric, unit in alarm_metrics(alarm) for time, _ in table(metric, unit, 0, _END)}
+    )
+    reads_clock = any(_CLOCK.search(query.expression or "") for query in alarm.metrics)
+    time, done = (begin // interval + 1) * interval, 0
+    while True:
+        yield time
+        done += 1
+        at = bisect_left(slots, time - span)
+        following = slots[at] if at < len(slots) else None
+        silent = following is None or following >= time
+        if silent and not (reads_clock and done < MAX_EVALUATIONS and time < end + span):
+            if following is None:
+                return
+            time = max(time, following // interval * interval)
+        time += interval
+
+
+def _composites(
+    alarms: Sequence[CompositeAlarm],
+    children: dict[str, ChildState],
+    changes: Sequence[Transition],
+    begin: int,
+) -> Iterator[Transition]:
+    """Evaluate at each change of another alarm, and when a wait is over."""
+    states = {alarm.alarm_name: CompositeState(since=begin) for alarm in alarms}
+    pending = list(reversed(changes))
+    time: int | None = begin
+    while time is not None:
+        while pending and pending[-1].time <= time:
+            _note(children, pending.pop())
+        for alarm in alarms:
+            name = alarm.alarm_name
+            states[name], told = evaluate_composite(alarm, states[name], children, time)
+            for transition in told:
+                if not transition.delayed:
+                    _note(children, transition)
+                yield transition
+        waits = [each.until for each in states.values() if each.until > time]
+        time = min([*waits, *(each.time for each in pending[-1:])], default=None)
+
+
+def _note(children: dict[str, ChildState], change: Transition) -> None:
+    arn = children[change.alarm].arn
+    children[change.alarm] = ChildState(change.after, change.time, arn)
+
+
+def thresholds(alarm: MetricAlarm, table: DatapointTable, begin: int, end: int) -> list[Threshold]:
+    """The alarm with other thresholds: around the quantiles of what it saw in each period."""
+    values = sorted(
+        value
+        for time in _times(alarm, table, begin, end)
+        if (value := assess(alarm, table, time).periods[0].value) is not None
+    )
+    own = alarm.threshold or 0.0
+    tried: dict[float, float | None] = {own: None}
+    for quantile in _QUANTILES if values else ():
+        tried[values[min(len(values) - 1, int(quantile * len(values)))]] = quantile
+    return [
+        _tried(alarm, table, (begin, end), threshold, tried[threshold])
+        for threshold in sorted(tried)
+    ]
+
+
+def _tried(
+    alarm: MetricAlarm,
+    table: DatapointTable,
+    bounds: tuple[int, int],
+    threshold: float,
+    quantile: float | None,
+) -> Threshold:
+    other = msgspec.structs.replace(alarm, threshold=threshold)
+    fired = in_alarm = 0
+    since: int | None = None
+    for change in _metric_alarm(other, table, *bounds):
+        if change.after == "ALARM":
+            fired, since = fired + 1, change.time
+        elif since is not None:
+            in_alarm, since = in_alarm + change.time - since, None
+    if since is not None:
+        in_alarm += max(0, bounds[1] - since)
+    return Threshold(threshold, fired, in_alarm, threshold == alarm.threshold, quantile)
