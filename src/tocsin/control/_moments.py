@@ -69,7 +69,7 @@ def alerts_now(need: AlertsNow, seen: AlertsSeen, period: Period) -> Iterator[Fi
                 need.name,
                 Kind.CROSSED,
                 f"alert {printable(dict(alert.labels).get('alertname', ''))} is firing"
-                f" since {utc(alert.active_at // SECOND * SECOND)}",
+                f", active since {utc(alert.active_at // SECOND * SECOND)}",
                 alert.active_at,
             )
             for alert in seen.alerts
