@@ -69,8 +69,7 @@ class Core:
         self.metrics = metrics
         self.scraping: set[asyncio.Future[None]] = set()
         """Scrapes under way."""
-        # A query that would read more is refused: it would take a gigabyte to answer.
-        self.options = Options(max_samples=5_000_000)
+        self.options = Options()
         self.degraded: dict[str, str] = {}
         """What is wrong, by reason; shown by /readyz."""
 
