@@ -343,3 +343,30 @@ def test_wrong_input_is_exit_code_2(tmp_path):
         done = subprocess.run(command, capture_output=True, text=True)
         assert (done.returncode, done.stdout) == (2, ""), done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_formats_and_zones_that_are_told(tmp_path):
+    (tmp_path / "a.log").write_bytes(b"at 2024-01-01 12:00:00 from 9.9.9.9: gone\nnothing\n")
+    form = r"at (?P<time>\S+ \S+) from (?P<client>\S+):"
+    filters, alarms = [metric_filter("gone", "gone")], [sum_alarm("gone", 1)]
+    done = replayed([tmp_path / "a.log"], filters, alarms, log_format=form, offset=-3600)
+    assert done.begin == 1_704_114_000_000_000  # 13:00 UTC
+    assert done.tally.dropped == {"not a line of the format": 1}
+    assert [each.sources for each in done.transitions if each.transition.after == "ALARM"] == [
+        (("9.9.9.9", 1),)
+    ]
+
+
+def test_delivery_files_of_cloudtrail(data):
+    paths = sorted((data / "cloudtrail/invictus").glob("*.json"))
+    done = replayed(paths, [metric_filter("any", '{ $.eventName = "*" }')])
+    expected = Counter()
+    for path in paths:
+        for record in json.loads(path.read_text())["Records"]:
+            moment = datetime.strptime(record["eventTime"], "%Y-%m-%dT%H:%M:%SZ").replace(
+                tzinfo=UTC
+            )
+            expected[int(moment.timestamp()) // 60] += 1
+    counts = {minute // MINUTE: count for (_, minute), count in done.tally.minutes.events.items()}
+    assert counts == expected
+    assert done.tally.counted == expected.total() > 1000

@@ -52,13 +52,13 @@ def test_no_bytes_raise(start, rest, reverse):
         b", client: 1",
     ],
 )
-def test_a_line_of_a_megabyte_is_read_in_a_moment(unit):
+def test_a_long_line_is_read_in_a_moment(unit):
     for start in STARTS:
-        line = start + unit * (2**20 // len(unit))
+        line = start + unit * (2**18 // len(unit))
         for each in ALL:
             begin = time.perf_counter()
             each.parse(line)
-            assert time.perf_counter() - begin < 2, (each.name, start, unit)
+            assert time.perf_counter() - begin < 1, (each.name, start, unit)
 
 
 def annotated(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from contextlib import contextmanager
@@ -42,11 +43,19 @@ _FILE = click.Path(exists=True, dir_okay=False)
     help="Metric filters and alarms, in any form that `tocsin check` reads; can be repeated.",
 )
 @click.option("--log-group", default="", help="The log group of all files, if there are several.")
-@click.option("--log-format", type=click.Choice(FORMATS), default=None, help="Default: found.")
+@click.option(
+    "--log-format",
+    default="",
+    help=f"{', '.join(FORMATS)}, or an RE2 expression with (?P<time>...) and, for the address, "
+    "(?P<client>...). Default: found by looking.",
+)
 @click.option(
     "--year",
     type=click.IntRange(1970, 2099),
     help="Year of the first line of each file, where time stamps have none.",
+)
+@click.option(
+    "--utc-offset", default="+00:00", show_default=True, help="Of time stamps without a zone."
 )
 @click.option(
     "--threshold-report", "report", is_flag=True, help="How often other thresholds would fire."
@@ -58,8 +67,9 @@ _FILE = click.Path(exists=True, dir_okay=False)
 def replay(
     definitions: tuple[str, ...],
     log_group: str,
-    log_format: str | None,
+    log_format: str,
     year: int | None,
+    utc_offset: str,
     report: bool,
     files: tuple[str, ...],
     form: str,
@@ -71,7 +81,7 @@ def replay(
     whatever was found; 2: an argument or a file is wrong.
     """
     loaded = _load(definitions)
-    options = ReplayOptions(log_group, log_format or "", year)
+    options = ReplayOptions(log_group, log_format, year, _seconds(utc_offset))
     replayer = Replayer(loaded.filters, loaded.alarms, options, LogLimits())
     # A file given twice would count twice.
     opened = replayer.open(list(dict.fromkeys(files)), time.time_ns() // 1000)
@@ -92,6 +102,14 @@ def replay(
         _print_thresholds(name, tried)
     click.echo(_accounting(done))
     return ExitCode.OK
+
+
+def _seconds(offset: str) -> int:
+    found = re.fullmatch(r"([+-])(\d\d):?([0-5]\d)", offset)
+    if found is None:
+        raise click.BadParameter("write it like +02:00", param_hint="--utc-offset")
+    size = int(found[2]) * 3600 + int(found[3]) * 60
+    return -size if found[1] == "-" else size
 
 
 def _load(paths: Sequence[str]) -> Definitions:

@@ -37,9 +37,11 @@ class ReplayOptions:
     log_group: str = ""
     """The log group of all files."""
     log_format: str = ""
-    """The format of all files; empty to find it."""
+    """The format of all files, or an expression; empty to find it."""
     year: int | None = None
     """Of the first line of each file, where stamps have none."""
+    offset: int = 0
+    """Seconds east of UTC, of stamps without a zone."""
     settings: Settings = DEFAULTS
 
 
@@ -109,7 +111,14 @@ class Replayer:
             group = options.log_group or (log_group_of(path, groups) if groups else "")
             head = read_head(path, self._limits)
             found.append(
-                open_log(head, name=options.log_format, year=options.year, now=now, log_group=group)
+                open_log(
+                    head,
+                    name=options.log_format,
+                    year=options.year,
+                    offset=options.offset,
+                    now=now,
+                    log_group=group,
+                )  # fmt: skip
             )
         return sorted(found, key=lambda each: (each.first is None, each.first or 0, each.log.path))
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from tocsin.durations import DAY, SECOND
 from tocsin.errors import ParseError, Problem, Span
-from tocsin.logformat import Clues, Parsed, Reason, Skipped, detect, make_format
+from tocsin.logformat import Clues, Detected, Parsed, Reason, Skipped, detect, make_format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tocsin.logformat import Detected, Format
+    from tocsin.logformat import Format
     from tocsin.source import LogFile
 
 __all__ = ["Opened", "log_group_of", "open_log"]
@@ -24,6 +24,7 @@ _LEAST_CONFIDENCE = 0.5
 _YEAR = 366 * DAY
 _LATE = 30 * DAY
 """How much earlier than the first line a line may be, if the year is taken from that line."""
+_DELIVERY = Detected("json", 1.0, ("", 0.0), 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SUFFIXES = re.compile(r"(?:[-.]\d{1,10}|\.gz|\.log|\.json|\.txt|\.old)+$")
 
@@ -41,10 +42,12 @@ class Opened:
     warnings: tuple[Problem, ...] = ()
 
 
-def open_log(log: LogFile, *, name: str, year: int | None, now: int, log_group: str) -> Opened:
+def open_log(
+    log: LogFile, *, name: str, year: int | None, offset: int, now: int, log_group: str
+) -> Opened:
     """Decide how to read a log. Raises ParseError if its lines are of no format."""
     lines = [line.rstrip(b"\r") for line in log.head.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
-    detected = detect(lines)
+    detected = _DELIVERY if log.is_delivery else detect(lines)
     form = name or detected.format
     if not name and detected.lines and detected.confidence < _LEAST_CONFIDENCE:
         near = f", most like {form} ({detected.confidence:.0%} of the lines)" if form else ""
@@ -54,10 +57,10 @@ def open_log(log: LogFile, *, name: str, year: int | None, now: int, log_group: 
         )
     form = form or "combined"
     warnings: list[Problem] = []
-    clues = Clues()
+    clues = Clues(offset)
     needs_year, first = _first(make_format(form, clues), lines)
     if needs_year:
-        clues = _clues(log, form, lines, year, now)
+        clues = Clues(offset, _after(log, form, lines, year, now))
         _, first = _first(make_format(form, clues), lines)
         if year is None:
             warnings.append(_guess(log, first))
@@ -75,13 +78,13 @@ def _first(form: Format, lines: Sequence[bytes]) -> tuple[bool, int | None]:
     return needs_year, None
 
 
-def _clues(log: LogFile, form: str, lines: Sequence[bytes], year: int | None, now: int) -> Clues:
-    """Of the year given, from the first line on; otherwise of the year before the last change."""
+def _after(log: LogFile, form: str, lines: Sequence[bytes], year: int | None, now: int) -> int:
+    """From when on: the first line, if its year is given; else a year before the last change."""
     if year is None:
-        return Clues(after=(log.modified or now) + DAY - _YEAR)
+        return (log.modified or now) + DAY - _YEAR
     begin = int((datetime(year, 1, 1, tzinfo=UTC) - _EPOCH) / timedelta(seconds=1)) * SECOND
     _, first = _first(make_format(form, Clues(after=begin)), lines)
-    return Clues(after=(begin if first is None else first) - _LATE)
+    return (begin if first is None else first) - _LATE
 
 
 def _guess(log: LogFile, first: int | None) -> Problem:

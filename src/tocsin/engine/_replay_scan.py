@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_SOURCES", "Scanner", "SourceKey", "Tally"]
 
-MAX_SOURCES = 500_000
+MAX_SOURCES = 200_000
 """Addresses by filter, dimensions and minute that are kept; beyond, it is told how many are not."""
 LARGEST = 2.0**360
 _EMPTY = b""

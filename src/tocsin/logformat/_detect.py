@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tocsin.errors import ParseError
 from tocsin.logformat._access import Combined, Common
 from tocsin.logformat._errorlog import ApacheError, NginxError
+from tocsin.logformat._expression import Expression
 from tocsin.logformat._json import JsonLines
 from tocsin.logformat._logfmt import Logfmt
 from tocsin.logformat._result import Clues
@@ -52,9 +53,14 @@ class Detected:
 
 
 def make_format(name: str, clues: Clues | None = None) -> Format:
-    """A format by its name. Raises ParseError."""
+    """A format by its name, or by an expression with a group named time. Raises ParseError."""
+    if "(?P<" in name:
+        return Expression(name, clues or Clues())
     if name not in _BY_NAME:
-        raise ParseError(f"no log format {name[:40]!r}", hint=f"one of {', '.join(FORMATS)}")
+        known = ", ".join(FORMATS)
+        raise ParseError(
+            f"no log format {name[:40]!r}", hint=f"one of {known}, or a regex with (?P<time>...)"
+        )
     return _BY_NAME[name](clues or Clues())
 
 

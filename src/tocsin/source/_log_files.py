@@ -81,6 +81,11 @@ class LogFile:
     """Microseconds; 0 if unknown."""
 
     @property
+    def is_delivery(self) -> bool:
+        """Whether it is a file as CloudTrail delivers it: one document with all the records."""
+        return self.head.lstrip()[:1] == b"{" and b'"Records"' in self.head[:64]
+
+    @property
     def name(self) -> str:
         return "standard input" if self.path == "-" else self.path
 
@@ -126,7 +131,7 @@ def read_log(
             return
         with Path(log.path).open("rb") as file:
             chunks = _inflate(file, limits, counts, progress)
-            if _is_delivery(log.head):
+            if log.is_delivery:
                 yield from _records(chunks, counts, limits)
             else:
                 yield from _lines(chunks, counts, limits)
@@ -233,17 +238,14 @@ def _shorten(line: bytes, limits: LogLimits) -> bytes:
     return line[:end]
 
 
-def _is_delivery(head: bytes) -> bool:
-    """Whether it is a file as CloudTrail delivers it: one document with all the records."""
-    return head.lstrip()[:1] == b"{" and b'"Records"' in head[:64]
-
-
 def _records(chunks: Iterator[bytes], counts: ReadCounts, limits: LogLimits) -> Iterator[bytes]:
     """One record a line."""
     kept: list[bytes] = []
+    size = 0
     for chunk in chunks:
         kept.append(chunk)
-        if sum(map(len, kept)) > limits.delivery:
+        size += len(chunk)
+        if size > limits.delivery:
             yield from _lines((each for part in (kept, chunks) for each in part), counts, limits)
             return
     try:
