@@ -38,7 +38,7 @@ ALARMS = [
         "EvaluationPeriods": 1, "MetricName": "CriticalErrors", "Namespace": "App", "Period": 300,
         "Statistic": "Sum", "Threshold": 10.0, "ActionsEnabled": True,
         "AlarmActions": ["arn:aws:sns:eu-central-1:123456789012:team"],
-        "AlarmDescription": "Too many ${errors} in \"app\"\nsecond line",
+        "AlarmDescription": 'Too many ${errors} in "app"\nsecond line',
         "TreatMissingData": "notBreaching",
     },
     {
@@ -185,5 +185,5 @@ def as_hcl(*them):
 
 
 FORMS = {
-    "describe": as_describe, "plan": as_plan, "json": as_json, "yaml": as_yaml,
+    "describe": as_describe, "plan": as_plan, "json": as_json, "yaml": as_yaml, "hcl": as_hcl,
 }  # fmt: skip

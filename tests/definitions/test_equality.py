@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.definitions.forms import ALARMS, COMPOSITES, FILTERS, FORMS
+
 from tocsin.definitions import load_definitions
 
 NAMES = st.text("abcXYZ019-_", min_size=1, max_size=12)

@@ -27,11 +27,14 @@ _DAY = 86_400
 def hints(
     filters: Sequence[MetricFilter],
     alarms: Sequence[tuple[MetricAlarm | CompositeAlarm, Span]],
+    *,
+    complete: bool,
 ) -> list[Problem]:
+    """Warnings; whether a filter is missing is only asked where all filters are `complete`."""
     emitted: defaultdict[tuple[str, str], list[MetricFilter]] = defaultdict(list)
     for each in filters:
         emitted[each.transformation.namespace, each.transformation.metric].append(each)
-    namespaces = {namespace for namespace, _ in emitted}
+    namespaces = {namespace for namespace, _ in emitted} if complete else set()
     found = []
     for alarm, span in alarms:
         if isinstance(alarm, MetricAlarm):

@@ -178,7 +178,11 @@ class _Gathering:
         alarms = [(e, span) for e, span in self.made.values() if not isinstance(e, MetricFilter)]
         for each, span in filters:
             reading.warnings += _lint(each, span)
-        reading.warnings += hints([e for e, _ in filters], alarms)
+        reading.warnings += hints(
+            [each for each, _ in filters],
+            alarms,
+            complete=not (reading.errors or reading.unresolved),
+        )
         return Definitions(
             tuple(each for each, _ in filters),
             tuple(each for each, _ in alarms),
