@@ -86,7 +86,7 @@ def replay(
     # A file given twice would count twice.
     opened = replayer.open(list(dict.fromkeys(files)), time.time_ns() // 1000)
     for each in opened:
-        share = f"{each.detected.confidence:.0%} of {each.detected.lines} lines looked at"
+        share = f"{each.detected.confidence:.0%} of the lines looked at"
         how = "as told" if log_format else share
         click.echo(f"{printable(each.log.name)}: {each.format.name} ({how})", err=True)
     with _progress(sum(each.log.size for each in opened)) as advance:

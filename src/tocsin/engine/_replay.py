@@ -118,7 +118,7 @@ class Replayer:
                     offset=options.offset,
                     now=now,
                     log_group=group,
-                )  # fmt: skip
+                )
             )
         return sorted(found, key=lambda each: (each.first is None, each.first or 0, each.log.path))
 
