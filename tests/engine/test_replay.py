@@ -322,6 +322,23 @@ def test_a_year_is_taken_from_the_files_date_and_said(tmp_path):
     assert replayed([path], [metric_filter("a", "sshd")], year=2016).end == 1_483_228_920_000_000
 
 
+def test_a_zone_east_of_utc_does_not_move_the_last_hours_to_another_year(tmp_path):
+    path = tmp_path / "auth.log"
+    path.write_bytes(b"Nov 21 11:30:00 host p: x\nNov 21 13:30:00 host p: x\n")
+    stamp = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()
+    os.utime(path, (stamp, stamp))
+    done = replayed([path], [metric_filter("a", "x")])
+    assert done.end - done.begin == 121 * MINUTE
+
+
+def test_a_filter_sees_a_repeated_message_as_if_it_were_written_out(tmp_path):
+    (tmp_path / "a.log").write_bytes(
+        b"Mar 29 23:18:33 h p[7]: message repeated 5 times: [ gone: 1]\n"
+    )
+    done = replayed([tmp_path / "a.log"], [metric_filter("a", '"p[7]: gone: 1"')], year=2017)
+    assert sum(done.tally.minutes.matches.values()) == 5
+
+
 def test_wrong_input_is_exit_code_2(tmp_path):
     log, definitions = tmp_path / "a.log", tmp_path / "d.json"
     log.write_bytes(b"of no format\n")

@@ -196,8 +196,8 @@ def _accounting(done: Replayed) -> str:
 def _as_json(done: Replayed) -> dict[str, Any]:
     tally, reading = done.tally, done.reading
     return {
-        "begin": done.begin,
-        "end": done.end,
+        "begin": None if done.begin is None else _moment(done.begin),
+        "end": None if done.end is None else _moment(done.end),
         "transitions": [_behind_json(each) for each in done.transitions],
         "thresholds": {
             name: [

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Opened", "log_group_of", "open_log"]
 
 _LEAST_CONFIDENCE = 0.5
-_YEAR = 366 * DAY
+_YEAR = 365 * DAY
 _LATE = 30 * DAY
 """How much earlier than the first line a line may be, if the year is taken from that line."""
 _DELIVERY = Detected("json", 1.0, ("", 0.0), 1)

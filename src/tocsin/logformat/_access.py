@@ -14,14 +14,14 @@ from tocsin.logformat._stamp import Memo, read_time
 
 __all__ = ["Combined", "Common"]
 
-_STAMP = rb"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}"
-_QUOTED = rb'"([^"\\]*(?:\\.[^"\\]*)*)"'
+_STAMP = r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}"
+_QUOTED = r'"([^"\\]*(?:\\.[^"\\]*)*)"'
 _LINE = re.compile(
-    rb'(\S+) (\S+) ((?:[^"\\]|\\.)*?) \[(' + _STAMP + rb")\] " + _QUOTED + rb" (\d{3}) (\d+|-)"
-    rb"(?: " + _QUOTED + rb" " + _QUOTED + rb")?",
-    re.DOTALL,
+    r'(\S+) (\S+) ((?:[^"\\]|\\.)*?) \[(' + _STAMP + r")\] " + _QUOTED + r" (\d{3}) (\d+|-)"
+    r"(?: " + _QUOTED + r" " + _QUOTED + r")?",
+    re.DOTALL | re.ASCII,
 )
-_ANY_STAMP = re.compile(rb'\S+ \S+ [^"]*? \[(?!' + _STAMP + rb'\])[^\]"]{0,64}\] "')
+_ANY_STAMP = re.compile(r'\S+ \S+ [^"]*? \[(?!' + _STAMP + r'\])[^\]"]{0,64}\] "', re.ASCII)
 _NAMES = ("client", "ident", "user", "timestamp", "request", "status", "size", "referer", "agent")
 _FORMAT = Skipped(Reason.FORMAT)
 
@@ -35,23 +35,21 @@ class Combined:
         self._time = Memo(lambda stamp: read_time(stamp, clues))
 
     def parse(self, line: bytes) -> Parsed | Skipped:
-        match = _LINE.match(line)
+        text = line.decode("utf-8", "replace")
+        match = _LINE.match(text)
         if match is None:
-            return Skipped(Reason.BAD_TIME) if _ANY_STAMP.match(line) else _FORMAT
-        time = self._time(match[4])
+            return Skipped(Reason.BAD_TIME) if _ANY_STAMP.match(text) else _FORMAT
+        groups = match.groups()
+        time = self._time(groups[3].encode())
         if isinstance(time, Reason):
             return Skipped(time)
-        return Parsed(
-            time,
-            {
-                name: value.decode("utf-8", "replace")
-                for name, value in zip(_NAMES, match.groups(), strict=True)
-                if value is not None
-            },
-        )
+        fields = dict(zip(_NAMES, groups, strict=True))
+        if groups[-1] is None:
+            del fields["referer"], fields["agent"]
+        return Parsed(time, fields)
 
     def is_typical(self, line: bytes) -> bool:
-        match = _LINE.match(line)
+        match = _LINE.match(line.decode("utf-8", "replace"))
         return match is not None and match[9] is not None
 
 
@@ -61,4 +59,5 @@ class Common(Combined):
     name = "common"
 
     def is_typical(self, line: bytes) -> bool:
-        return _LINE.fullmatch(line) is not None and not line.endswith(b'"')
+        text = line.decode("utf-8", "replace")
+        return _LINE.fullmatch(text) is not None and not line.endswith(b'"')
