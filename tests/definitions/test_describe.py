@@ -67,6 +67,14 @@ def test_composite_alarms_need_their_children():
     ]
 
 
+def test_composite_alarms_over_composite_alarms():
+    loaded = load({"MetricAlarms": [alarm()], "CompositeAlarms": [
+        composite("top", "ALARM(middle) AND ALARM(a)"), composite("middle", "ALARM(a)"),
+    ]})  # fmt: skip
+    assert [each.alarm_name for each in loaded.alarms] == ["a", "top", "middle"]
+    assert loaded.problems == ()
+
+
 def test_circles_of_composite_alarms_are_errors():
     loaded = load({"MetricAlarms": [alarm()], "CompositeAlarms": [
         composite("x", "ALARM(y)"), composite("y", "ALARM(x)"), composite("z", "ALARM(a)"),

@@ -62,6 +62,9 @@ FILES = {
         alarm_name="aws_cloudwatch_metric_alarm.a.alarm_name").encode()),
     "doubling locals": ("x.tf", doubling(60)),
     "long chain of locals": ("x.tf", doubling(2000)),
+    "long chain of resources": ("x.tf", b"".join(alarm(
+        alarm_name=f"aws_cloudwatch_metric_alarm.a{n + 1}[0].alarm_name", count="1").replace(
+            '"a" {', f'"a{n}" {{').encode() for n in range(2000))),
     "doubling references": ("x.json", chain(60, "")),
     "long chain of references": ("x.json", chain(3000, "")),
     "alias bomb": ("x.yaml", BOMB),

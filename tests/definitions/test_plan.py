@@ -154,6 +154,89 @@ def test_what_cannot_be_followed_is_listed_once_for_a_resource():
     assert "MetricName: local.metric; Namespace: made of var.a and var.b" in problem.what
 
 
+def test_actions_are_followed_one_by_one():
+    references = ["aws_sns_topic.t.arn", "aws_sns_topic.t", "var.more", "each.value"]
+    expressions = {"alarm_actions": {"references": references}}
+    plan = plan_of(
+        [resource(ALARM, "a", alarm_values())],
+        configuration={"resources": [{"type": ALARM, "name": "a", "expressions": expressions}]},
+        variables={"more": {"value": ["arn:aws:sns:x:1:a", "arn:aws:sns:x:1:b"]}},
+    )
+    [alarm] = load_definitions([("p.json", plan)]).alarms
+    assert alarm.alarm_actions == (
+        "${aws_sns_topic.t.arn}", "arn:aws:sns:x:1:a", "arn:aws:sns:x:1:b",
+    )  # fmt: skip
+
+
+def test_open_values_within_blocks_are_found_by_the_id_of_the_block():
+    blocks = [
+        {"id": "m2", "return_data": True, "metric": [
+            {"namespace": "App", "period": 60, "stat": "Sum"}]},
+        {"id": "m1", "return_data": False, "metric": [
+            {"namespace": "App", "period": 60, "stat": "Sum"}]},
+    ]  # fmt: skip
+    names = {"m1": f"{FILTER}.f.id", "m2": f"{FILTER}.g.id"}
+    expressions = {"metric_query": [
+        {"id": {"constant_value": id_}, "metric": [{"metric_name": {"references": [name]}}]}
+        for id_, name in names.items()
+    ]}  # fmt: skip
+    values = alarm_values(metric_name=None, namespace=None, period=None, statistic=None)
+    filters = [
+        resource(FILTER, "f", filter_values(name="one")),
+        resource(FILTER, "g", filter_values(name="two")),
+    ]
+    config = {"resources": [{"type": ALARM, "name": "a", "expressions": expressions}]}
+    plan = plan_of(
+        [*filters, resource(ALARM, "a", values | {"metric_query": blocks})], configuration=config
+    )
+    [alarm] = load_definitions([("p.json", plan)]).alarms
+    assert [query.metric_stat.metric.metric_name for query in alarm.metrics] == ["one", "two"]
+    # Without constant ids nobody knows which block is which: a set is printed in its own order.
+    for each in expressions["metric_query"]:
+        each["id"] = {"references": ["var.x"]}
+    changes = [{"address": f"{ALARM}.a", "change": {"after_unknown": {
+        "metric_query": [{"metric": [{"metric_name": True}]}] * 2}}}]  # fmt: skip
+    plan = plan_of(
+        [*filters, resource(ALARM, "a", values | {"metric_query": blocks})],
+        configuration=config, resource_changes=changes,
+    )  # fmt: skip
+    assert "known only after apply" in load_definitions([("p.json", plan)]).unresolved[0].what
+
+
+@pytest.mark.parametrize(
+    ("references", "name"),
+    [
+        (['data.aws_x.d["k"].name', 'data.aws_x.d["k"]'], "from data"),
+        ([f"{FILTER}.many", "each.key"], "many-k"),
+        ([f'{FILTER}.many["k"].metric_transformation[0].name'], "CriticalErrors"),
+        ([f"{ALARM}.other.arn"], "arn:aws:cloudwatch:::alarm:critical"),
+        (["aws_x.nobody.name"], None),
+        (["path.module"], None),
+        (["module.nobody.out"], None),
+        (["var.nobody"], None),
+    ],
+)
+def test_references_to_instances_and_data(references, name):
+    values = alarm_values(alarm_name="own")
+    del values["metric_name"]
+    expressions = {"metric_name": {"references": references}}
+    data = resource("aws_x", "d", {"name": "from data"}, "k") | {"mode": "data"}
+    plan = plan_of(
+        [
+            resource(FILTER, "many", filter_values(name="many-j"), "j"),
+            resource(FILTER, "many", filter_values(name="many-k"), "k"),
+            resource(ALARM, "other", alarm_values()),
+            resource(ALARM, "a", values, "k"),
+        ],
+        configuration={"resources": [{"type": ALARM, "name": "a", "expressions": expressions}]},
+        prior_state={"values": {"root_module": {"resources": [data]}}},
+    )
+    loaded = load_definitions([("p.json", plan)])
+    found = [each.metric_name for each in loaded.alarms if each.alarm_name == "own"]
+    assert found == ([name] if name else [])
+    assert len(loaded.unresolved) == (0 if name else 1)
+
+
 def test_a_circle_of_references_ends():
     values = filter_values()
     del values["log_group_name"]

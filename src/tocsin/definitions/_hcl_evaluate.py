@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Instance", "Module"]
 
-_MAX_DEPTH = 120
+_MAX_DEPTH = 100
 _MAX_TEXT = 64 << 10
 _MAX_ITEMS = 10_000
 _OTHER_ROOTS = frozenset({"data", "module", "path", "terraform", "self", "ephemeral"})
@@ -49,6 +49,7 @@ class Module:
         self.resources: dict[tuple[str, str], Block] = {}
         self._memo: dict[tuple[str, ...], Value] = {}
         self._open: set[tuple[str, ...]] = set()
+        self._instances: dict[tuple[str, ...], dict[str | int | None, Instance]] = {}
         self._depth = 0
 
     def evaluate(self, expression: Expression, instance: Instance) -> Node:
@@ -206,13 +207,15 @@ class Module:
         if "count" in block.attributes or "for_each" in block.attributes:
             if not parts:
                 return symbol
-            wanted = parts.pop(0)
-            instances = self.instances(block)
-            known = instances if isinstance(instances, list) else []
-            found = [each for each in known if each.key == wanted]
-            if not found:
+            index = parts.pop(0)
+            if block.labels not in self._instances:
+                instances = self.instances(block)
+                known = instances if isinstance(instances, list) else []
+                self._instances[block.labels] = {each.key: each for each in known}
+            found = self._instances[block.labels].get(index)
+            if found is None:
                 return Unknown(f"{symbol.reason}: no such instance is known", symbol.symbol)
-            instance = found[0]
+            instance = found
         elif parts and parts[0] == 0:
             parts.pop(0)
         own = NAMES.get(type_)

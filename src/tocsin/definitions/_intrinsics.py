@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["NO_VALUE", "Scope"]
 
 NO_VALUE = Unknown("AWS::NoValue")
-_MAX_DEPTH = 120
+_MAX_DEPTH = 100
 _MAX_TEXT = 64 << 10
 _PLACEHOLDER = re.compile(r"\$\{(!?)([^${}]*)\}")
 _PSEUDO = {"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}

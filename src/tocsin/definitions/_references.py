@@ -28,6 +28,7 @@ _REFERENCE = re.compile(
 )
 _PART = re.compile(r'\.?([A-Za-z_][\w-]*)|\.?\[?(\d+)\]?|\["((?:[^"\\]|\\.)*)"\]')
 _COMPUTED = frozenset({"evaluate_low_sample_count_percentiles", "unit"})
+_ACTIONS = frozenset({"alarm_actions", "insufficient_data_actions", "ok_actions"})
 _INDEXES = ("each.key", "each.value", "count.index")
 
 
@@ -59,6 +60,8 @@ class Plan:
         prior = _dict(_dict(_dict(top.get("prior_state")).get("values")).get("root_module"))
         self._walk(prior, "/prior_state/values/root_module", own=False)
         self.configuration = _dict(_dict(top.get("configuration")).get("root_module"))
+        self._indexes: dict[int, dict[str, dict[str, Any]]] = {}
+        """Expressions of the resources of a module, by the identity of its configuration."""
         self.unknown = {
             change.get("address"): _dict(_dict(change.get("change")).get("after_unknown"))
             for change in _list(top.get("resource_changes"))
@@ -100,10 +103,15 @@ class Plan:
 
     def _expressions(self, found: Found) -> dict[str, Any]:
         module = self._module(found.module)
-        for each in _list(module.get("resources")):
-            if _dict(each).get("type") == found.type and each.get("name") == found.name:
-                return _dict(each.get("expressions"))
-        return {}
+        index = self._indexes.get(id(module))
+        if index is None:
+            resources = [_dict(each) for each in _list(module.get("resources"))]
+            index = {
+                f"{each.get('type')}.{each.get('name')}": _dict(each.get("expressions"))
+                for each in reversed(resources)
+            }
+            self._indexes[id(module)] = index
+        return index.get(f"{found.type}.{found.name}", {})
 
     def _module(self, address: str) -> dict[str, Any]:
         """The configuration of the module that an address stands in."""
@@ -225,10 +233,22 @@ class _Completion:
             # What nobody wrote the provider fills in; it is then not set, and not unknown.
             left_open = open_ is True and not config and key not in _COMPUTED
             if key not in node.value and (left_open or expression is not None):
-                value = self.plan.resolve(self.found, expression)
-                node.value[key] = self._node(value, node)
+                node.value[key] = (
+                    self._actions(expression, node)
+                    if key in _ACTIONS
+                    else self._node(self.plan.resolve(self.found, expression), node)
+                )
             elif key in node.value and isinstance(node.value[key].value, list):
                 self._blocks(node.value[key], expression, open_, node)
+
+    def _actions(self, config: Any, parent: Node) -> Node:
+        """Each thing that a list of actions refers to."""
+        references = _list(_dict(config).get("references"))
+        nodes: list[Node] = []
+        for leaf in _leaves([each for each in references if isinstance(each, str)]):
+            found = self._node(self.plan.resolve(self.found, {"references": [leaf]}), parent)
+            nodes += found.value if isinstance(found.value, list) else [found]
+        return Node(parent.span, nodes or Unknown(NOT_KNOWN))
 
     def _blocks(self, node: Node, config: Any, unknown: Any, parent: Node) -> None:
         """Blocks, and lists whose entries are not known one by one."""
@@ -262,10 +282,9 @@ def _matching(block: Node, config: Any, number: int) -> Any:
     """
     blocks = _list(config)
     own = block.get("id")
-    if own is not None:
-        for each in blocks:
-            if _dict(_dict(each).get("id")).get("constant_value") == own.value:
-                return each
+    if own is not None and len(blocks) > 1:
+        ids = [_dict(_dict(each).get("id")).get("constant_value") for each in blocks]
+        return blocks[ids.index(own.value)] if own.value in ids else None
     return _enter(blocks, number)
 
 
