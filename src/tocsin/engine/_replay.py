@@ -151,7 +151,7 @@ class Replayer:
         for count, what in (
             (
                 counts.cut,
-                f"{counts.cut} lines are longer than {self._limits.line} bytes and were cut",
+                f"lines longer than {self._limits.line} bytes, cut at that length: {counts.cut}",
             ),
             (counts.damaged, "the archive is damaged; what could be read was"),
             (
