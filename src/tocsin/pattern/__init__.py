@@ -8,6 +8,7 @@ from tocsin.pattern._literals import literals
 from tocsin.pattern._match import Match, match
 from tocsin.pattern._minutes import Contribution, Datapoint, Minutes, Skip, contribute
 from tocsin.pattern._parse import MAX_LENGTH, parse
+from tocsin.pattern._scan import FieldUse, field_use
 from tocsin.pattern._settings import DEFAULTS, Settings
 from tocsin.pattern._syntax import Pattern
 
@@ -19,6 +20,7 @@ __all__ = [
     "Contribution",
     "Datapoint",
     "Event",
+    "FieldUse",
     "Lint",
     "Match",
     "MetricFilter",
@@ -30,6 +32,7 @@ __all__ = [
     "Transformation",
     "contribute",
     "explain",
+    "field_use",
     "lint",
     "literals",
     "make_filter",

@@ -1,0 +1,59 @@
+"""What one field of an event decides of a pattern: food for a scanner that works on columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tocsin.pattern._settings import DEFAULTS
+from tocsin.pattern._syntax import Fields, Pattern
+
+if TYPE_CHECKING:
+    from tocsin.pattern._settings import Settings
+
+__all__ = ["FieldUse", "field_use"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldUse:
+    """How a space-delimited pattern uses one field."""
+
+    alone: bool
+    """Whether no other field has a condition: all events with the same text there are alike."""
+    exact: bool
+    """Whether that is so only if the event has exactly the number of fields asked about."""
+    part: Pattern
+    """What the pattern asks of that field, as a pattern for its text."""
+
+
+def field_use(
+    pattern: Pattern, position: int, least: int, count: int, settings: Settings = DEFAULTS
+) -> FieldUse | None:
+    """How a pattern uses the field at a position, from 0, of events with `least` fields or more.
+
+    None if it does not. Patterns that count fields from the end of the event say something only
+    of events with `count` fields.
+    """
+    body = pattern.body
+    if not isinstance(body, Fields):
+        return None
+    before, after = body.before, body.after
+    width = len(before) + len(after)
+    exact = width > least
+    uses = {at: entry for at, entry in enumerate(before) if entry.condition is not None}
+    if body.has_ellipsis:
+        tail = {count - len(after) + at: entry for at, entry in enumerate(after)}
+        tail = {at: entry for at, entry in tail.items() if entry.condition is not None}
+        exact = exact or bool(tail)
+        uses |= tail
+    elif settings.last_field == "one":
+        exact = True
+    elif width - 1 in uses:
+        # The last field takes the rest of the line.
+        exact = True
+        if width < count:
+            uses[-1] = uses.pop(width - 1)
+    found = uses.pop(position, None)
+    if found is None:
+        return None
+    return FieldUse(not uses, exact, Pattern(Fields((found,))))

@@ -1,0 +1,16 @@
+"""Many metric filters over blocks of a log: counts in tables that merge by adding."""
+
+from tocsin.scan._scanner import Scanner
+from tocsin.scan._search import ENGINES, Engine, best_engine
+from tocsin.scan._table import LARGEST, MAX_SOURCES, SourceKey, Table
+
+__all__ = [
+    "ENGINES",
+    "LARGEST",
+    "MAX_SOURCES",
+    "Engine",
+    "Scanner",
+    "SourceKey",
+    "Table",
+    "best_engine",
+]

@@ -1,0 +1,89 @@
+"""Line by line: what the exact parser and the exact matcher say. All else is only faster."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tocsin.durations import MINUTE
+from tocsin.logformat import Parsed, Reason
+from tocsin.pattern import Event, Skip, contribute
+from tocsin.scan._table import LARGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tocsin.logformat import Format
+    from tocsin.pattern import Contribution, Settings
+    from tocsin.scan._plan import Plan
+    from tocsin.scan._table import Table
+
+__all__ = ["Matching"]
+
+
+class Matching:
+    """The plans of some filters over single lines."""
+
+    def __init__(self, form: Format, settings: Settings) -> None:
+        self._parse = form.parse
+        self._settings = settings
+
+    def lines(self, table: Table, lines: Iterable[bytes], plans: Sequence[Plan]) -> Counter[int]:
+        """Count lines and match them; returns how many events each minute has."""
+        events: Counter[int] = Counter()
+        for each in lines:
+            line = each[:-1] if each.endswith(b"\r") else each
+            if not line:
+                table.dropped[Reason.EMPTY] += 1
+                continue
+            found = self._parse(line)
+            if not isinstance(found, Parsed):
+                table.dropped[found.reason] += 1
+                continue
+            table.counted += 1
+            table.repeats += found.repeat - 1
+            minute = found.time - found.time % MINUTE
+            events[minute] += found.repeat
+            self._match(table, minute, found, line, plans)
+        return events
+
+    def candidate(self, table: Table, line: bytes, plans: Sequence[Plan]) -> None:
+        """Match a line that is already counted."""
+        line = line.removesuffix(b"\r")
+        found = self._parse(line)
+        if isinstance(found, Parsed):
+            self._match(table, found.time - found.time % MINUTE, found, line, plans)
+
+    def _match(
+        self, table: Table, minute: int, found: Parsed, line: bytes, plans: Sequence[Plan]
+    ) -> None:
+        text = line if found.event is None else found.event
+        event: Event | None = None
+        for plan in plans:
+            if plan.texts is not None and not any(each in text for each in plan.texts):
+                continue
+            event = event or Event(text)
+            given = contribute(plan.filter, event, self._settings)
+            if given is not None:
+                clients = {found.fields.get("client", ""): found.repeat}
+                self.tally(table, plan, minute, given, clients)
+
+    def tally(
+        self,
+        table: Table,
+        plan: Plan,
+        minute: int,
+        given: Contribution | Skip,
+        clients: dict[str, int],
+    ) -> None:
+        """Count matching events of one minute that all add the same."""
+        key, count = plan.filter.key, sum(clients.values())
+        table.minutes.matches[key, minute] += count
+        if isinstance(given, Skip):
+            table.minutes.skipped[key, given] += count
+        elif not -LARGEST <= given.value <= LARGEST:
+            table.unusable += count
+        else:
+            # 0.0 is one value, not two.
+            table.minutes.samples[key, minute, given.dimensions, given.value + 0.0] += count
+            table.blame((key, given.dimensions, minute), clients)

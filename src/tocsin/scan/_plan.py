@@ -1,0 +1,80 @@
+"""How each filter can be decided without looking at each line, and what it says of a status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tocsin.pattern import DEFAULTS, Contribution, contribute, field_use, literals, match
+from tocsin.scan._columns import FIELDS, LEAST_FIELDS, STATUS, Bools, Ints
+
+if TYPE_CHECKING:
+    from tocsin.pattern import MetricFilter, Settings, Skip
+
+__all__ = ["Plan", "Way", "needed_texts"]
+
+Way = Literal["status", "some", "texts", "all"]
+"""`status`: the status decides. `some`: the status rules lines out, the matcher decides of the
+others. `texts`: lines with certain texts go to the matcher. `all`: every line does."""
+
+_STATUSES = 1000
+_UNASKED, _NO, _YES = 0, 1, 2
+_HEAD = '1 - - [09/Sep/2001:01:46:40 +0000] "GET" {:03} 1 "-" "-"'
+
+
+class Plan:
+    """One filter over the sure lines of an access log."""
+
+    def __init__(self, metric_filter: MetricFilter, settings: Settings = DEFAULTS) -> None:
+        self.filter = metric_filter
+        self.texts = needed_texts(metric_filter, settings)
+        self._settings = settings
+        self._use = field_use(metric_filter.pattern, STATUS, LEAST_FIELDS, FIELDS, settings)
+        self._table = np.zeros(_STATUSES, np.uint8)
+        self._given: dict[int, Contribution | Skip | None] = {}
+        self.way: Way = self._way()
+
+    def _way(self) -> Way:
+        if self._use is not None:
+            constant = isinstance(self.filter.value, float) and not self.filter.dimensions
+            return "status" if self._use.alone and constant else "some"
+        return "all" if self.texts is None else "texts"
+
+    @property
+    def plain_tail(self) -> bool:
+        """Whether it can be said only of lines with a known number of fields."""
+        return self._use is not None and self._use.exact
+
+    def given(self, status: int) -> Contribution | Skip | None:
+        """What each line with a status adds, where the status decides."""
+        if status not in self._given:
+            line = _HEAD.format(status)
+            self._given[status] = contribute(self.filter, line, self._settings)
+        return self._given[status]
+
+    def wanted(self, statuses: Ints) -> Bools:
+        """Which lines can match, by their status."""
+        answers = self._table[statuses]
+        unasked = statuses[answers == _UNASKED]
+        if len(unasked):
+            for status in np.flatnonzero(np.bincount(unasked, minlength=1)).tolist():
+                self._table[status] = _YES if self._can_match(status) else _NO
+            answers = self._table[statuses]
+        chosen: Bools = answers == _YES
+        return chosen
+
+    def _can_match(self, status: int) -> bool:
+        if self.way == "status":
+            return self.given(status) is not None
+        part = self._use.part if self._use else self.filter.pattern
+        return match(part, f"{status:03}", self._settings).matched
+
+
+def needed_texts(metric_filter: MetricFilter, settings: Settings) -> tuple[bytes, ...] | None:
+    """Bytes of which every matching line has some; None if nothing is known."""
+    found = literals(metric_filter.pattern, settings)
+    # A replacement character stands for bytes that are no UTF-8: it is not itself in the line.
+    if found is None or any("\ufffd" in each or not each.isprintable() for each in found):
+        return None
+    return tuple(sorted(each.encode() for each in found)) if "" not in found else None

@@ -1,0 +1,168 @@
+"""Blocks of whole lines to tables.
+
+`scan` is a function of its block: blocks may be scanned in any order and by any number of
+workers, and their tables merge by adding.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tocsin.pattern import DEFAULTS
+from tocsin.scan._columns import Minutely, read_columns
+from tocsin.scan._matching import Matching
+from tocsin.scan._plan import Plan
+from tocsin.scan._search import best_engine, make_search
+from tocsin.scan._table import MAX_SOURCES, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tocsin.logformat import Format
+    from tocsin.pattern import MetricFilter, Settings
+    from tocsin.scan._columns import Bools, Columns, Ints
+    from tocsin.scan._search import Engine
+
+__all__ = ["Scanner"]
+
+_ACCESS = frozenset({"combined", "common"})
+_STATUSES = 1000
+
+
+class Scanner:
+    """The filters of a log group, over lines of one format."""
+
+    def __init__(
+        self,
+        filters: Sequence[MetricFilter],
+        form: Format,
+        settings: Settings = DEFAULTS,
+        *,
+        engine: Engine | None = None,
+        columns: bool = True,
+        max_sources: int = MAX_SOURCES,
+    ) -> None:
+        self.engine: Engine = engine or best_engine()
+        """How texts are searched: `find` is the slower way, without the hyperscan package."""
+        self.columns = columns and form.name in _ACCESS
+        """Whether lines are read as columns, many at once; if not, one by one."""
+        self._max_sources = max_sources
+        self._plans = [Plan(each, settings) for each in filters]
+        self._matching = Matching(form, settings)
+        self._minutely = Minutely(form)
+        self._plain_tail = any(plan.plain_tail for plan in self._plans)
+        self._by_text: dict[bytes, list[Plan]] = defaultdict(list)
+        for plan in self._plans:
+            for text in (plan.texts or ()) if plan.way == "texts" else ():
+                self._by_text[text].append(plan)
+        texts = list(self._by_text)
+        self._search = make_search(texts, self.engine) if texts and self.columns else None
+
+    @property
+    def fast(self) -> bool:
+        """Whether neither the format nor a missing package makes it slow."""
+        return self.columns and (self._search is None or self.engine == "hyperscan")
+
+    def scan(self, block: bytes) -> Table:
+        """Count the lines of a block; its last line may lack its line end."""
+        table = Table(max_sources=self._max_sources)
+        if not block:
+            return table
+        if self.columns:
+            events = self._columns(table, block)
+        else:
+            lines = block.split(b"\n")
+            if not lines[-1]:
+                lines.pop()
+            table.read = table.slow = len(lines)
+            events = self._matching.lines(table, lines, self._plans)
+        for plan in self._plans:
+            for minute, count in events.items():
+                table.minutes.events[plan.filter.key, minute] += count
+        return table
+
+    def _columns(self, table: Table, block: bytes) -> Counter[int]:
+        found = read_columns(block, self._minutely, plain_tail=self._plain_tail)
+        table.read = len(found.starts)
+        unsure = found.unsure
+        table.slow = len(unsure)
+        cuts = zip(found.starts[unsure].tolist(), found.ends[unsure].tolist(), strict=True)
+        events = self._matching.lines(table, (block[a:b] for a, b in cuts), self._plans)
+        table.counted += len(found.sure)
+        if len(found.sure):
+            self._by_status(table, block, found, events)
+            self._by_matcher(table, block, found)
+        return events
+
+    def _by_status(self, table: Table, block: bytes, found: Columns, events: Counter[int]) -> None:
+        """What follows from minute and status alone."""
+        minutes, place = _distinct(found.minute)
+        for minute, count in zip(minutes, np.bincount(place).tolist(), strict=True):
+            events[minute] += count
+        plans = [plan for plan in self._plans if plan.way == "status"]
+        wanted: Bools = np.zeros(len(place), np.bool_)
+        for plan in plans:
+            wanted |= plan.wanted(found.status)
+        rows = np.flatnonzero(wanted)
+        codes = place[rows] * _STATUSES + found.status[rows]
+        order = np.argsort(codes, kind="stable")
+        rows, codes = rows[order], codes[order]
+        begins = found.starts[found.sure[rows]].tolist()
+        clients = [block[a:b] for a, b in zip(begins, found.client[rows].tolist(), strict=True)]
+        edges = [*np.flatnonzero(np.diff(codes, prepend=-1)).tolist(), len(codes)]
+        for begin, end in pairwise(edges):
+            position, status = divmod(int(codes[begin]), _STATUSES)
+            counts: Counter[str] = Counter()
+            for client, count in Counter(clients[begin:end]).items():
+                # Bytes that are no UTF-8 may become the same text.
+                counts[client.decode("utf-8", "replace")] += count
+            for plan in plans:
+                given = plan.given(status)
+                if given is not None:
+                    self._matching.tally(table, plan, minutes[position], given, counts)
+
+    def _by_matcher(self, table: Table, block: bytes, found: Columns) -> None:
+        """Lines that may match go to the matcher, each with the filters in question."""
+        lines: dict[int, list[Plan]] = defaultdict(list)
+        for plan in self._plans:
+            if plan.way == "all":
+                rows = found.sure
+            elif plan.way == "some":
+                rows = found.sure[plan.wanted(found.status)]
+            else:
+                continue
+            for line in rows.tolist():
+                lines[line].append(plan)
+        for text, line in self._places(block, found):
+            for plan in self._by_text[text]:
+                if plan not in lines[line]:
+                    lines[line].append(plan)
+        for line, plans in lines.items():
+            text = block[found.starts[line] : found.ends[line]]
+            self._matching.candidate(table, text, plans)
+
+    def _places(self, block: bytes, found: Columns) -> list[tuple[bytes, int]]:
+        """Each text with each sure line that has it."""
+        if self._search is None:
+            return []
+        sure = np.zeros(len(found.starts), np.bool_)
+        sure[found.sure] = True
+        places: list[tuple[bytes, int]] = []
+        for text, offsets in zip(self._by_text, self._search(block), strict=True):
+            if offsets:
+                lines = np.unique(np.searchsorted(found.starts, offsets, "right") - 1)
+                places += [(text, line) for line in lines[sure[lines]].tolist()]
+        return places
+
+
+def _distinct(minutes: Ints) -> tuple[list[int], Ints]:
+    """The minutes that occur, and for each line which one it has."""
+    first = int(minutes[0])
+    if bool((minutes == first).all()):
+        return [first], np.zeros(len(minutes), np.int64)
+    found, place = np.unique(minutes, return_inverse=True)
+    return found.tolist(), place

@@ -1,0 +1,93 @@
+"""Where some of many texts occur in a block: with the hyperscan package, or without."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["ENGINES", "Engine", "Search", "best_engine", "make_search"]
+
+Engine = Literal["hyperscan", "find"]
+ENGINES: tuple[Engine, ...] = ("hyperscan", "find")
+"""The ways to search, the faster one first."""
+
+
+def _load() -> Any:
+    try:
+        return import_module("hyperscan")
+    except ImportError:
+        # An accelerator, not a need.
+        return None
+
+
+_hyperscan = _load()
+
+
+class Search(Protocol):
+    """Some texts, to be found in blocks."""
+
+    def __call__(self, block: bytes) -> Sequence[list[int]]:
+        """For each text, where it occurs: any byte of each place, at least one in each line."""
+        ...
+
+
+def best_engine() -> Engine:
+    """The fastest that is installed."""
+    return "find" if _hyperscan is None else "hyperscan"
+
+
+def make_search(texts: Sequence[bytes], engine: Engine) -> Search:
+    """A search for texts, none of which is empty or has a line end."""
+    return _Hyperscan(texts) if engine == "hyperscan" else _Find(texts)
+
+
+class _Hyperscan:
+    """All texts in one pass."""
+
+    def __init__(self, texts: Sequence[bytes]) -> None:
+        self._count = len(texts)
+        self._database = _hyperscan.Database()
+        self._database.compile(
+            expressions=[re.escape(each) for each in texts],
+            ids=list(range(len(texts))),
+            flags=[0] * len(texts),
+        )
+        self._scratch = _hyperscan.Scratch(self._database)
+
+    def __call__(self, block: bytes) -> list[list[int]]:
+        found: list[list[int]] = [[] for _ in range(self._count)]
+        ends = [each.append for each in found]
+
+        def note(which: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            ends[which](end - 1)
+
+        self._database.scan(block, match_event_handler=note, scratch=self._scratch)
+        return found
+
+
+class _Find:
+    """One pass for each text."""
+
+    def __init__(self, texts: Sequence[bytes]) -> None:
+        self._texts = texts
+
+    def __call__(self, block: bytes) -> list[list[int]]:
+        return [_places(block, each) for each in self._texts]
+
+
+def _places(block: bytes, text: bytes) -> list[int]:
+    found: list[int] = []
+    find = block.find
+    at = find(text)
+    while at >= 0:
+        found.append(at)
+        # One occurrence in a line is enough.
+        line_end = find(b"\n", at)
+        if line_end < 0:
+            break
+        at = find(text, line_end)
+    return found

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.scan.oracle import HTTP, INSTALLED, MORE, expected, form_of, plain
+from tocsin.pattern import Settings
+from tocsin.scan import ENGINES, Scanner, Table, best_engine
+
+STAMPS = [
+    b"10/Oct/2000:13:55:36 -0700", b"10/Oct/2000:13:55:59 -0700", b"10/Oct/2000:13:56:00 -0700",
+    b"10/Oct/2000:20:55:36 +0000", b"11/Oct/2000:02:25:36 +0530", b"10/Oct/2000:13:55:60 -0700",
+    b"31/Feb/2000:13:55:36 +0000", b"10/Foo/2000:13:55:36 +0000", b"10/Oct/1969:13:55:36 +0000",
+    b"10/Oct/9999:13:55:36 +0000", b"10/Oct/2000:13:55:6a +0000", b"10/Oct/2000:13:55:36 0000",
+    b"10/Oct/2000:25:55:36 +0000", b"10/Oct/2000:13:55:99 +0000", b"",
+]  # fmt: skip
+CLIENTS = [
+    b"1.2.3.4", b"203.0.113.250", b"::1", b"2001:db8:1111:2222:3333:4444:5555:6666", b"host.example",
+    b"", b"a b", b"[::1]", b'"', b"\xff\xfe", b"\xc0", b"x" * 70, b"\\", b"!", b"\x85", b"\xa0x", b"{",
+]  # fmt: skip
+USERS = [b"-", b"-", b"frank", b"frank smith", b"", b" ", b"[x]", b'a"b', b"\\x22", b"u" * 40, b"\t",
+         b"- [10/Oct/2000:13:55:36 +0000] -"]  # fmt: skip
+REQUESTS = [
+    b"GET / HTTP/1.1", b"GET /index.html HTTP/1.0", b"POST /wp-login.php HTTP/1.1", b"-", b"",
+    b'GET /\\"x HTTP/1.1', b'GET /" 404 12 "', b"\\x16\\x03\\x01", b"GET /" + b"a" * 3000,
+    b"GET /" + b"a" * 50, b"GET /" + b"b" * 57, b"GET /" + b"c" * 121, b"GET /\x00",
+    b"GET /[10/Oct/2000:13:55:36 +0000] HTTP", b"GET /Critical Error", b"GET /\xff\xfe",
+    "GET /größe".encode(), b"GET /\\", b'" 500 1 "',
+]  # fmt: skip
+STATUSES = [b"200", b"200", b"304", b"404", b"404", b"400", b"401", b"403", b"500", b"503", b"4x4",
+            b"40", b"4040", b"-", b"", b"000", b"999", b"\xb2\xb2\xb2", b":00"]  # fmt: skip
+SIZES = [b"0", b"123", b"-", b"99999999999999999999", b"12a", b"12[", b"", b"x", b'"', b"--", b"5\t6",
+         b"5\x0b6", b"5\x016"]  # fmt: skip
+TAILS = [
+    b' "-" "-"', b' "http://example.org/a" "Mozilla/5.0 (X11) Critical Error"', b"", b' "-"', b" x",
+    b' "-" "-" "-"', b' "-" "un', b' "a\\"b" "-"', b' "-" "-" 0.003', b'  "-" "-"', b' "-"  "-"',
+    b' "-" "-" ', b' "-" "-"\r', b' "-" "-"\r\r', b"\r", b'\t"-" "-"', b' "-"\t"-"', b' "-""-"',
+    b' "' + b"r" * 200 + b'" "' + b"a" * 300 + b'"', b' "404" " 404 "', b' "-" "[x"', b' "[" "]"',
+]  # fmt: skip
+
+
+def line_of(pick):
+    stamp = pick(STAMPS[:6] + STAMPS) or b"-"
+    return b'%s %s %s [%s] "%s" %s %s%s' % (
+        pick(CLIENTS[:5] * 3 + CLIENTS), pick([b"-", b"-", b"-", b"", b"ident"]), pick(USERS), stamp,
+        pick(REQUESTS), pick(STATUSES), pick(SIZES[:3] * 3 + SIZES), pick(TAILS[:2] * 9 + TAILS),
+    )  # fmt: skip
+
+
+JUNK = [
+    b"", b"\r", b" ", b"\x00", b"{}", b'{"status": 404}', b"Critical Error", b"[", b'"', b'""' * 40,
+    b"[" * 100, b"\xff" * 100, b"1.2.3.4 - - [", b"1.2.3.4 - - [10/Oct/2000:13:55:36 +0000",
+    b'1.2.3.4 - - [10/Oct/2000:13:55:36 +0000] "', b'1.2.3.4 - - [10/Oct/2000:13:55:36 +0000] "GET',
+    b'1.2.3.4 - - [10/Oct/2000:13:55:36 +0000] "GET"', b'1.2.3.4 [10/Oct/2000:13:55:36 +0000] "" 404 1',
+    b'1.2.3.4 - - [10/Oct/2000:13:55:36 +0000] "" 404 ', b"x" * 5000,
+    b'1.2.3.4 - [10/Oct/2000:13:55:36 +0000] - [10/Oct/2000:13:58:36 +0000] "" 404 1 "-" "-"',
+]  # fmt: skip
+
+
+@st.composite
+def logs(draw):
+    rng = random.Random(draw(st.integers(0, 2**32)))
+    usual = draw(st.booleans())
+    lines = []
+    for _ in range(draw(st.integers(0, 40))):
+        line = line_of((lambda each: each[0]) if usual and rng.random() < 0.7 else rng.choice)
+        if rng.random() < 0.1:
+            line = rng.choice(JUNK)
+        if rng.random() < 0.1 and line:
+            at = rng.randrange(len(line))
+            spoil = rng.choice(
+                [b'"', b"[", b"]", b" ", b"\\", b"\x00", b"\xff", b"\t", b"\n", b"4", b""]
+            )
+            line = line[:at] + spoil + line[at + rng.randrange(2) :]
+        lines.append(line + rng.choice([b"\n"] * 9 + [b"\r\n"]))
+    block = b"".join(lines)
+    return block.removesuffix(b"\n") if draw(st.booleans()) else block
+
+
+def blocks_of(log, size):
+    """The log in blocks of whole lines, of about a size."""
+    lines = log.splitlines(keepends=True) if b"\r" not in log else _keep(log)
+    block = b""
+    for line in lines:
+        block += line
+        if len(block) >= size:
+            yield block
+            block = b""
+    if block:
+        yield block
+
+
+def _keep(log):
+    lines = log.split(b"\n")
+    last = lines.pop()
+    return [each + b"\n" for each in lines] + ([last] if last else [])
+
+
+def scanned(log, filters, size=1 << 20, **more):
+    scanner = Scanner(filters, form_of(), **more)
+    table = Table()
+    for block in blocks_of(log, size):
+        table.merge(scanner.scan(block))
+    return table
+
+
+PADDING = b'9.9.9.9 - - [10/Oct/2000:14:00:00 -0700] "GET / HTTP/1.1" 200 1 "-" "-"\n' * 3
+"""Lines at the end of a block are read the slow way; these are they."""
+
+
+@pytest.mark.parametrize("engine", INSTALLED)
+@pytest.mark.parametrize("filters", [HTTP, HTTP[:1] + HTTP[2:4], MORE, HTTP + MORE])
+@settings(max_examples=60, deadline=None)
+@given(logs(), st.sampled_from([1, 100, 1000, 5000, 1 << 20]))
+@example(b"", 1)
+@example(b"\n", 1)
+@example(b"\n\n\r\n", 1 << 20)
+def test_same_as_line_by_line(engine, filters, log, size):
+    log = log + (b"" if log.endswith(b"\n") or not log else b"\n") + PADDING
+    table = scanned(log, filters, size, engine=engine)
+    assert plain(table) == plain(expected(log, filters))
+    assert table.balanced
+
+
+@settings(max_examples=60, deadline=None)
+@given(logs(), st.sampled_from(["one", "rest"]), st.sampled_from(["data", "end"]))
+def test_same_in_all_settings(log, last_field, escaped_quotes):
+    chosen = Settings(
+        last_field=last_field, escaped_quotes=escaped_quotes, missing_dimension="skip"
+    )
+    log += b"\n" + PADDING
+    table = scanned(log, HTTP + MORE, settings=chosen)
+    assert plain(table) == plain(expected(log, HTTP + MORE, settings=chosen))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_one_odd_line_among_plain_ones(data):
+    odd = line_of(lambda each: data.draw(st.sampled_from(each)))
+    log = PADDING + odd + b"\n" + PADDING
+    assert plain(scanned(log, HTTP + MORE)) == plain(expected(log, HTTP + MORE))
+
+
+@pytest.mark.parametrize("engine", INSTALLED)
+@pytest.mark.parametrize("size", [1, 4096, 65_536, 1 << 20, 1 << 30])
+def test_a_real_log(data, engine, size):
+    log = (data / "logs" / "apache_access.log").read_bytes()
+    table = scanned(log, HTTP, size, engine=engine)
+    assert plain(table) == plain(expected(log, HTTP))
+    assert table.read == log.count(b"\n")
+    if size > 60_000:
+        assert table.slow < table.read / 20
+    matches = {key[1] for key, _ in table.minutes.matches}
+    assert matches >= {"NotFound", "ServerErrors", "Denied"}
+
+
+@pytest.mark.parametrize("name", ["json", "syslog-5424", "nginx-error", "logfmt", "apache-error"])
+def test_other_formats_are_read_line_by_line(name):
+    log = (
+        b'{"time": "2024-05-01T10:00:00Z", "status": 404, "client_ip": "1.2.3.4"}\n'
+        b"<34>1 2024-05-01T10:00:00Z host app 1 - - message repeated 3 times: [Critical Error]\n"
+        b"2024/05/01 10:00:00 [error] 1#1: *1 Critical Error, client: 1.2.3.4, server: x\n"
+        b"time=2024-05-01T10:00:00Z msg=GET client=1.2.3.4\n"
+        b"[Wed May 01 10:00:00.1 2024] [core:error] [pid 1] [client 1.2.3.4:5] Critical Error\n"
+    )
+    scanner = Scanner(HTTP + MORE, form_of(name))
+    assert not scanner.columns
+    assert not scanner.fast
+    table = scanner.scan(log)
+    assert plain(table) == plain(expected(log, HTTP + MORE, form_of(name)))
+    assert table.counted >= 1
+    assert table.slow == table.read
+
+
+def test_it_says_when_it_is_slow():
+    assert best_engine() in ENGINES
+    assert not Scanner(HTTP, form_of(), engine="find").fast
+    assert Scanner(HTTP[:1], form_of(), engine="find").fast
+    assert not Scanner(HTTP, form_of(), columns=False).fast
+
+
+def test_columns_can_be_left_out():
+    log = b"\n".join(line_of(random.Random(at).choice) for at in range(300))
+    slow = scanned(log, HTTP + MORE, columns=False)
+    assert plain(slow) == plain(scanned(log, HTTP + MORE))

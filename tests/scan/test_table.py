@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import copy
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.scan.oracle import HTTP, form_of, plain
+from tocsin.scan import Scanner, Table
+
+KEYS = [(("web", name), (), minute) for name in ("a", "b", "c") for minute in (0, 60)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(KEYS),
+            st.dictionaries(
+                st.text("xyz", max_size=3), st.integers(1, 50), min_size=1, max_size=20
+            ),
+        ),
+        max_size=40,
+    ),
+    st.integers(1, 30),
+    st.integers(0, 40),
+)
+def test_bounded_sources_err_no_more_than_they_say(updates, limit, cut):
+    true = {}
+    tables = [Table(max_sources=limit), Table(max_sources=limit)]
+    for at, (key, clients) in enumerate(updates):
+        true.setdefault(key, Counter()).update(clients)
+        tables[at >= cut].blame(key, clients)
+        assert tables[at >= cut].kept == sum(map(len, tables[at >= cut].sources.values()))
+    table = tables[0]
+    table.merge(tables[1])
+    assert table.kept <= max(limit, len(KEYS))
+    for key, counts in true.items():
+        cell = table.sources.get(key, {})
+        assert sum(cell.values()) + table.lost[key] == counts.total()
+        for client, count in counts.items():
+            assert cell.get(client, 0) <= count <= cell.get(client, 0) + table.errors[key]
+        assert set(cell) <= set(counts)
+
+
+def test_a_busy_source_outlasts_a_spray():
+    table = Table(max_sources=1000)
+    key = KEYS[0]
+    for at in range(200):
+        table.blame(key, {f"{at}.{each}": 1 for each in range(100)} | {"busy": 30})
+    assert table.top(key, 1)[0][0] == "busy"
+    assert table.sources[key]["busy"] + table.errors[key] >= 200 * 30
+    assert table.kept <= 1000
+    assert table.top(("web", "none"), 3) == []
+
+
+def test_few_sources_stay_exact_beside_a_spray():
+    table = Table(max_sources=1000)
+    table.blame(KEYS[1], {"quiet": 1, "other": 2})
+    table.blame(KEYS[0], {str(each): 1 + each % 3 for each in range(5000)})
+    assert table.sources[KEYS[1]] == {"quiet": 1, "other": 2}
+    assert table.errors[KEYS[1]] == 0
+
+
+def test_tables_add_up_in_any_order(data):
+    lines = (data / "logs" / "apache_access.log").read_bytes().splitlines(keepends=True)
+    scanner = Scanner(HTTP, form_of())
+    parts = [scanner.scan(b"".join(lines[at : at + 1700])) for at in range(0, len(lines), 1700)]
+    forward, backward = Table(), Table()
+    for part in copy.deepcopy(parts):
+        forward.merge(part)
+    for part in reversed(parts):
+        backward.merge(part)
+    assert plain(forward) == plain(backward) == plain(scanner.scan(b"".join(lines)))
