@@ -182,6 +182,17 @@ def test_find_in_map_with_a_default():
     assert alarm.metric_name == "other"
 
 
+def test_names_of_other_resources_if_they_have_one():
+    text = with_alarm(
+        Dimensions=[{"Name": "FunctionName", "Value": {"Ref": "F"}}], MetricName={"Ref": "G"}
+    ).replace("Resources: {", "Resources: {F: {Type: 'AWS::Lambda::Function', Properties: "
+              "{FunctionName: login}}, G: {Type: 'AWS::Lambda::Function'}, ")  # fmt: skip
+    [problem] = load(text).unresolved
+    assert problem.what.endswith("is unresolved: MetricName: G is known only after deployment")
+    [made] = load(text.replace('{"Ref": "G"}', '"m"')).alarms
+    assert made.dimensions[0].value == "login"
+
+
 def test_json_has_pointers_for_places():
     template = {"Resources": {"A/b": {"Type": "AWS::CloudWatch::Alarm", "Properties": {
         "Threshold": "many"}}}}  # fmt: skip

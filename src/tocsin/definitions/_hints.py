@@ -7,8 +7,7 @@ using filters" (metrics by the minute, dimensions, units).
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.alarms import Metric, MetricAlarm
 from tocsin.errors import Problem, Span
@@ -24,6 +23,17 @@ __all__ = ["hints"]
 _DAY = 86_400
 
 
+class _Emitted(NamedTuple):
+    """What the filters of one metric make; kept together, for there may be many of both."""
+
+    dimensions: dict[frozenset[str], None]
+    """In the order of the filters."""
+    units: set[str]
+
+
+_Metrics = dict[tuple[str, str], _Emitted]
+
+
 def hints(
     filters: Sequence[MetricFilter],
     alarms: Sequence[tuple[MetricAlarm | CompositeAlarm, Span]],
@@ -31,22 +41,26 @@ def hints(
     complete: bool,
 ) -> list[Problem]:
     """Warnings; whether a filter is missing is only asked where all filters are `complete`."""
-    emitted: defaultdict[tuple[str, str], list[MetricFilter]] = defaultdict(list)
+    emitted: _Metrics = {}
     for each in filters:
-        emitted[each.transformation.namespace, each.transformation.metric].append(each)
+        made = each.transformation
+        found = emitted.setdefault((made.namespace, made.metric), _Emitted({}, set()))
+        names = frozenset([*(label for label, _ in made.dimensions), *each.system_dimensions])
+        found.dimensions[names] = None
+        found.units.add(made.unit)
     namespaces = {namespace for namespace, _ in emitted} if complete else set()
-    found = []
+    problems = []
     for alarm, span in alarms:
         if isinstance(alarm, MetricAlarm):
             for what, hint, name in _of(alarm, emitted, namespaces):
                 text = f"alarm {alarm.alarm_name!r}: {what} [{name}]"
-                found.append(Problem(span, text, hint, "warning"))
-    return found
+                problems.append(Problem(span, text, hint, "warning"))
+    return problems
 
 
 def _of(
     alarm: MetricAlarm,
-    emitted: dict[tuple[str, str], list[MetricFilter]],
+    emitted: _Metrics,
     namespaces: set[str],
 ) -> Iterator[tuple[str, str, str]]:
     if alarm.seconds * alarm.evaluation_periods > _DAY:
@@ -56,8 +70,8 @@ def _of(
             "hourly",
         )
     for metric, unit in _metrics(alarm):
-        sources = emitted.get((metric.namespace, metric.metric_name), [])
-        if not sources:
+        made = emitted.get((metric.namespace, metric.metric_name))
+        if made is None:
             if metric.namespace in namespaces:
                 yield (
                     f"no metric filter here makes {metric.metric_name!r} of {metric.namespace!r}",
@@ -71,21 +85,18 @@ def _of(
                 "use 60 or a multiple of it",
                 "short-period",
             )
-        names = {dimension.name for dimension in metric.dimensions}
-        made = [
-            {*(label for label, _ in each.transformation.dimensions), *each.system_dimensions}
-            for each in sources
-        ]
-        if names not in made:
+        names = frozenset(dimension.name for dimension in metric.dimensions)
+        if names not in made.dimensions:
+            first = next(iter(made.dimensions))
             yield (
-                f"it watches {_dimensions(names)}, its metric filter makes {_dimensions(made[0])}",
+                f"it watches {_dimensions(names)}, its metric filter makes {_dimensions(first)}",
                 "an alarm sees a metric only with exactly its dimensions",
                 "dimensions",
             )
-        units = {each.transformation.unit for each in sources}
-        if unit is not None and unit not in units:
+        if unit is not None and unit not in made.units:
+            units = ", ".join(sorted(made.units))
             yield (
-                f"it watches the unit {unit}, its metric filter writes {', '.join(sorted(units))}",
+                f"it watches the unit {unit}, its metric filter writes {units}",
                 "leave the alarm's unit away",
                 "unit",
             )
@@ -102,5 +113,5 @@ def _metrics(alarm: MetricAlarm) -> Iterator[tuple[Metric, str | None]]:
             yield query.metric_stat.metric, query.metric_stat.unit
 
 
-def _dimensions(names: set[str]) -> str:
+def _dimensions(names: frozenset[str]) -> str:
     return f"the dimensions {', '.join(sorted(names))}" if names else "no dimensions"

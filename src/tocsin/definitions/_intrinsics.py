@@ -31,6 +31,13 @@ _NAMES = {
     "AWS::CloudWatch::CompositeAlarm": "AlarmName",
 }
 """What `Ref` gives: the name. One that CloudFormation would make up is the logical id."""
+_GIVEN_NAMES = {
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::Kinesis::Stream": "Name",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::S3::Bucket": "BucketName",
+}
+"""The same for resources that alarms watch; a made-up name would never have data."""
 
 
 class Scope:
@@ -131,15 +138,15 @@ class Scope:
         """The physical name of a resource."""
         resource = self._resources[logical]
         type_ = text(resource.get("Type")) or ""
-        key = _NAMES.get(type_)
-        if key is None:
+        properties = resource.get("Properties")
+        key = _NAMES.get(type_) or _GIVEN_NAMES.get(type_, "")
+        given = properties.get(key) if properties else None
+        if type_ not in _NAMES and given is None:
             return Unknown(f"{logical} is known only after deployment", f"${{{logical}}}")
         if logical in self._open:
             return Unknown(f"{logical} refers to itself in a circle", mistake=True)
         if logical not in self._known:
             self._open.add(logical)
-            properties = resource.get("Properties")
-            given = properties.get(key) if properties else None
             found = self.evaluate(given).value if given else NO_VALUE
             self._known[logical] = logical if found is NO_VALUE or found is None else found
             self._open.discard(logical)
