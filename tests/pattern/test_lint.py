@@ -85,6 +85,7 @@ def test_settings_change_what_is_a_trap():
         ("{ $.a != x || $.a = x }", "always-matches"),
         ("{ $.a = %1.1% }", "unescaped-dot"),
         ("%a{200,}%", "long-repetition"),
+        ("%id ${name}%", "literal-brace"),
         ("[a=x*y, b]", "inner-asterisk"),
         ("[..., ]", "only-ellipsis"),
         ("[a, b = 1 || b = 2*]", "last-field"),

@@ -54,6 +54,7 @@ LINTS = (
     Lint("redundant", "The same term or condition twice.", "ERROR ERROR"),
     Lint("unescaped-dot", "A dot between digits of a regex.", "%10.0.0.1%"),
     Lint("long-repetition", "A regex that repeats more than a hundred times.", "%a{500}b%"),
+    Lint("literal-brace", "A `{` in a regex that begins no repetition.", "%${name}%"),
     Lint(
         "missing-not-equal",
         "`!=` does not hold where a nested property is missing.",

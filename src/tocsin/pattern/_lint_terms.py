@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tocsin.pattern._finding import Finding
+from tocsin.pattern._regex import LITERAL_BRACE
 from tocsin.pattern._syntax import Regex, Sign, Term, Terms
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _DETACHED = re.compile(r"-\s")
 _UNESCAPED_DOT = re.compile(r"[0-9]\.[0-9]")
 _REPEAT = re.compile(r"\{[^}]*?([0-9]+) *\}|\{([0-9]+) *, *\}")
 _LONG_REPEAT = 100
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
 
 
 def check_terms(body: Terms, text: str) -> Iterator[Finding]:
@@ -134,6 +136,13 @@ def check_regex(regex: Regex) -> Iterator[Finding]:
             regex.span,
             f"the dots in {regex} match any character",
             "escape them: 10\\.0\\.0\\.1",
+        )
+    if LITERAL_BRACE.search(_ESCAPED.sub("__", regex.source)):
+        yield Finding(
+            "literal-brace",
+            regex.span,
+            f"a {{ of {str(regex)[:40]} begins no repetition and is taken as the character",
+            "write \\{ to say so",
         )
     for match in _REPEAT.finditer(regex.source):
         if int(match[1] or match[2]) > _LONG_REPEAT:

@@ -23,6 +23,8 @@ _CLASSES = frozenset("dDsSwW")
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _ALLOWED = _SYMBOLS | _OPERATORS | _LETTERS | {" "}
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+LITERAL_BRACE = re.compile(r"\{(?![ 0-9,]*\}|[ 0-9,]*$|[ ]*[0-9,])")
+"""A brace that not even begins like a repetition; nobody but AWS knows, so it is the character."""
 _REPEAT = re.compile(r"\{ *([0-9]*) *(,?) *([0-9]*) *\}")
 _SUBSET = (
     "letters, digits, : _ # = @ / ; , - and ^ $ ? [ ] { } | \\ * + . are supported; "
@@ -118,6 +120,8 @@ def _check(source: str, at: int, letter: str) -> None:
 
 
 def _repeat(source: str, at: int) -> tuple[str, int]:
+    if LITERAL_BRACE.match(source, at):
+        return "\\{", at + 1
     match = _REPEAT.match(source, at)
     if match is None or not (match[1] or match[3]):
         raise _refusal(at, "{ does not begin a repetition", "write {m,n}, or \\{ for the character")
