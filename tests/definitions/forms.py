@@ -155,6 +155,13 @@ def as_plan(*them):
     return [("plan.json", json.dumps(top).encode())]
 
 
+def as_state(*them):
+    [(_, plan)] = as_plan(*them)
+    top = json.loads(plan)
+    state = {"format_version": "1.0", "values": top["planned_values"]}
+    return [("state.json", json.dumps(state).encode())]
+
+
 def literal(value):
     if isinstance(value, str):
         text = json.dumps(value, ensure_ascii=False)
@@ -185,5 +192,5 @@ def as_hcl(*them):
 
 
 FORMS = {
-    "describe": as_describe, "plan": as_plan, "json": as_json, "yaml": as_yaml, "hcl": as_hcl,
+    "describe": as_describe, "plan": as_plan, "state": as_state, "json": as_json, "yaml": as_yaml, "hcl": as_hcl,
 }  # fmt: skip

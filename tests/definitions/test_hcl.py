@@ -187,6 +187,73 @@ def test_what_is_not_static_is_listed_with_its_place(value, reason):
 
 
 @pytest.mark.parametrize(
+    ("attributes", "unresolved", "reason"),
+    [
+        ({"count": "var.x"}, True, "count: no variable 'x'"),
+        ({"count": '"x"'}, False, "count must be a whole number, not 'x'"),
+        ({"for_each": "var.x"}, True, "for_each: no variable 'x'"),
+        ({"for_each": "[var.x]"}, True, "for_each: no variable 'x'"),
+        ({"for_each": '"x"'}, False, "for_each takes a map or a set"),
+        (
+            {"for_each": "merge({ a = 1 }, local.l)", "metric_name": "each.value"},
+            False,
+            "two different",
+        ),
+        ({"metric_name": '"x${local.l}"'}, False, "a template takes texts, numbers and bools"),
+        ({"metric_name": "local.l"}, False, "MetricName must be text, not a mapping"),
+        ({"metric_name": '"${local.l.a}"'}, False, ""),
+        ({"metric_name": 'join(",", local.l)'}, False, "join(...) takes"),
+        ({"metric_name": 'join(",", [var.x])'}, True, "no variable 'x'"),
+        ({"metric_name": "upper(var.x)"}, True, "no variable 'x'"),
+        ({"metric_name": "local.l[var.x]"}, True, "no variable 'x'"),
+        ({"metric_name": "local.l[var.x].y"}, True, "no variable 'x'"),
+        ({"metric_name": '{ (var.x) = "a" }'}, True, "(var.x) is not evaluated"),
+        ({"metric_name": "local.u.x"}, True, "no variable 'x'"),
+        ({"metric_name": "local.s.0"}, False, ""),
+        ({"metric_name": "local.s[-1]"}, True, "has no"),
+        ({"metric_name": "f(local.s...)"}, True, "is not evaluated"),
+        ({"metric_name": "local.s.*.x"}, True, "is not evaluated"),
+    ],
+)
+def test_what_expressions_give(attributes, unresolved, reason):
+    more = 'locals {\n  l = { "a" = "b" : c = 1 }\n  u = var.x\n  s = ["t"]\n}\n'
+    loaded = load(alarm(**attributes) + more.replace(" : ", ", "))
+    if not reason:
+        assert loaded.problems == ()
+        return
+    if reason == "two different":
+        assert "given twice with different content" in loaded.errors[0].what
+        return
+    assert loaded.alarms == ()
+    found = loaded.unresolved if unresolved else loaded.errors
+    assert reason in found[0].what
+
+
+def test_references_to_instances():
+    more = alarm(alarm_name='"b"', count="1").replace('"a" {', '"b" {')
+    for value, reason in [
+        ("aws_cloudwatch_metric_alarm.b.alarm_name", "no such instance is known"),
+        ("aws_cloudwatch_metric_alarm.b[4].alarm_name", "no such instance is known"),
+        ("aws_cloudwatch_metric_alarm.b", "aws_cloudwatch_metric_alarm.b"),
+        ("aws_cloudwatch_metric_alarm.b[0].alarm_name", ""),
+    ]:
+        loaded = load(alarm(metric_name=value) + more)
+        assert len(loaded.alarms) == (1 if reason else 2)
+        assert not reason or reason in loaded.unresolved[0].what
+
+
+def test_comments_and_heredocs_inside_of_what_is_skipped():
+    text = alarm(
+        metric_name='true ? (1 /* ) */ + 2 # )\n) : "}${"a"}"', alarm_description="<<EOT\n%{x\nEOT"
+    )
+    assert "%{ is never closed" not in str(load(text).errors)
+    text = alarm(metric_name="f({\n a = <<EOT\n}})\nEOT\n}) == 1")
+    assert "is not evaluated" in load(text).unresolved[0].what
+    text = alarm(metric_name="x == <<EOT\n}})\nEOT\n")
+    assert "is not evaluated" in load(text).unresolved[0].what
+
+
+@pytest.mark.parametrize(
     ("text", "place", "reason"),
     [
         ('resource "a" "b" {', "1:19", "a block is never closed"),

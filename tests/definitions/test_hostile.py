@@ -101,6 +101,11 @@ def test_hostile_files_are_problems(name):
         {"resources": [1, {"type": "aws_cloudwatch_metric_alarm", "mode": "managed"}],
          "terraform_version": "1", "version": 4},
         {"metricFilters": [None, 1, []]},
+        {"planned_values": {"root_module": {"child_modules": [{"address": "odd", "resources": [
+            {"type": "aws_cloudwatch_metric_alarm", "name": "a", "values": {}}]}]}},
+         "configuration": {"root_module": {"resources": [
+            {"type": "aws_cloudwatch_metric_alarm", "name": "a",
+             "expressions": {"alarm_name": {"references": ["var.x"]}}}]}}},
         {"Resources": {"a": 1, "b": {"Type": ["x"]}, "c": {"Type": "AWS::CloudWatch::Alarm",
          "Properties": 4}}},
     ],

@@ -166,6 +166,54 @@ def test_actions_are_followed_one_by_one():
     )  # fmt: skip
 
 
+def test_open_entries_of_a_list():
+    expressions = {"ok_actions": {"references": ["aws_sns_topic.t.arn", "aws_sns_topic.t"]}}
+    config = {"resources": [{"type": ALARM, "name": "a", "expressions": expressions}]}
+    values = alarm_values(ok_actions=["arn:x", None])
+    unknown = {"change": {"after_unknown": {"ok_actions": [False, True]}}}
+    plan = plan_of(
+        [resource(ALARM, "a", values)], configuration=config,
+        resource_changes=[{"address": f"{ALARM}.a"} | unknown],
+    )  # fmt: skip
+    [alarm] = load_definitions([("p.json", plan)]).alarms
+    assert alarm.ok_actions == ("arn:x", "${aws_sns_topic.t.arn}")
+    expressions["ok_actions"]["references"].append("var.x")
+    plan = plan_of(
+        [resource(ALARM, "a", values)], configuration=config,
+        resource_changes=[{"address": f"{ALARM}.a"} | unknown],
+    )  # fmt: skip
+    [alarm] = load_definitions([("p.json", plan)]).alarms
+    assert alarm.ok_actions == ("arn:x", "${aws_sns_topic.t.arn}${var.x}")
+
+
+def test_a_module_that_is_counted_has_its_own_outputs():
+    values = alarm_values()
+    del values["metric_name"]
+    children = [
+        {"address": f"module.n[{number}]", "resources": [
+            resource(FILTER, "f", filter_values(name=f"f{number}"), module=f"module.n[{number}].")]}
+        for number in range(2)
+    ]  # fmt: skip
+    configuration = {
+        "resources": [{"type": ALARM, "name": "a", "expressions": {
+            "metric_name": {"references": ["module.n", "count.index"]}}}],
+        "module_calls": {"n": {"count_expression": {"constant_value": 2}, "module": {
+            "outputs": {"name": {"expression": {"references": [f"{FILTER}.f.id"]}}}}}},
+    }  # fmt: skip
+    alarm = resource(ALARM, "a", values, 1)
+    # Which output it is the plan does not say.
+    loaded = load_definitions(
+        [("p.json", plan_of([alarm], configuration=configuration, children=children))]
+    )
+    assert "MetricName: module.n" in loaded.unresolved[0].what
+    expressions = configuration["resources"][0]["expressions"]
+    for reference in ("module.n.name", "module.n[1].name"):
+        expressions["metric_name"] = {"references": [reference, "count.index"]}
+        plan = plan_of([alarm], configuration=configuration, children=children)
+        [made] = load_definitions([("p.json", plan)]).alarms
+        assert made.metric_name == "f1"
+
+
 def test_open_values_within_blocks_are_found_by_the_id_of_the_block():
     blocks = [
         {"id": "m2", "return_data": True, "metric": [

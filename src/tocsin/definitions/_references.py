@@ -169,7 +169,9 @@ class Plan:
                 return given["value"]
             default = _dict(_dict(self.configuration.get("variables")).get(name))
             return default.get("default", missing)
-        *_, last = _STEP.finditer(module)
+        *_, last = [None, *_STEP.finditer(module)]
+        if last is None:  # an address that Terraform would not print
+            return missing
         parent = module[: last.start()].rstrip(".")
         call = _dict(_dict(self._module(parent).get("module_calls")).get(last[1]))
         expression = _dict(call.get("expressions")).get(name)
@@ -253,6 +255,9 @@ class _Completion:
     def _blocks(self, node: Node, config: Any, unknown: Any, parent: Node) -> None:
         """Blocks, and lists whose entries are not known one by one."""
         entries = node.value if isinstance(node.value, list) else []
+        references = _list(_dict(config).get("references"))
+        leaves = _leaves([one for one in references if isinstance(one, str)])
+        missing = [number for number in range(len(entries)) if _enter(unknown, number) is True]
         for number, each in enumerate(entries):
             open_ = _enter(unknown, number)
             if isinstance(each.value, dict):
@@ -260,13 +265,11 @@ class _Completion:
                 names = [*_dict(open_), *_dict(expression)]
                 self.fill(each, expression, open_, dict.fromkeys(names))
             elif each.value is None and open_ is True:
-                references = _list(_dict(config).get("references"))
-                leaves = _leaves([one for one in references if isinstance(one, str)])
-                if number < len(leaves):
-                    expression = {"references": [leaves[number]]}
-                    entries[number] = self._node(self.plan.resolve(self.found, expression), parent)
-                else:
-                    entries[number] = Node(each.span, Unknown(NOT_KNOWN))
+                value: Any = Unknown(NOT_KNOWN, _symbol(leaves))
+                if len(leaves) == len(missing):  # then each open entry is one of them
+                    expression = {"references": [leaves[missing.index(number)]]}
+                    value = self.plan.resolve(self.found, expression)
+                entries[number] = self._node(value, parent)
 
     def _node(self, value: Any, parent: Node) -> Node:
         if isinstance(value, Unknown):
