@@ -4,9 +4,9 @@ A line is *sure* if it has the plain shape of the combined format:
 
     word word word [stamp] "request" 404 123...
 
-three words without blanks, quotes and brackets; a request without escapes; three digits; a
-size. Of a sure line the columns say what the parser of the format would say. All the others are
-left to that parser. The first bracket and the first quote of a line are trusted, and no others:
+three words without blanks, quotes and brackets; a request; three digits; a size. Of a sure line
+the columns say what the parser of the format would say. All the others are left to that parser.
+The first bracket and the first quote of a line are trusted, and no others:
 what stands before them, a client can't write.
 
 Sets of bytes become bit masks, one bit a byte, so that "the next quote" is a shift and a count
@@ -21,13 +21,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tocsin.durations import MINUTE
-from tocsin.logformat import Parsed
+from tocsin.scan._shape import Minutely, Shape
 
 if TYPE_CHECKING:
     from tocsin.logformat import Format
 
-__all__ = ["FIELDS", "LEAST_FIELDS", "STATUS", "Columns", "Minutely", "read_columns"]
+__all__ = ["FIELDS", "LEAST_FIELDS", "STATUS", "ColumnReader", "Columns"]
 
 STATUS = 5
 """Where the status stands among the fields of a sure line, from 0."""
@@ -42,10 +41,9 @@ Bools = NDArray[np.bool_]
 _HEADS = (32, 64)
 """How far from the begin of a line the bracket of the stamp is looked for: names, then IPv6."""
 _STEPS = 40
-"""A request is looked through in steps of 64 bytes; a longer one is left to the parser."""
+"""A request is looked through in steps of 64 bytes; lines with longer ones go one by one."""
 _MARGIN = 128
-"""Lines that begin so near to the end of a block are left to the parser: no load runs over it."""
-_ONE = np.uint64(1)
+"""Lines that begin so near to the end of a block go one by one: no load runs over it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ class Columns:
     ends: Ints
     """Where each line ends, its line end not counted."""
     sure: Ints
-    """Which lines are sure."""
+    """Which lines are sure; in no order."""
     minute: Ints
     """Of each sure line, microseconds since 1970."""
     status: Ints
@@ -70,63 +68,79 @@ class Columns:
         return np.flatnonzero(others)
 
 
-class Minutely:
-    """The minute of a stamp, as the format reads it; each minute is read once."""
+class ColumnReader:
+    """Cuts blocks into lines and reads those that are sure."""
 
-    def __init__(self, form: Format) -> None:
-        self._parse = form.parse
-        self._known: dict[bytes, int] = {}
+    def __init__(self, form: Format, *, plain_tail: bool, escapes: bool) -> None:
+        """With `plain_tail` a sure line also ends in `"referrer" "agent"`.
 
-    def __call__(self, stamp: bytes) -> int:
-        """`[dd/Mon/yyyy:HH:MM:SS +zzzz] "` to the begin of its minute, -1 if it is no time."""
-        key = stamp[:19] + stamp[21:]
-        found = self._known.get(key)
-        if found is None:
-            if len(self._known) >= 8192:
-                self._known.clear()
-            parsed = self._parse(b"- - - " + stamp[:19] + b"00" + stamp[21:] + b'" 200 0')
-            found = parsed.time - parsed.time % MINUTE if isinstance(parsed, Parsed) else -1
-            self._known[key] = found
-        return found
+        Without `escapes` no line with a backslash is sure.
+        """
+        self._minutely = Minutely(form)
+        self._shape = Shape(self._minutely, plain_tail=plain_tail, escapes=escapes)
+        self._plain_tail = plain_tail
+        self._scratch = np.empty(0, np.bool_)
 
+    def __call__(self, block: bytes) -> Columns:
+        data = np.frombuffer(block, np.uint8)
+        if len(self._scratch) < len(data):
+            self._scratch = np.empty(2 * len(data), np.bool_)
+        chosen = self._scratch[: len(data)]
+        ends = np.flatnonzero(np.equal(data, 10, out=chosen))
+        if not block.endswith(b"\n"):
+            ends = np.append(ends, len(block))
+        starts = np.empty_like(ends)
+        starts[:1] = 0
+        np.add(ends[:-1], 1, out=starts[1:])
+        quotes = _Bits(np.equal(data, 34, out=chosen))
+        plain = np.ones(len(starts), np.bool_)
+        if b"\\" in block:
+            escapes = np.flatnonzero(np.equal(data, 92, out=chosen))
+            plain[np.searchsorted(starts, escapes, "right") - 1] = False
+        found = self._sure(block, starts, ends, np.flatnonzero(plain), quotes)
+        return self._with_others(block, found)
 
-def read_columns(block: bytes, minutely: Minutely, *, plain_tail: bool) -> Columns:
-    """Cut a block into lines and read those that are sure.
+    def _sure(self, block: bytes, starts: Ints, ends: Ints, which: Ints, quotes: _Bits) -> Columns:
+        """The sure lines among those without escapes."""
+        words = _words(block, 8)
+        which = which[starts[which] < len(block) - _MARGIN]
+        which, stamps, clients = _heads(block, starts, which)
+        kept = stamps < len(block) - _MARGIN
+        which, stamps, clients = which[kept], stamps[kept], clients[kept]
+        minutes = _minutes(block, words, stamps, self._minutely)
+        # The quote, the status and one letter of the size are in the line.
+        closing = quotes.following(stamps + 30)
+        kept = (minutes >= 0) & (closing >= 0)
+        kept &= (closing + 6 < ends[which]) & (closing + 16 < len(block))
+        which, clients, minutes, closing = which[kept], clients[kept], minutes[kept], closing[kept]
+        status = _status(words[closing])
+        kept = status >= 0
+        if self._plain_tail:
+            kept &= _plain_tail(block, quotes, closing, ends[which])
+        return Columns(starts, ends, which[kept], minutes[kept], status[kept], clients[kept])
 
-    With `plain_tail` a sure line also ends in `"referrer" "agent"`, without escapes.
-    """
-    data = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero(data == 10)
-    if not block.endswith(b"\n"):
-        ends = np.append(ends, len(block))
-    starts = np.empty_like(ends)
-    starts[:1] = 0
-    np.add(ends[:-1], 1, out=starts[1:])
-    words = _words(block, 8)
-    quotes = _Bits(data == 34)
-
-    which = np.flatnonzero(starts < len(block) - _MARGIN)
-    if b"\\" in block:
-        escapes = np.flatnonzero(data == 92)
-        escaped = np.zeros(len(starts), np.bool_)
-        escaped[np.searchsorted(starts, escapes, "right") - 1] = True
-        which = which[~escaped[which]]
-    which, stamps, clients = _heads(block, starts, which)
-    kept = stamps < len(block) - _MARGIN
-    which, stamps, clients = which[kept], stamps[kept], clients[kept]
-    minutes = _minutes(block, words, stamps, minutely)
-    kept = minutes >= 0
-    which, stamps, clients, minutes = which[kept], stamps[kept], clients[kept], minutes[kept]
-
-    closing = quotes.following(stamps + 30)
-    # The quote, the status and one letter of the size are in the line.
-    kept = (closing >= 0) & (closing + 6 < ends[which]) & (closing + 16 < len(block))
-    which, clients, minutes, closing = which[kept], clients[kept], minutes[kept], closing[kept]
-    status = _status(words[closing])
-    kept = status >= 0
-    if plain_tail:
-        kept &= _plain_tail(block, quotes, closing, ends[which])
-    return Columns(starts, ends, which[kept], minutes[kept], status[kept], clients[kept])
+    def _with_others(self, block: bytes, found: Columns) -> Columns:
+        """The lines that were not read yet are tried one by one."""
+        others = found.unsure
+        edges = found.starts[others].tolist(), found.ends[others].tolist()
+        cuts = zip(others.tolist(), *edges, strict=True)
+        read = [
+            (which, minute, status, start + length)
+            for which, start, end in cuts
+            if (shape := self._shape(block[start:end])) is not None
+            for minute, status, length in (shape,)
+        ]
+        if not read:
+            return found
+        which, minutes, status, clients = np.array(read, np.int64).T
+        return Columns(
+            found.starts,
+            found.ends,
+            np.concatenate((found.sure, which)),
+            np.concatenate((found.minute, minutes)),
+            np.concatenate((found.status, status)),
+            np.concatenate((found.client, clients)),
+        )
 
 
 def _words(block: bytes, size: int) -> Any:

@@ -66,7 +66,7 @@ class Matching:
             given = contribute(plan.filter, event, self._settings)
             if given is not None:
                 clients = {found.fields.get("client", ""): found.repeat}
-                self.tally(table, plan, minute, given, clients)
+                self.tally(table, plan, minute, given, clients, found.repeat)
 
     def tally(
         self,
@@ -74,10 +74,11 @@ class Matching:
         plan: Plan,
         minute: int,
         given: Contribution | Skip,
-        clients: dict[str, int],
+        clients: dict[str, int] | list[str],
+        count: int,
     ) -> None:
         """Count matching events of one minute that all add the same."""
-        key, count = plan.filter.key, sum(clients.values())
+        key = plan.filter.key
         table.minutes.matches[key, minute] += count
         if isinstance(given, Skip):
             table.minutes.skipped[key, given] += count

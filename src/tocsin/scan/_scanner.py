@@ -7,13 +7,12 @@ workers, and their tables merge by adding.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tocsin.pattern import DEFAULTS
-from tocsin.scan._columns import Minutely, read_columns
+from tocsin.scan._columns import ColumnReader
 from tocsin.scan._matching import Matching
 from tocsin.scan._plan import Plan
 from tocsin.scan._search import best_engine, make_search
@@ -31,6 +30,7 @@ __all__ = ["Scanner"]
 
 _ACCESS = frozenset({"combined", "common"})
 _STATUSES = 1000
+_FEW = 1000
 
 
 class Scanner:
@@ -53,8 +53,11 @@ class Scanner:
         self._max_sources = max_sources
         self._plans = [Plan(each, settings) for each in filters]
         self._matching = Matching(form, settings)
-        self._minutely = Minutely(form)
-        self._plain_tail = any(plan.plain_tail for plan in self._plans)
+        self._read = ColumnReader(
+            form,
+            plain_tail=any(plan.plain_tail for plan in self._plans),
+            escapes=settings.escaped_quotes == "data",
+        )
         self._by_text: dict[bytes, list[Plan]] = defaultdict(list)
         for plan in self._plans:
             for text in (plan.texts or ()) if plan.way == "texts" else ():
@@ -67,9 +70,12 @@ class Scanner:
         """Whether neither the format nor a missing package makes it slow."""
         return self.columns and (self._search is None or self.engine == "hyperscan")
 
-    def scan(self, block: bytes) -> Table:
-        """Count the lines of a block; its last line may lack its line end."""
-        table = Table(max_sources=self._max_sources)
+    def scan(self, block: bytes, into: Table | None = None) -> Table:
+        """Count the lines of a block; its last line may lack its line end.
+
+        The counts are added to the table given, which is faster than to merge one for each block.
+        """
+        table = Table(max_sources=self._max_sources) if into is None else into
         if not block:
             return table
         if self.columns:
@@ -78,7 +84,8 @@ class Scanner:
             lines = block.split(b"\n")
             if not lines[-1]:
                 lines.pop()
-            table.read = table.slow = len(lines)
+            table.read += len(lines)
+            table.slow += len(lines)
             events = self._matching.lines(table, lines, self._plans)
         for plan in self._plans:
             for minute, count in events.items():
@@ -86,10 +93,10 @@ class Scanner:
         return table
 
     def _columns(self, table: Table, block: bytes) -> Counter[int]:
-        found = read_columns(block, self._minutely, plain_tail=self._plain_tail)
-        table.read = len(found.starts)
+        found = self._read(block)
+        table.read += len(found.starts)
         unsure = found.unsure
-        table.slow = len(unsure)
+        table.slow += len(unsure)
         cuts = zip(found.starts[unsure].tolist(), found.ends[unsure].tolist(), strict=True)
         events = self._matching.lines(table, (block[a:b] for a, b in cuts), self._plans)
         table.counted += len(found.sure)
@@ -111,19 +118,17 @@ class Scanner:
         codes = place[rows] * _STATUSES + found.status[rows]
         order = np.argsort(codes, kind="stable")
         rows, codes = rows[order], codes[order]
-        begins = found.starts[found.sure[rows]].tolist()
-        clients = [block[a:b] for a, b in zip(begins, found.client[rows].tolist(), strict=True)]
-        edges = [*np.flatnonzero(np.diff(codes, prepend=-1)).tolist(), len(codes)]
-        for begin, end in pairwise(edges):
-            position, status = divmod(int(codes[begin]), _STATUSES)
-            counts: Counter[str] = Counter()
-            for client, count in Counter(clients[begin:end]).items():
-                # Bytes that are no UTF-8 may become the same text.
-                counts[client.decode("utf-8", "replace")] += count
+        clients = _texts(block, found.starts[found.sure[rows]], found.client[rows])
+        edges = [*np.flatnonzero(codes[1:] != codes[:-1]).tolist(), len(codes) - 1]
+        begin = 0
+        for end in edges if len(codes) else ():
+            position, status = divmod(int(codes[end]), _STATUSES)
+            named = clients[begin : end + 1]
+            begin = end + 1
             for plan in plans:
                 given = plan.given(status)
                 if given is not None:
-                    self._matching.tally(table, plan, minutes[position], given, counts)
+                    self._matching.tally(table, plan, minutes[position], given, named, len(named))
 
     def _by_matcher(self, table: Table, block: bytes, found: Columns) -> None:
         """Lines that may match go to the matcher, each with the filters in question."""
@@ -157,6 +162,16 @@ class Scanner:
                 lines = np.unique(np.searchsorted(found.starts, offsets, "right") - 1)
                 places += [(text, line) for line in lines[sure[lines]].tolist()]
         return places
+
+
+def _texts(block: bytes, begins: Ints, ends: Ints) -> list[str]:
+    """Pieces of a block, as text."""
+    cuts = zip(begins.tolist(), ends.tolist(), strict=True)
+    if len(begins) < len(block) // _FEW or not block.isascii():
+        return [block[a:b].decode("utf-8", "replace") for a, b in cuts]
+    # To decode once and cut is faster than to decode each piece.
+    text = block.decode("ascii")
+    return [text[a:b] for a, b in cuts]
 
 
 def _distinct(minutes: Ints) -> tuple[list[int], Ints]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from tocsin.pattern import Minutes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["LARGEST", "MAX_SOURCES", "SourceKey", "Table"]
 
@@ -62,8 +62,8 @@ class Table:
         """Whether `read = counted + dropped{reason}` holds."""
         return self.read == self.counted + self.dropped.total()
 
-    def blame(self, key: SourceKey, clients: Mapping[str, int]) -> None:
-        """Count matching events of clients."""
+    def blame(self, key: SourceKey, clients: Mapping[str, int] | Sequence[str]) -> None:
+        """Count matching events of clients: so many of each, or one for each that is named."""
         cell = self.sources.get(key)
         if cell is None:
             cell = self.sources[key] = Counter()
