@@ -54,6 +54,23 @@ MORE = [
 ]
 
 
+JSON = [
+    filter_of("NotFound", "{ $.status = 404 }"),
+    filter_of("ServerErrors", "{ $.status = 5* }", default=0.0),
+    filter_of("Denied", "{ $.status = 401 || $.status = 403 }"),
+    filter_of("NotOk", "{ $.status != 200 }"),
+    filter_of("High", "{ ($.status >= 400) && ($.status < 500) }", "$.size"),
+    filter_of("Missing", "{ $.status NOT EXISTS }"),
+    filter_of("Null", "{ $.status IS NULL }"),
+    filter_of("True", "{ $.status IS TRUE }"),
+    filter_of("Two", "{ $.status = 404 && $.method = POST }"),
+    filter_of("Deep", "{ $.http.status = 404 }"),
+    filter_of("ByMethod", "{ $.status = 404 }", dimensions=(("Method", "$.method"),)),
+    filter_of("Critical", '"Critical Error"'),
+    filter_of("All", ""),
+]
+
+
 def expected(block, filters, form=None, settings=DEFAULTS):
     """A table, line by line."""
     table, form = Table(), form or make_format("combined")

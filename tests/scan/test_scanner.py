@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.scan.oracle import HTTP, INSTALLED, MORE, expected, form_of, plain
+from tests.scan.oracle import HTTP, INSTALLED, JSON, MORE, expected, form_of, plain
 from tocsin.pattern import Settings
 from tocsin.scan import ENGINES, Scanner, Table, best_engine
 
@@ -157,6 +157,74 @@ def test_a_real_log(data, engine, size):
     assert matches >= {"NotFound", "ServerErrors", "Denied"}
 
 
+JSON_TIMES = [
+    '"2024-05-01T10:00:00Z"', '"2024-05-01T10:00:59.9Z"', '"2024-05-01T12:01:00+02:00"', "1714557600",
+    '"1714557600.5"', '"never"', '""', "null", "true", "[1]", '"' + "9" * 70 + '"', "1.5e9", "-1",
+    '"1969-01-01T00:00:00Z"', '"01/May/2024:10:00:00 +0000"',
+]  # fmt: skip
+JSON_VALUES = [
+    "200", "404", "404", "500", "401", '"404"', "404.0", "4.04e2", "4040e-1", "-0", "0", "1", "true",
+    "false", "null", "1.0", "[404]", '{"a": 404}', '""', '"5xx"', '"\\u0034\\u0030\\u0034"', "1e999",
+    "1" * 30, "1" * 400, '"\\ud800"', "0404", "NaN", '"ä"', "5", "50", "+5",
+]  # fmt: skip
+JSON_KEYS = ["status", "status", "time", "@timestamp", "ts", "client_ip", "method", "size", "http",
+             "st\\u0061tus", "message", "source"]  # fmt: skip
+JSON_OTHERS = [
+    '"POST"',
+    '"Critical Error"',
+    '"1.2.3.4"',
+    '{"status": 404}',
+    '{"ip": "5.6.7.8"}',
+    "12",
+]
+
+
+@st.composite
+def json_logs(draw):
+    rng = random.Random(draw(st.integers(0, 2**32)))
+    lines = []
+    for _ in range(draw(st.integers(0, 30))):
+        pairs = [
+            ("time", rng.choice(JSON_TIMES[:3] * 6 + JSON_TIMES)),
+            ("status", rng.choice(JSON_VALUES)),
+        ]
+        for _ in range(rng.randrange(4)):
+            key = rng.choice(JSON_KEYS)
+            pairs.append((key, rng.choice(JSON_TIMES + JSON_VALUES + JSON_OTHERS * 5)))
+        rng.shuffle(pairs)
+        line = "{" + ", ".join(f'"{key}": {value}' for key, value in pairs) + "}"
+        line = rng.choice(
+            [line] * 20 + ["", " " + line, line + " x", f"[{line}]", "1", "\x0b" + line]
+        )
+        line = line.encode()
+        if rng.random() < 0.1 and line:
+            at = rng.randrange(len(line))
+            line = (
+                line[:at]
+                + rng.choice([b"\xff", b"\x00", b"\xc3", b'"', b"{", b"9"])
+                + line[at + 1 :]
+            )
+        lines.append(line + rng.choice([b"\n", b"\n", b"\r\n"]))
+    return b"".join(lines)
+
+
+@settings(max_examples=150, deadline=None)
+@given(json_logs(), st.booleans())
+def test_json_same_as_line_by_line(log, strings):
+    chosen = Settings(numeric_strings=strings, missing_not_equal=not strings)
+    scanner = Scanner(JSON, form_of("json"), chosen)
+    table = scanner.scan(log)
+    assert plain(table) == plain(expected(log, JSON, form_of("json"), chosen))
+    assert table.balanced
+
+
+def test_json_in_the_ordinary_is_not_slow():
+    log = b'{"time": "2024-05-01T10:00:00Z", "status": 404, "ip": "1.2.3.4"}\n' * 10
+    table = Scanner(JSON, form_of("json")).scan(log)
+    assert table.slow == 0
+    assert plain(table) == plain(expected(log, JSON, form_of("json")))
+
+
 @pytest.mark.parametrize("name", ["json", "syslog-5424", "nginx-error", "logfmt", "apache-error"])
 def test_other_formats_are_read_line_by_line(name):
     log = (
@@ -172,7 +240,7 @@ def test_other_formats_are_read_line_by_line(name):
     table = scanner.scan(log)
     assert plain(table) == plain(expected(log, HTTP + MORE, form_of(name)))
     assert table.counted >= 1
-    assert table.slow == table.read
+    assert table.slow == table.read - (name == "json")
 
 
 def test_it_says_when_it_is_slow():

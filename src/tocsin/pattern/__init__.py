@@ -8,7 +8,7 @@ from tocsin.pattern._literals import literals
 from tocsin.pattern._match import Match, match
 from tocsin.pattern._minutes import Contribution, Datapoint, Minutes, Skip, contribute
 from tocsin.pattern._parse import MAX_LENGTH, parse
-from tocsin.pattern._scan import FieldUse, field_use
+from tocsin.pattern._scan import FieldUse, field_use, json_property
 from tocsin.pattern._settings import DEFAULTS, Settings
 from tocsin.pattern._syntax import Pattern
 
@@ -33,6 +33,7 @@ __all__ = [
     "contribute",
     "explain",
     "field_use",
+    "json_property",
     "lint",
     "literals",
     "make_filter",

@@ -1,17 +1,18 @@
-"""What one field of an event decides of a pattern: food for a scanner that works on columns."""
+"""What one field of an event decides of a pattern: food for a scanner."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tocsin.pattern._parse_condition import leaves
 from tocsin.pattern._settings import DEFAULTS
-from tocsin.pattern._syntax import Fields, Pattern
+from tocsin.pattern._syntax import Fields, Json, Pattern, Selector
 
 if TYPE_CHECKING:
     from tocsin.pattern._settings import Settings
 
-__all__ = ["FieldUse", "field_use"]
+__all__ = ["FieldUse", "field_use", "json_property"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +58,16 @@ def field_use(
     if found is None:
         return None
     return FieldUse(not uses, exact, Pattern(Fields((found,))))
+
+
+def json_property(pattern: Pattern) -> str | None:
+    """The one property, of the outermost object, that alone decides whether an event matches."""
+    body = pattern.body
+    if not isinstance(body, Json):
+        return None
+    names = {leaf.subject for leaf in leaves(body.condition)}
+    subject = names.pop() if len(names) == 1 else None
+    if not isinstance(subject, Selector) or len(subject.steps) != 1:
+        return None
+    step = subject.steps[0]
+    return step if isinstance(step, str) else None

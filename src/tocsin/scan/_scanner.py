@@ -13,6 +13,7 @@ import numpy as np
 
 from tocsin.pattern import DEFAULTS
 from tocsin.scan._columns import ColumnReader
+from tocsin.scan._json import JsonReader
 from tocsin.scan._matching import Matching
 from tocsin.scan._plan import Plan
 from tocsin.scan._search import best_engine, make_search
@@ -58,6 +59,8 @@ class Scanner:
             plain_tail=any(plan.plain_tail for plan in self._plans),
             escapes=settings.escaped_quotes == "data",
         )
+        decode = columns and form.name == "json"
+        self._json = JsonReader(form, self._plans, self._matching, settings) if decode else None
         self._by_text: dict[bytes, list[Plan]] = defaultdict(list)
         for plan in self._plans:
             for text in (plan.texts or ()) if plan.way == "texts" else ():
@@ -85,8 +88,11 @@ class Scanner:
             if not lines[-1]:
                 lines.pop()
             table.read += len(lines)
-            table.slow += len(lines)
-            events = self._matching.lines(table, lines, self._plans)
+            if self._json is None:
+                table.slow += len(lines)
+                events = self._matching.lines(table, lines, self._plans)
+            else:
+                events = self._json.lines(table, lines)
         for plan in self._plans:
             for minute, count in events.items():
                 table.minutes.events[plan.filter.key, minute] += count
