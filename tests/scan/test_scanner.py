@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import ROOT
 from tests.scan.oracle import HTTP, INSTALLED, JSON, MORE, expected, form_of, plain
+from tocsin.errors import TocsinError
 from tocsin.pattern import Settings
-from tocsin.scan import ENGINES, Scanner, Table, best_engine
+from tocsin.scan import ENGINES, Scanner, Table, _search, best_engine
 
 STAMPS = [
     b"10/Oct/2000:13:55:36 -0700", b"10/Oct/2000:13:55:59 -0700", b"10/Oct/2000:13:56:00 -0700",
@@ -19,7 +22,7 @@ STAMPS = [
 ]  # fmt: skip
 CLIENTS = [
     b"1.2.3.4", b"203.0.113.250", b"::1", b"2001:db8:1111:2222:3333:4444:5555:6666", b"host.example",
-    b"", b"a b", b"[::1]", b'"', b"\xff\xfe", b"\xc0", b"x" * 70, b"\\", b"!", b"\x85", b"\xa0x", b"{",
+    b"", b"a b", b"[::1]", b'"', b"\xff\xfe", b"\xc0", b"x" * 70, b"y" * 300, b"\xc3\xa4" * 150, b"\\", b"!", b"\x85", b"\xa0x", b"{",
 ]  # fmt: skip
 USERS = [b"-", b"-", b"frank", b"frank smith", b"", b" ", b"[x]", b'a"b', b"\\x22", b"u" * 40, b"\t",
          b"- [10/Oct/2000:13:55:36 +0000] -"]  # fmt: skip
@@ -248,6 +251,26 @@ def test_it_says_when_it_is_slow():
     assert not Scanner(HTTP, form_of(), engine="find").fast
     assert Scanner(HTTP[:1], form_of(), engine="find").fast
     assert not Scanner(HTTP, form_of(), columns=False).fast
+
+
+def test_without_hyperscan(monkeypatch):
+    monkeypatch.setattr(_search, "_hyperscan", None)
+    assert best_engine() == "find"
+    scanner = Scanner(HTTP, form_of())
+    assert scanner.engine == "find"
+    assert not scanner.fast
+    assert plain(scanner.scan(PADDING)) == plain(expected(PADDING, HTTP))
+    with pytest.raises(TocsinError, match="hyperscan") as caught:
+        Scanner(HTTP, form_of(), engine="hyperscan")
+    assert "tocsin[scan]" in caught.value.hint
+
+
+def test_the_page_shows_what_happens(capsys):
+    page = (ROOT / "docs" / "concepts" / "scanner.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (shown,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    exec(code, {})  # noqa: S102
+    assert capsys.readouterr().out == shown
 
 
 def test_columns_can_be_left_out():

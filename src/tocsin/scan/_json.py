@@ -14,13 +14,14 @@ import msgspec
 
 from tocsin.durations import MINUTE
 from tocsin.logformat import TIMES, Parsed
-from tocsin.pattern import DEFAULTS, Contribution, contribute, json_property
+from tocsin.pattern import DEFAULTS, Event, contribute, json_property
+from tocsin.scan._matching import any_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tocsin.logformat import Format
-    from tocsin.pattern import Settings, Skip
+    from tocsin.pattern import Settings
     from tocsin.scan._matching import Matching
     from tocsin.scan._plan import Plan
     from tocsin.scan._table import Table
@@ -48,17 +49,22 @@ class JsonReader:
         self._plans = plans
         self._matching = matching
         self._minutes: dict[str, int] = {}
-        self._verdicts: list[_Verdict] = []
+        self._properties: dict[str, _Property] = {}
         self._exact: list[tuple[Plan, tuple[bytes, ...] | None]] = []
         for plan in plans:
             name = json_property(plan.filter.pattern)
             if name is None:
                 self._exact.append((plan, plan.texts))
             else:
-                self._verdicts.append(_Verdict(plan, name, settings))
+                known = self._properties.setdefault(name, _Property(name, settings))
+                known.plans.append(plan)
 
-    def lines(self, table: Table, lines: Sequence[bytes]) -> Counter[int]:
-        """Count lines and match them; returns how many events each minute has."""
+    def lines(self, table: Table, block: bytes, lines: Sequence[bytes]) -> Counter[int]:
+        """Count the lines of a block and match them; returns how many events each minute has."""
+        exact = [
+            (plan, texts) for plan, texts in self._exact if texts is None or any_in(texts, block)
+        ]
+        properties = [each.may_match for each in self._properties.values()]
         events: Counter[int] = Counter()
         others: list[bytes] = []
         for each in lines:
@@ -68,9 +74,9 @@ class JsonReader:
                 others.append(line)
                 continue
             events[minute] += 1
-            plans = [one.plan for one in self._verdicts if one.may_match(found)]
-            for plan, texts in self._exact:
-                if texts is None or any(text in line for text in texts):
+            plans = [plan for may_match in properties for plan in may_match(found)]
+            for plan, texts in exact:
+                if texts is None or any_in(texts, line):
                     plans.append(plan)
             if plans:
                 self._matching.candidate(table, line, plans)
@@ -106,31 +112,35 @@ class JsonReader:
         return minute
 
 
-class _Verdict:
-    """Whether objects match, by one property."""
+class _Property:
+    """The filters that one property decides."""
 
-    def __init__(self, plan: Plan, name: str, settings: Settings) -> None:
-        self.plan = plan
+    def __init__(self, name: str, settings: Settings) -> None:
+        self.plans: list[Plan] = []
         self._name = name
         self._settings = settings
-        self._known: dict[Any, bool] = {}
+        self._known: dict[Any, list[Plan]] = {}
 
-    def may_match(self, found: dict[str, Any]) -> bool:
+    def may_match(self, found: dict[str, Any]) -> list[Plan]:
+        """Those that an object may match."""
         value = found.get(self._name, _MISSING)
         kind = type(value)
         # True and 1 are the same key of a dict, and so are 404 and 404.0.
         if kind is int:
             if value <= 0:
-                return True
+                return self.plans
         elif kind is not str and value is not _MISSING:
-            return True
+            return self.plans
         answer = self._known.get(value)
         return self._ask(value) if answer is None else answer
 
-    def _ask(self, value: Any) -> bool:
+    def _ask(self, value: Any) -> list[Plan]:
         if len(self._known) >= _KEPT:
             self._known.clear()
-        event = _encode({} if value is _MISSING else {self._name: value})
-        given: Contribution | Skip | None = contribute(self.plan.filter, event, self._settings)
-        self._known[value] = given is not None
-        return given is not None
+        event = Event(_encode({} if value is _MISSING else {self._name: value}))
+        answer = self._known[value] = [
+            plan
+            for plan in self.plans
+            if contribute(plan.filter, event, self._settings) is not None
+        ]
+        return answer

@@ -17,7 +17,7 @@ from tocsin.scan._json import JsonReader
 from tocsin.scan._matching import Matching
 from tocsin.scan._plan import Plan
 from tocsin.scan._search import best_engine, make_search
-from tocsin.scan._table import MAX_SOURCES, Table
+from tocsin.scan._table import LONGEST_CLIENT, MAX_SOURCES, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +92,7 @@ class Scanner:
                 table.slow += len(lines)
                 events = self._matching.lines(table, lines, self._plans)
             else:
-                events = self._json.lines(table, lines)
+                events = self._json.lines(table, block, lines)
         for plan in self._plans:
             for minute, count in events.items():
                 table.minutes.events[plan.filter.key, minute] += count
@@ -171,10 +171,13 @@ class Scanner:
 
 
 def _texts(block: bytes, begins: Ints, ends: Ints) -> list[str]:
-    """Pieces of a block, as text."""
+    """The names of clients."""
+    few = len(begins) < len(block) // _FEW
+    if few or not block.isascii():
+        cuts = zip(begins.tolist(), ends.tolist(), strict=True)
+        return [block[a:b].decode("utf-8", "replace")[:LONGEST_CLIENT] for a, b in cuts]
+    ends = np.minimum(ends, begins + LONGEST_CLIENT)
     cuts = zip(begins.tolist(), ends.tolist(), strict=True)
-    if len(begins) < len(block) // _FEW or not block.isascii():
-        return [block[a:b].decode("utf-8", "replace") for a, b in cuts]
     # To decode once and cut is faster than to decode each piece.
     text = block.decode("ascii")
     return [text[a:b] for a, b in cuts]

@@ -6,6 +6,8 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from tocsin.errors import TocsinError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -41,7 +43,11 @@ def best_engine() -> Engine:
 
 
 def make_search(texts: Sequence[bytes], engine: Engine) -> Search:
-    """A search for texts, none of which is empty or has a line end."""
+    """A search for texts, none of which is empty or has a line end. Raises TocsinError."""
+    if engine == "hyperscan" and _hyperscan is None:
+        raise TocsinError(
+            "the package hyperscan is not installed", hint="pip install 'tocsin[scan]'"
+        )
     return _Hyperscan(texts) if engine == "hyperscan" else _Find(texts)
 
 

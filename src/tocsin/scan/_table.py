@@ -18,12 +18,15 @@ from tocsin.pattern import Minutes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["LARGEST", "MAX_SOURCES", "SourceKey", "Table"]
+__all__ = ["LARGEST", "LONGEST_CLIENT", "MAX_SOURCES", "SourceKey", "Table"]
 
 LARGEST = 2.0**360
 """CloudWatch refuses values beyond it, on either side of zero."""
 MAX_SOURCES = 250_000
 """Sources that a table keeps, over all cells."""
+
+LONGEST_CLIENT = 100
+"""Letters of a client's name that are kept; whoever sends requests may choose it."""
 
 SourceKey = tuple[tuple[str, str], tuple[tuple[str, str], ...], int]
 """A cell: filter, dimensions, minute."""
