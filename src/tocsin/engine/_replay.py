@@ -10,9 +10,9 @@ from tocsin.alarms import DatapointTable, Metric, MetricAlarm, of_values
 from tocsin.durations import MINUTE, SECOND
 from tocsin.engine._replay_alarms import alarm_metrics, run_alarms, thresholds
 from tocsin.engine._replay_files import log_group_of, open_log
-from tocsin.engine._replay_scan import Scanner, Tally
 from tocsin.errors import ParseError, Problem, Span, TocsinError
 from tocsin.pattern import DEFAULTS
+from tocsin.scan import Scanner, Table
 from tocsin.source import ReadCounts, read_head, read_log
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from tocsin.alarms import CompositeAlarm, Transition
     from tocsin.engine._replay_alarms import Threshold
     from tocsin.engine._replay_files import Opened
-    from tocsin.engine._replay_scan import SourceKey
     from tocsin.pattern import MetricFilter, Settings
+    from tocsin.scan import SourceKey
     from tocsin.source import LogLimits
 
 __all__ = ["Behind", "ReplayOptions", "Replayed", "Replayer"]
@@ -68,7 +68,7 @@ class Behind:
 class Replayed:
     """What a replay found."""
 
-    tally: Tally = field(default_factory=Tally)
+    tally: Table = field(default_factory=Table)
     reading: ReadCounts = field(default_factory=ReadCounts)
     begin: int | None = None
     """The first minute with an event."""
@@ -143,10 +143,10 @@ class Replayer:
 
     def _read(self, each: Opened, done: Replayed, progress: Callable[[int], None]) -> None:
         filters = [one for one in self._filters if one.log_group == each.log_group]
-        scanner = Scanner(each.format, filters, self._options.settings)
+        scanner = Scanner(filters, each.format, self._options.settings)
         counts = ReadCounts()
         for block in read_log(each.log, counts, self._limits, progress):
-            done.tally.merge(scanner.scan(block))
+            scanner.scan(block, done.tally)
         done.reading.add(counts)
         for count, what in (
             (
@@ -199,11 +199,11 @@ class Replayer:
 class _Sources:
     """Who is behind the datapoints of a metric."""
 
-    def __init__(self, filters: Sequence[MetricFilter], tally: Tally) -> None:
+    def __init__(self, filters: Sequence[MetricFilter], tally: Table) -> None:
         self._tally = tally
         self._keys: dict[Metric, dict[int, list[SourceKey]]] = {}
         known = {each.key: each.transformation for each in filters}
-        for key in {*tally.sources, *tally.overflowed}:
+        for key in {*tally.sources, *tally.lost}:
             what = known[key[0]]
             metric = Metric.of(what.namespace, what.metric, dict(key[1]))
             self._keys.setdefault(metric, {}).setdefault(key[2], []).append(key)
@@ -220,7 +220,7 @@ class _Sources:
             for minute in range(start - start % MINUTE, end, MINUTE):
                 for key in by_minute.get(minute, ()):
                     clients.update(self._tally.sources.get(key, {}))
-                    overflowed += self._tally.overflowed[key]
+                    overflowed += self._tally.lost[key]
         unknown = clients.pop("", 0)
         ranked = sorted(clients.items(), key=lambda each: (-each[1], each[0]))
         return Behind(
