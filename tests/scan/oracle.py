@@ -39,6 +39,7 @@ MORE = [
         dimensions=(("Status", "$status"),),
     ),
     filter_of("Posts", '[ip, id, user, time, request="POST*", status!=200, size, ...]'),
+    filter_of("Logins", '[ip, id, user, time, request="*wp-login*", status=404, size, ref, agent]'),
     filter_of("Slow", "[ip, id, user, time, request, status, size>1000, referrer, agent]"),
     filter_of("Words", "?GET ?POST ?admin"),
     filter_of("Not", "GET -index"),

@@ -19,8 +19,10 @@ Way = Literal["status", "some", "texts", "all"]
 others. `texts`: lines with certain texts go to the matcher. `all`: every line does."""
 
 _STATUSES = 1000
+_RARE = 5
+"""Texts of so many letters rule out more lines than a status does."""
 _UNASKED, _NO, _YES = 0, 1, 2
-_HEAD = '1 - - [09/Sep/2001:01:46:40 +0000] "GET" {:03} 1 "-" "-"'
+_LINE = '1 - - [09/Sep/2001:01:46:40 +0000] "GET" {:03} 1 "-" "-"'
 
 
 class Plan:
@@ -32,29 +34,28 @@ class Plan:
         self._settings = settings
         self._use = field_use(metric_filter.pattern, STATUS, LEAST_FIELDS, FIELDS, settings)
         self._table = np.zeros(_STATUSES, np.uint8)
-        self._given: dict[int, Contribution | Skip | None] = {}
         self.way: Way = self._way()
 
     def _way(self) -> Way:
         if self._use is not None:
             constant = isinstance(self.filter.value, float) and not self.filter.dimensions
-            return "status" if self._use.alone and constant else "some"
+            if self._use.alone and constant:
+                return "status"
+            rare = self.texts is not None and min(map(len, self.texts)) >= _RARE
+            return "texts" if rare else "some"
         return "all" if self.texts is None else "texts"
 
     @property
     def plain_tail(self) -> bool:
         """Whether it can be said only of lines with a known number of fields."""
-        return self._use is not None and self._use.exact
+        return self._use is not None and self._use.exact and self.way != "texts"
 
     def given(self, status: int) -> Contribution | Skip | None:
         """What each line with a status adds, where the status decides."""
-        if status not in self._given:
-            line = _HEAD.format(status)
-            self._given[status] = contribute(self.filter, line, self._settings)
-        return self._given[status]
+        return contribute(self.filter, _LINE.format(status), self._settings)
 
     def wanted(self, statuses: Ints) -> Bools:
-        """Which lines can match, by their status."""
+        """Which lines can match, by their status, where it rules lines out."""
         answers = self._table[statuses]
         unasked = statuses[answers == _UNASKED]
         if len(unasked):
@@ -65,8 +66,6 @@ class Plan:
         return chosen
 
     def _can_match(self, status: int) -> bool:
-        if self.way == "status":
-            return self.given(status) is not None
         part = self._use.part if self._use else self.filter.pattern
         return match(part, f"{status:03}", self._settings).matched
 

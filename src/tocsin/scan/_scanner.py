@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tocsin.logformat import Format
-    from tocsin.pattern import MetricFilter, Settings
+    from tocsin.pattern import Contribution, MetricFilter, Settings, Skip
     from tocsin.scan._columns import Bools, Columns, Ints
     from tocsin.scan._search import Engine
 
@@ -61,6 +61,8 @@ class Scanner:
         )
         decode = columns and form.name == "json"
         self._json = JsonReader(form, self._plans, self._matching, settings) if decode else None
+        self._by_number: dict[int, list[tuple[Plan, Contribution | Skip]]] = {}
+        self._wanted: Bools = np.zeros(_STATUSES, np.bool_)
         self._by_text: dict[bytes, list[Plan]] = defaultdict(list)
         for plan in self._plans:
             for text in (plan.texts or ()) if plan.way == "texts" else ():
@@ -116,11 +118,10 @@ class Scanner:
         minutes, place = _distinct(found.minute)
         for minute, count in zip(minutes, np.bincount(place).tolist(), strict=True):
             events[minute] += count
-        plans = [plan for plan in self._plans if plan.way == "status"]
-        wanted: Bools = np.zeros(len(place), np.bool_)
-        for plan in plans:
-            wanted |= plan.wanted(found.status)
-        rows = np.flatnonzero(wanted)
+        for status in np.flatnonzero(np.bincount(found.status, minlength=_STATUSES)).tolist():
+            if status not in self._by_number:
+                self._learn(status)
+        rows = np.flatnonzero(self._wanted[found.status])
         codes = place[rows] * _STATUSES + found.status[rows]
         order = np.argsort(codes, kind="stable")
         rows, codes = rows[order], codes[order]
@@ -131,10 +132,17 @@ class Scanner:
             position, status = divmod(int(codes[end]), _STATUSES)
             named = clients[begin : end + 1]
             begin = end + 1
-            for plan in plans:
-                given = plan.given(status)
-                if given is not None:
-                    self._matching.tally(table, plan, minutes[position], given, named, len(named))
+            for plan, given in self._by_number[status]:
+                self._matching.tally(table, plan, minutes[position], given, named, len(named))
+
+    def _learn(self, status: int) -> None:
+        """Ask once what each filter that the status decides says of it."""
+        found = self._by_number[status] = [
+            (plan, given)
+            for plan in self._plans
+            if plan.way == "status" and (given := plan.given(status)) is not None
+        ]
+        self._wanted[status] = bool(found)
 
     def _by_matcher(self, table: Table, block: bytes, found: Columns) -> None:
         """Lines that may match go to the matcher, each with the filters in question."""
