@@ -26,6 +26,7 @@ from tocsin.control import (
     Unanswered,
     judge,
     period_of,
+    utc,
 )
 from tocsin.errors import ParseError
 
@@ -200,6 +201,12 @@ def test_whatever_is_removed_or_damaged_it_is_never_operated(damaged):
 )
 def test_no_mixture_of_empty_answers_is_operated(control, seen):
     assert judge(control, period(), seen).state is not State.OPERATED
+
+
+def test_a_time_that_no_calendar_has_is_no_crash():
+    assert utc(0) == "1970-01-01T00:00:00Z"
+    assert utc(253402300800000000) == "253402300800 s after 1970"
+    assert utc(-(10**18)) == "-1000000000000 s after 1970"
 
 
 def test_a_gap_has_its_start_and_end():

@@ -47,8 +47,14 @@ def period_of(day: date, now: int) -> Period:
 
 
 def utc(micros: int) -> str:
-    """RFC 3339 with `Z`; microseconds only where there are any."""
-    text = (_START + timedelta(microseconds=micros)).isoformat()
+    """RFC 3339 with `Z`; microseconds only where there are any.
+
+    A source may state any time: one that no calendar has is given in seconds since 1970.
+    """
+    try:
+        text = (_START + timedelta(microseconds=micros)).isoformat()
+    except OverflowError:
+        return f"{micros // SECOND} s after 1970"
     return text.removesuffix("+00:00") + "Z"
 
 
