@@ -8,6 +8,7 @@ import random
 import socket
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -37,6 +38,7 @@ class Daemon:
         self.stopping = asyncio.Event()
         self.engine: Engine | None = None
         self._reloading: asyncio.Future[None] | None = None
+        self._bound = config.listen
 
     async def run(self) -> None:
         """Raises StoreError where the state folder can't be used."""
@@ -44,10 +46,15 @@ class Daemon:
         clock = Clock()
         store = open_store(self.config.storage_folder, clock.now())
         try:
+            host, port = self._bound = listener.getsockname()[:2]
+            # The links in notifications name the port that was really taken.
             self.engine = Engine(
-                self.config, store, clock, lambda: time.monotonic_ns() // 1000, random.random
+                replace(self.config, listen=self._bound),
+                store,
+                clock,
+                lambda: time.monotonic_ns() // 1000,
+                random.random,
             )
-            host, port = listener.getsockname()[:2]
             server = _Server(
                 uvicorn.Config(
                     create_app(LiveView(self.engine), allowed_hosts=_names(self.config)),
@@ -88,8 +95,16 @@ class Daemon:
             if getattr(config, key) != getattr(self.config, key):
                 _log.warning("a change of %s takes a restart", key)
         self.config = config
-        self._reloading = asyncio.ensure_future(self.engine.reload(config))
-        self._reloading.add_done_callback(lambda _: _log.info("configuration loaded"))
+        self._reloading = asyncio.ensure_future(self._take_over(self.engine, config))
+
+    async def _take_over(self, engine: Engine, config: Config) -> None:
+        try:
+            await engine.reload(replace(config, listen=self._bound))
+        except Exception as error:  # noqa: BLE001 - a fault of ours must be told, not lost in a task
+            _log.exception("the configuration could not be taken over")
+            engine.reload_failed(f"{type(error).__name__}: {error}")
+        else:
+            _log.info("configuration loaded")
 
 
 def _names(config: Config) -> list[str]:

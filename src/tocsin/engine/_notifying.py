@@ -50,8 +50,6 @@ class Notifying:
         self.external_labels = external_labels
         self.external_url = external_url
         self.names = tuple(receiver.name for receiver in receivers)
-        self.delivered: dict[str, str] = {}
-        """The last result by receiver."""
         self._resenders = [
             AlertmanagerNotifier(receiver, client, core.clock.now)
             for receiver in receivers
@@ -81,7 +79,6 @@ class Notifying:
         """The result goes down before the outbox forgets the message."""
         notification, delivery = attempt.notification, attempt.delivery
         result = type(delivery).__name__.lower()
-        self.delivered[notification.receiver] = result
         self._core.metrics.notifications.labels(notification.receiver, result).inc()
         if isinstance(delivery, Retry) and attempt.number > 1:
             return  # The first failure and the end are in the record; the rest is counted.

@@ -6,6 +6,7 @@ import glob
 import json
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,8 +147,11 @@ async def _detect(stage: Stage, settings: Settings, app: str) -> None:
 
 
 async def _prove(stage: Stage, settings: Settings) -> list[Written]:
+    # The day of the attack, also where midnight has passed since.
+    day = datetime.fromtimestamp(stage.story.attack, UTC).date().isoformat()
     child = stage.children.start(
         "evidence", "tocsin.cli", "evidence", "collect", "--prometheus", stage.story.url,
+        "--day", day,
         "--folder", str(settings.evidence), "--format", "json",
     )  # fmt: skip
     await stage.until("`tocsin evidence collect` ends", lambda: child.ended, settings.prove)

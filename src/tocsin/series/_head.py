@@ -13,7 +13,7 @@ from tocsin.series._selection import NO_SAMPLES, Selection
 from tocsin.series._sheet import Sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
 
@@ -70,16 +70,6 @@ class Head:
         self.window = max(self.window, window)
         for sheet in self._sheets.values():
             sheet.window = self.window
-
-    def label_names(self) -> Iterable[str]:
-        return self._index.names()
-
-    def label_values(self, name: str) -> Iterable[str]:
-        return self._index.values(name)
-
-    def source_size(self, source: str) -> int:
-        """The number of series that a source wrote first."""
-        return len(self._members.get(source, ()))
 
     def last_values(self, source: str) -> list[tuple[Labels, float]]:
         """Each series of a source with its newest value."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tocsin.labels import MatchOp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from tocsin.labels import Labels, Matcher
 
@@ -45,12 +45,6 @@ class LabelIndex:
                 del values[value]
                 if not values:
                     del self._postings[name]
-
-    def names(self) -> Iterable[str]:
-        return self._postings.keys()
-
-    def values(self, name: str) -> Iterable[str]:
-        return self._postings.get(name, {}).keys()
 
     def find(self, matchers: Sequence[Matcher]) -> list[int]:
         """Numbers of the matching series, in the order they were added."""
