@@ -16,7 +16,7 @@ from tocsin.engine._journal import Journal
 from tocsin.errors import StoreError
 from tocsin.labels import Labels, Matcher, MatchOp
 from tocsin.series import Batch, Head
-from tocsin.store import LedgerEntry, Step, open_store
+from tocsin.store import LedgerEntry, Step, Tally, open_store
 
 NAMED = [Matcher(MatchOp.REGEX, "__name__", ".+")]
 
@@ -42,6 +42,15 @@ def store(tmp_path):
     store = open_store(tmp_path / "state", 0)
     yield store
     store.close()
+
+
+def test_tallies_of_a_minute_add_up_until_they_are_folded(store):
+    store.commit(Step(1, tallies=[Tally("web", 0, b"a"), Tally("web", 60, b"b")]))
+    store.commit(Step(2, tallies=[Tally("web", 0, b"c"), Tally("app", 0, b"d")]))
+    assert [each.body for each in store.tallies("web")] == [b"a", b"b", b"c"]
+    store.commit(Step(3, folded=[Tally("web", 0, b"ac"), Tally("web", 60, b"")]))
+    assert store.tallies("web") == [Tally("web", 0, b"ac")]
+    assert store.tallies("app") == [Tally("app", 0, b"d")]
 
 
 def test_a_step_comes_back_whole(store, tmp_path):

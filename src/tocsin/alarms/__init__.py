@@ -1,5 +1,6 @@
 """CloudWatch metric alarms, composite alarms and metric math, evaluated without a clock."""
 
+from tocsin.alarms._certain import certain_alarm, only_grows
 from tocsin.alarms._check import check, check_all
 from tocsin.alarms._composite import (
     ChildState,
@@ -33,6 +34,7 @@ from tocsin.alarms._message import Place, sns_message, sns_subject
 from tocsin.alarms._missing import Decision, decide, evaluation_range
 from tocsin.alarms._reason import Evaluated
 from tocsin.alarms._rule import AlarmRule, alarm_name, compile_rule
+from tocsin.alarms._run import AlarmRun
 from tocsin.alarms._statistic import Statistic, parse_statistic
 from tocsin.alarms._table import DatapointTable, Lookup
 
@@ -40,6 +42,7 @@ __all__ = [
     "FUNCTIONS",
     "UNSUPPORTED",
     "AlarmRule",
+    "AlarmRun",
     "AlarmState",
     "Assessment",
     "ChildState",
@@ -62,6 +65,7 @@ __all__ = [
     "Transition",
     "alarm_name",
     "assess",
+    "certain_alarm",
     "check",
     "check_all",
     "compile_math",
@@ -78,6 +82,7 @@ __all__ = [
     "merge",
     "of_set",
     "of_values",
+    "only_grows",
     "parse_statistic",
     "run",
     "sns_message",

@@ -23,13 +23,15 @@ class Journal:
 
     While the store fails, steps wait in memory, oldest first, and go down together
     with the next one that it takes. What waits is bounded; beyond the bound samples
-    are let go, counted and put into the ledger as a gap, but never transitions or
+    and counts are let go, counted and put into the ledger as a gap, but never transitions or
     notifications.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._waiting: deque[Step] = deque()
+        self._stated: dict[str, Step] = {}
+        """The waiting step that has the newest value of a state."""
         self._bytes = 0
         self.failure = ""
         """Why the store takes nothing; empty while it does."""
@@ -59,25 +61,34 @@ class Journal:
         if self.failure:
             _log.warning("the store takes writes again; %d steps caught up", len(self._waiting))
         self._waiting.clear()
+        self._stated.clear()
         self._bytes, self.failure, self._gap = 0, "", None
         return True
 
     def _wait(self, step: Step) -> None:
+        for key in step.states:
+            # All of them go down together, so of each state only the newest matters.
+            older = self._stated.get(key)
+            if older is not None:
+                self._bytes -= older.size
+                del older.states[key]
+                self._bytes += older.size
+            self._stated[key] = step
         self._waiting.append(step)
         self._bytes += step.size
         while self._bytes > _MOST_WAITING:
-            heavy = next((each for each in self._waiting if each.batches), None)
+            heavy = next((e for e in self._waiting if e.batches or e.tallies or e.folded), None)
             if heavy is None:
                 break
             self._bytes -= heavy.size
             self.samples_lost += sum(len(batch.labels) for batch in heavy.batches)
             self._gap = (self._gap[0] if self._gap else heavy.time, heavy.time)
-            heavy.batches = []
+            heavy.batches, heavy.tallies, heavy.folded = [], [], []
             self._bytes += heavy.size
 
     def _lost_entry(self, now: int) -> Step | None:
         if self._gap is None:
             return None
-        body = {"what": "samples lost while the disk was full", "start": self._gap[0],
+        body = {"what": "samples and counts lost while the disk was full", "start": self._gap[0],
                 "end": self._gap[1], "samples": self.samples_lost}  # fmt: skip
         return Step(now, ledger=[LedgerEntry(now, "gap", body)])

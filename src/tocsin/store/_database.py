@@ -15,7 +15,7 @@ from tocsin.alerting import Notification
 from tocsin.errors import StoreError
 from tocsin.store._samples import SampleTables
 from tocsin.store._schema import MIGRATIONS, VERSION
-from tocsin.store._step import LedgerEntry, Step
+from tocsin.store._step import LedgerEntry, Step, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -171,6 +171,13 @@ class Store:
     def _write(self, step: Step) -> None:
         for batch in step.batches:
             self._samples.write(batch)
+        for each in step.folded:
+            where = (each.log_group, each.minute)
+            self._db.execute("DELETE FROM tally WHERE log_group = ? AND minute = ?", where)
+        self._db.executemany(
+            "INSERT INTO tally (log_group, minute, body) VALUES (?, ?, ?)",
+            [(e.log_group, e.minute, e.body) for e in (*step.folded, *step.tallies) if e.body],
+        )
         for key, value in step.states.items():
             if value is None:
                 self._db.execute("DELETE FROM state WHERE key = ?", (key,))
@@ -191,6 +198,14 @@ class Store:
 
     def states(self) -> dict[str, bytes]:
         return dict(self._db.execute("SELECT key, value FROM state"))
+
+    def tallies(self, log_group: str) -> list[Tally]:
+        """What was counted of a log group, in the order it was written."""
+        rows = self._db.execute(
+            "SELECT log_group, minute, body FROM tally WHERE log_group = ? ORDER BY id",
+            (log_group,),
+        )
+        return [Tally(*row) for row in rows]
 
     def outbox(self) -> list[Notification]:
         """What is still on its way, oldest first."""

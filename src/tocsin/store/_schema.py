@@ -33,5 +33,14 @@ MIGRATIONS = (
         PRIMARY KEY (receiver, key)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE tally (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        log_group TEXT NOT NULL,
+        minute INTEGER NOT NULL,
+        body BLOB NOT NULL
+    );
+    CREATE INDEX tally_minute ON tally (log_group, minute);
+    """,
 )
 VERSION = len(MIGRATIONS)

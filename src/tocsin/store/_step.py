@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tocsin.alerting import Notification
     from tocsin.series import Batch
 
-__all__ = ["LedgerEntry", "Step"]
+__all__ = ["LedgerEntry", "Step", "Tally"]
 
 
 class LedgerEntry(msgspec.Struct, frozen=True):
@@ -26,9 +26,18 @@ class LedgerEntry(msgspec.Struct, frozen=True):
     """Its number, given by the store."""
 
 
+class Tally(msgspec.Struct, frozen=True):
+    """What was counted of a minute of a log group; those of one minute add up."""
+
+    log_group: str
+    minute: int
+    """Its begin, microseconds since 1970 UTC."""
+    body: bytes
+
+
 @dataclass(slots=True)
 class Step:
-    """Samples, states, ledger entries and notifications that belong together."""
+    """Samples, counts, states, ledger entries and notifications that belong together."""
 
     time: int
     batches: list[Batch] = field(default_factory=list)
@@ -39,9 +48,16 @@ class Step:
     """On their way from now on."""
     delivered: list[tuple[str, str]] = field(default_factory=list)
     """(receiver, key) of the notifications that are done with."""
+    tallies: list[Tally] = field(default_factory=list)
+    """Counted now."""
+    folded: list[Tally] = field(default_factory=list)
+    """Each in place of all that was kept of its minute; without a body, in place of nothing."""
 
     def __bool__(self) -> bool:
-        return bool(self.batches or self.states or self.ledger or self.outbox or self.delivered)
+        return bool(
+            self.batches or self.states or self.tallies or self.folded
+            or self.ledger or self.outbox or self.delivered
+        )  # fmt: skip
 
     @property
     def size(self) -> int:
@@ -49,5 +65,7 @@ class Step:
         return (
             512
             + sum(64 + 16 * len(batch.labels) for batch in self.batches)
-            + 256 * (len(self.ledger) + len(self.outbox) + len(self.states))
+            + sum(64 + len(each.body) for each in (*self.tallies, *self.folded))
+            + sum(256 + len(value or b"") for value in self.states.values())
+            + 256 * (len(self.ledger) + len(self.outbox))
         )

@@ -1,0 +1,120 @@
+"""Metric and composite alarms as time goes on: every evaluation up to a time, in order.
+
+A daemon calls `advance` with the time up to which it has read everything, a replay with the
+end of the log; in however many steps, the states and transitions are the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tocsin.alarms._composite import (
+    ChildState,
+    CompositeState,
+    composite_order,
+    evaluate_composite,
+)
+from tocsin.alarms._definition import CompositeAlarm, MetricAlarm
+from tocsin.alarms._evaluate import AlarmState, evaluate, evaluation_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from tocsin.alarms._evaluate import Transition
+    from tocsin.alarms._table import Lookup
+
+__all__ = ["AlarmRun"]
+
+
+class AlarmRun:
+    """Alarms with their states."""
+
+    def __init__(
+        self,
+        alarms: Sequence[MetricAlarm | CompositeAlarm],
+        begin: int,
+        states: Mapping[str, AlarmState] | None = None,
+        composite_states: Mapping[str, CompositeState] | None = None,
+        idle: Collection[str] = (),
+    ) -> None:
+        """`begin` is when alarms without a state are created.
+
+        `idle` names metric alarms that are not evaluated because nothing feeds their metrics.
+        Raises ParseError for composite alarms that depend on each other.
+        """
+        self.alarms = {each.alarm_name: each for each in alarms}
+        self._metric = [
+            each for each in alarms if isinstance(each, MetricAlarm) and each.alarm_name not in idle
+        ]
+        self._composite = composite_order(e for e in alarms if isinstance(e, CompositeAlarm))
+        known, composed = states or {}, composite_states or {}
+        self.states = {
+            each.alarm_name: known.get(each.alarm_name, AlarmState(since=begin))
+            for each in alarms
+            if isinstance(each, MetricAlarm)
+        }
+        self.composite_states = {
+            each.alarm_name: composed.get(each.alarm_name, CompositeState(since=begin))
+            for each in self._composite
+        }
+
+    def advance(self, lookup: Lookup, end: int) -> list[Transition]:
+        """Evaluate at every time due up to `end`; the transitions in order of time.
+
+        Of one time a composite alarm comes after its children.
+        """
+        children = self._children()
+        found: list[Transition] = []
+        for alarm in self._metric:
+            found += self._advance(alarm, lookup, end)
+        found.sort(key=lambda each: (each.time, each.alarm))
+        if self._composite:
+            found += self._compose(children, found, end)
+        return sorted(found, key=lambda each: each.time)
+
+    def _advance(self, alarm: MetricAlarm, lookup: Lookup, end: int) -> list[Transition]:
+        state, interval = self.states[alarm.alarm_name], evaluation_interval(alarm)
+        done = state.since if state.evaluated is None else state.evaluated
+        time, found = (done // interval + 1) * interval, []
+        while time <= end:
+            state, transition = evaluate(alarm, state, lookup, time)
+            if transition is not None:
+                found.append(transition)
+            time += interval
+        self.states[alarm.alarm_name] = state
+        return found
+
+    def _children(self) -> dict[str, ChildState]:
+        return {
+            name: ChildState(state.value, state.since, self.alarms[name].alarm_arn or "")
+            for name, state in (*self.states.items(), *self.composite_states.items())
+        }
+
+    def _compose(
+        self, children: dict[str, ChildState], changes: Sequence[Transition], end: int
+    ) -> list[Transition]:
+        """Evaluate at each change of another alarm, when made, and when a wait is over."""
+        states, found = self.composite_states, []
+        pending = list(reversed(changes))
+        # One that was never evaluated is in the state that it never takes again.
+        times = [each.since for each in states.values() if each.value == "INSUFFICIENT_DATA"]
+        times += [each.until for each in states.values() if each.until]
+        times += [each.time for each in pending[-1:]]
+        time = min(times, default=None)
+        while time is not None and time <= end:
+            while pending and pending[-1].time <= time:
+                self._note(children, pending.pop())
+            for alarm in self._composite:
+                name = alarm.alarm_name
+                states[name], told = evaluate_composite(alarm, states[name], children, time)
+                for transition in told:
+                    if not transition.delayed:
+                        self._note(children, transition)
+                    found.append(transition)
+            waits = [each.until for each in states.values() if each.until > time]
+            time = min([*waits, *(each.time for each in pending[-1:])], default=None)
+        return found
+
+    def _note(self, children: dict[str, ChildState], change: Transition) -> None:
+        arn = children[change.alarm].arn
+        children[change.alarm] = ChildState(change.after, change.time, arn)
