@@ -18,6 +18,7 @@ __all__ = [
     "SECOND",
     "format_duration",
     "parse_duration",
+    "parse_offset",
 ]
 
 MILLISECOND = 1_000
@@ -37,6 +38,7 @@ _UNITS = (
 )
 _NOTATION = re.compile("".join(rf"(?:([0-9]{{1,18}}){unit})?" for unit, _ in _UNITS))
 _LONGEST = 2**63 // 1000
+_OFFSET = re.compile(r"([+-])(\d\d):?([0-5]\d)", re.ASCII)
 
 
 def parse_duration(text: str) -> int:
@@ -60,6 +62,15 @@ def parse_duration(text: str) -> int:
     if total >= _LONGEST:
         raise ParseError(f"duration out of range: {text[:40]!r}", hint="use less than 292 years")
     return total
+
+
+def parse_offset(text: str) -> int:
+    """Seconds east of UTC of `+02:00`. Raises ParseError."""
+    match = _OFFSET.fullmatch(text)
+    if match is None or int(match[2]) > 15:
+        raise ParseError(f"not an offset from UTC: {text[:40]!r}", hint="write it like +02:00")
+    size = int(match[2]) * 3600 + int(match[3]) * 60
+    return -size if match[1] == "-" else size
 
 
 def format_duration(micros: int) -> str:

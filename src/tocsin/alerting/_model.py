@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -52,6 +52,8 @@ class Notification(msgspec.Struct, frozen=True):
     alerts: tuple[NotifiedAlert, ...]
     created: int
     """Microseconds since 1970 UTC."""
+    message: dict[str, Any] = {}
+    """Of a metric or composite alarm: the body that CloudWatch publishes to a topic."""
 
     @property
     def status(self) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tocsin.durations import DAY, SECOND, format_duration
+from tocsin.engine._config_logs import LOG_KEYS, LogConfig, read_log_config
 from tocsin.errors import ConfigError, FileErrors, Problem, RuleError, Span
 from tocsin.labels import Labels
 from tocsin.notify import AlertmanagerReceiver, Receiver, TerminalReceiver, WebhookReceiver
@@ -28,12 +29,22 @@ __all__ = ["CONFIG_KEYS", "Config", "load_config"]
 
 _SIZE = re.compile(r"(\d{1,12})\s*(B|[KMG]i?B)?")
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_RECEIVER_KEYS = {
+    "webhook": {"url", "url_file", "timeout", "body"},
+    "alertmanager": {"url", "url_file", "timeout"},
+}
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*").fullmatch
 
 CONFIG_KEYS: dict[str, dict[str, str]] = {
     "": {
         "scrape": "targets to scrape, a list",
         "rules": "Prometheus rule files: patterns, relative to this file",
+        "log_groups": "logs to read, a list",
+        "definitions": "metric filters and alarms: patterns, relative to this file, of what the "
+        "AWS command line prints, Terraform plans, states and sources, CloudFormation and CDK "
+        "templates",
+        "parameters": "of CloudFormation templates and Terraform sources, a mapping",
+        "cloudwatch": "what AWS leaves undecided, and whose alarms they are",
         "evaluation_interval": "for groups without one of their own; default: the shortest "
         "scrape interval",
         "receivers": "whom to notify, a list; every alert goes to each",
@@ -56,9 +67,11 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
         "body_limit": "largest response after decompression, default 16MiB",
         "series_budget": "most series a target may add, default 10000",
     },
+    **LOG_KEYS,
     "receivers": {
         "name": "names the receiver",
-        "webhook": "Alertmanager's version-4 body by POST: {url | url_file, timeout}",
+        "webhook": "a message by POST: {url | url_file, timeout, body}; body: `alertmanager`, its "
+        "version 4 and the default, or `sns`, what CloudWatch publishes of an alarm",
         "alertmanager": "an Alertmanager's v2 API: {url | url_file, timeout}",
         "terminal": "a line on standard error: {}",
     },
@@ -88,6 +101,7 @@ class Config:
     retention: int
     storage_size: int
     evidence_folder: Path
+    logs: LogConfig
     warnings: tuple[Problem, ...]
 
     @property
@@ -149,6 +163,7 @@ class _ConfigReader(YamlReader):
             name: value for name, (value, _) in self.string_map(top, "external_labels").items()
         }
         rule_files = self._rule_files(top)
+        logs = read_log_config(self, top, self.path.parent, self.read_bytes)
         return Config(
             str(self.path), text, targets, rule_files, interval, receivers, labels,
             self._url(top, "external_url") if "external_url" in top.items else "",
@@ -157,6 +172,7 @@ class _ConfigReader(YamlReader):
             self.duration(storage, "retention", 15 * DAY),
             self._bytes(storage, "size", 2 << 30),
             self._folder(evidence, Path("evidence")),
+            logs,
             tuple(p for p in self.problems if p.severity == "warning"),
         )  # fmt: skip
 
@@ -219,13 +235,19 @@ class _ConfigReader(YamlReader):
         if kind == "terminal":
             self.mapping(item.items[kind], {}, "terminal")
             return TerminalReceiver(name)
-        body = self.mapping(item.items[kind], {"url", "url_file", "timeout"}, kind)
+        body = self.mapping(item.items[kind], _RECEIVER_KEYS[kind], kind)
         url = self._secret_url(body, kind)
         timeout = self.duration(body, "timeout", 10 * SECOND)
         if not url:
             return None
         if kind == "webhook":
-            return WebhookReceiver(name, url, timeout=timeout)
+            form = self.string(body, "body", "alertmanager")
+            if form not in {"alertmanager", "sns"}:
+                self.error(self.span_of(body, "body"), "body must be alertmanager or sns")
+                return None
+            return WebhookReceiver(
+                name, url, timeout=timeout, body="sns" if form == "sns" else "alertmanager"
+            )
         return AlertmanagerReceiver(name, url, timeout=timeout)
 
     def _secret_url(self, body: YamlMapping, what: str) -> str:

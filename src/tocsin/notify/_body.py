@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tocsin.alerting import Notification, NotifiedAlert
 
-__all__ = ["alertmanager_body", "rfc3339", "webhook_body"]
+__all__ = ["alertmanager_body", "rfc3339", "sns_body", "webhook_body"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER = "0001-01-01T00:00:00Z"
@@ -63,6 +63,25 @@ def webhook_body(notification: Notification, external_url: str = "", max_alerts:
             "version": "4",
             "groupKey": notification.group_key,
             "truncatedAlerts": len(notification.alerts) - len(alerts),
+        }
+    )
+
+
+def sns_body(notification: Notification) -> bytes:
+    """What CloudWatch publishes of an alarm; an alert of a rule is put in the same members."""
+    if notification.message:
+        return msgspec.json.encode(notification.message)
+    alert = notification.alerts[0]
+    firing = notification.status == "firing"
+    return msgspec.json.encode(
+        {
+            "AlarmName": notification.group_labels.get("alertname", ""),
+            "AlarmDescription": alert.annotations.get("summary"),
+            "NewStateValue": "ALARM" if firing else "OK",
+            "NewStateReason": alert.annotations.get("description", ""),
+            "StateChangeTime": rfc3339(alert.ends_at or alert.starts_at),
+            "OldStateValue": "OK" if firing else "ALARM",
+            "Alerts": [{"Labels": each.labels, "State": each.status} for each in notification.alerts],
         }
     )
 

@@ -11,7 +11,7 @@ import httpx2
 import tocsin
 from tocsin.alerting import Refused, Retry, Sent
 from tocsin.durations import HOUR, SECOND
-from tocsin.notify._body import alertmanager_body, webhook_body
+from tocsin.notify._body import alertmanager_body, sns_body, webhook_body
 from tocsin.printable import printable
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def make_client() -> httpx2.AsyncClient:
 
 
 class WebhookNotifier:
-    """Posts Alertmanager's webhook message, version 4."""
+    """Posts Alertmanager's webhook message, version 4, or CloudWatch's message of an alarm."""
 
     def __init__(
         self,
@@ -54,7 +54,10 @@ class WebhookNotifier:
 
     async def send(self, notification: Notification) -> Delivery:
         to = self.receiver
-        body = webhook_body(notification, self._external_url, to.max_alerts)
+        if to.body == "sns":
+            body = sns_body(notification)
+        else:
+            body = webhook_body(notification, self._external_url, to.max_alerts)
         headers = {**to.headers, "Idempotency-Key": notification.key}
         return await _post(self._client, to.url, body, headers, to.timeout, self._clock)
 

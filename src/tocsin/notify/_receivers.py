@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from tocsin.durations import SECOND
 
@@ -25,7 +25,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class WebhookReceiver:
-    """An HTTP address that takes Alertmanager's version-4 webhook body."""
+    """An HTTP address that takes a message by POST."""
 
     name: str
     url: str = field(repr=False)
@@ -34,6 +34,8 @@ class WebhookReceiver:
     """Microseconds for one attempt."""
     max_alerts: int = 0
     """Alerts in one message; the rest is counted in `truncatedAlerts`. 0: all."""
+    body: Literal["alertmanager", "sns"] = "alertmanager"
+    """Alertmanager's webhook message, version 4, or what CloudWatch publishes to a topic."""
 
 
 @dataclass(frozen=True, slots=True)
