@@ -147,3 +147,12 @@ def test_an_unknown_format_is_refused_with_those_there_are():
     with pytest.raises(ParseError, match="combined"):
         make_format("excel")
     assert all(make_format(name).name == name for name in FORMATS)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 5000, "[1e999]"])
+def test_a_number_beyond_all_range_hides_no_json_line(number):
+    line = f'{{"time": "2024-05-01T10:00:00Z", "x": {number}, "ip": "1.2.3.4"}}'.encode()
+    found = make_format("json", Clues()).parse(line)
+    assert isinstance(found, Parsed)
+    assert found.fields["client"] == "1.2.3.4"
+    assert "x" not in found.fields

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.conftest import ROOT
 from tests.scan.oracle import HTTP, INSTALLED, JSON, MORE, expected, form_of, plain
 from tocsin.errors import TocsinError
+from tocsin.logformat import Clues, make_format
 from tocsin.pattern import Settings
 from tocsin.scan import ENGINES, Scanner, Table, _search, best_engine
 
@@ -170,7 +171,7 @@ JSON_VALUES = [
     "false", "null", "1.0", "[404]", '{"a": 404}', '""', '"5xx"', '"\\u0034\\u0030\\u0034"', "1e999",
     "1" * 30, "1" * 400, '"\\ud800"', "0404", "NaN", '"ä"', "5", "50", "+5",
 ]  # fmt: skip
-JSON_KEYS = ["status", "status", "time", "@timestamp", "ts", "client_ip", "method", "size", "http",
+JSON_KEYS = ["status", "client", "source.ip", "status", "time", "@timestamp", "ts", "client_ip", "method", "size", "http",
              "st\\u0061tus", "message", "source"]  # fmt: skip
 JSON_OTHERS = [
     '"POST"',
@@ -179,7 +180,37 @@ JSON_OTHERS = [
     '{"status": 404}',
     '{"ip": "5.6.7.8"}',
     "12",
+    '"\\u0022"',
+    '"},{"',
+    '", "status": 404, "',
+    '"\\", \\"status\\": 404, \\""',
+    '{"ip": "' + "a" * 150 + '", "ip": ""}',
 ]
+JSON_LINES = [
+    '{"time": "2024-05-01T10:00:00Z", "status": 404}{"status": 404}',
+    '{"time": "2024-05-01T10:00:00Z",', '"status": 404}', "{", "}", "{}", "{}{}", "{} {}", "{}\r{}",
+    '{"a": 1e999, "time": "2024-05-01T10:00:00Z", "status": 404, "client": 1e999}',
+    '{"a": ' + "[" * 450 + "]" * 450 + ', "time": "2024-05-01T10:00:00Z", "status": 404}',
+    '{"a": ' + '{"b":' * 3000 + "1" + "}" * 3000 + ', "time": "2024-05-01T10:00:00Z"}',
+    '{"time": "2024-05-01T10:00:00Z", "status": ' + "4" * 5000 + "}",
+    '{"time": "2024-05-01T10:00:00Z", "x": ' + "4" * 5000 + ', "status": 404}',
+    '{"time": "2024-05-01T10:00:00Z", "x": [1e400, "' + "é" * 500 + '"], "status": 404}',
+    '{"time": "2024-05-01T10:00:00Z", "status": {"status": 404}}',
+    '{"time": "2024-05-01T10:00:00Z", "time": "2024-05-01T11:00:00Z", "status": 200, "status": 404}',
+    '{"time": "2024-05-01T10:00:00.5Z", "client": {"ip": "", "address": "8.8.8.8"}, "status": 404}',
+    '{"@timestamp": null, "timestamp": {}, "time": 1714557659.9999999, "status": 404}',
+    '{"@timestamp": "no", "time": "2024-05-01T10:00:00Z", "status": 404}',
+    '[{"time": "2024-05-01T10:00:00Z", "status": 404}]', '{"time": "2024-05-01T10:00:00Z"} \t',
+    '{"time": "2024-05-01T10:00:60Z", "status": 404}', '{"time": "2024-05-01T10:00:00,5Z"}',
+    '{"time": "9999-05-01T10:00:00Z", "status": 404}', '{"time": -1, "status": 404}',
+    '{"time": "2024-05-01T10:00:00Z", "status": 404, "client": "' + "x" * 300 + '"}',
+]  # fmt: skip
+
+
+def brace_lines():
+    return st.lists(st.sampled_from(JSON_LINES), max_size=12).map(
+        lambda lines: "".join(f"{line}\n" for line in lines).encode()
+    )
 
 
 @st.composite
@@ -211,14 +242,46 @@ def json_logs(draw):
     return b"".join(lines)
 
 
+def json_scanned(log, size, chosen, **more):
+    scanner = Scanner(JSON, form_of("json"), chosen, **more)
+    table = Table()
+    for block in blocks_of(log, size):
+        scanner.scan(block, table)
+    return table
+
+
+@pytest.mark.parametrize("engine", INSTALLED)
 @settings(max_examples=150, deadline=None)
-@given(json_logs(), st.booleans())
-def test_json_same_as_line_by_line(log, strings):
+@given(json_logs() | brace_lines(), st.booleans(), st.sampled_from([1, 200, 1 << 20]))
+@example(b"{\n}\n{}{}\n", False, 1 << 20)
+@example(b'{"a":\n1}\n{}{}\n', False, 1 << 20)
+@example(b"\n\n", False, 1 << 20)
+def test_json_same_as_line_by_line(engine, log, strings, size):
     chosen = Settings(numeric_strings=strings, missing_not_equal=not strings)
-    scanner = Scanner(JSON, form_of("json"), chosen)
-    table = scanner.scan(log)
+    table = json_scanned(log, size, chosen, engine=engine)
     assert plain(table) == plain(expected(log, JSON, form_of("json"), chosen))
     assert table.balanced
+
+
+STAMPS_ALIKE = [
+    "2024-05-01T10:00:{:02}Z", "2024-05-01T10:01:{:02}Z", "2024-05-01T10:00:{:02}.123Z",
+    "2024-05-01T10:00:{:02}.12xZ", "01/May/2024:10:00:{:02} +0000", "01/Foo/2024:10:00:{:02} +0000",
+    "2024-05-01T10:00:{:02}+00:00", "2024-05-01T10:00:{:02}-05:30", "2024-05-01 10:00:{:02}",
+    "2024-02-30T10:00:{:02}Z", "9999-05-01T10:00:{:02}Z", "1969-05-01T10:00:{:02}Z",
+    "20240501T100000{:02}ZZZZ", "2024-05-01T10:00:{:02}ä", "1714557{:03}.99",
+]  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(STAMPS_ALIKE), st.integers(0, 99)), max_size=20),
+    st.sampled_from([0, 3600, 30, -19_800]),
+)
+def test_json_times_same_as_line_by_line(stamps, offset):
+    form = make_format("json", Clues(offset))
+    lines = [f'{{"time":"{stamp.format(second)}","status":404}}\n' for stamp, second in stamps]
+    log = "".join(lines).encode()
+    assert plain(Scanner(JSON, form).scan(log)) == plain(expected(log, JSON, form))
 
 
 def test_json_in_the_ordinary_is_not_slow():

@@ -2,10 +2,11 @@
 
 from tocsin.logformat._detect import FORMATS, SAMPLE, Detected, detect, make_format
 from tocsin.logformat._expression import Expression
-from tocsin.logformat._json import TIMES
+from tocsin.logformat._json import CLIENTS, TIMES, pick_client
 from tocsin.logformat._result import Clues, Format, Parsed, Reason, Skipped
 
 __all__ = [
+    "CLIENTS",
     "FORMATS",
     "SAMPLE",
     "TIMES",
@@ -18,4 +19,5 @@ __all__ = [
     "Skipped",
     "detect",
     "make_format",
+    "pick_client",
 ]

@@ -6,14 +6,17 @@ Sources: Elastic Common Schema, `@timestamp`, `client`, `source`; CloudTrail use
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tocsin.logformat._result import Clues, Parsed, Reason, Skipped
 from tocsin.logformat._stamp import Memo, read_time
 
-__all__ = ["CLIENTS", "TIMES", "JsonLines", "pick_time"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["CLIENTS", "TIMES", "JsonLines", "pick_client", "pick_time"]
 
 TIMES = (
     "@timestamp", "eventTime", "timestamp", "time", "ts", "datetime", "time_local", "time_iso8601",
@@ -27,6 +30,7 @@ CLIENTS = (
 """Where the client's address is looked for."""
 _LONGEST = 200
 _decode = msgspec.json.Decoder().decode
+_decode_pieces = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _FORMAT = Skipped(Reason.FORMAT)
 
 
@@ -44,11 +48,9 @@ class JsonLines:
         if isinstance(time, Reason):
             return Skipped(time)
         fields = {name: text for name, value in found.items() if (text := _text(value)) is not None}
-        for name in CLIENTS:
-            client = _text(_at(found, name))
-            if client:
-                fields["client"] = client[:_LONGEST]
-                break
+        client = pick_client(found)
+        if client:
+            fields["client"] = client
         return Parsed(time, fields)
 
     def is_typical(self, line: bytes) -> bool:
@@ -69,17 +71,43 @@ def pick_time(found: dict[str, Any], read: Memo) -> int | Reason:
     return why
 
 
+def pick_client(found: dict[str, Any], names: Sequence[str] = CLIENTS) -> str:
+    """Who caused the event, by the first name that says it; empty if none does."""
+    for name in names:
+        client = _text(_at(found, name))
+        if client:
+            return client[:_LONGEST]
+    return ""
+
+
 def _object(line: bytes) -> dict[str, Any] | None:
     if line.lstrip()[:1] != b"{":
         return None
-    for attempt in (line, None):
+    try:
+        found = _decode(line)
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        return _odd_object(line)
+    return found if isinstance(found, dict) else None
+
+
+def _odd_object(line: bytes) -> dict[str, Any] | None:
+    """The object with what is no UTF-8 replaced, and without numbers beyond all range."""
+    text = line.decode("utf-8", "replace")
+    try:
+        found = _decode(text)
+    except (ValueError, RecursionError, msgspec.MsgspecError):
         try:
-            # What is no UTF-8 is looked at again with its bad bytes replaced.
-            found = _decode(line.decode("utf-8", "replace") if attempt is None else attempt)
+            pieces = _decode_pieces(text)
         except (ValueError, RecursionError, msgspec.MsgspecError):
-            continue
-        return found if isinstance(found, dict) else None
-    return None
+            return None
+        found = {}
+        for name, piece in pieces.items():
+            try:
+                found[name] = _decode(piece)
+            except (ValueError, RecursionError, msgspec.MsgspecError):
+                # As good as any value that is neither a time nor a client.
+                found[name] = None
+    return found if isinstance(found, dict) else None
 
 
 def _at(found: dict[str, Any], path: str) -> Any:

@@ -1,37 +1,51 @@
-"""JSON lines, each decoded once: the minute and the property that decides are looked up.
+"""JSON lines, all of a block decoded at once: minutes and deciding properties as columns.
 
-Of a line that is decoded as an object, all that is asked is what one property holds. What the
-matcher says of that is asked once for each value. Values whose spelling is lost in decoding,
-such as 4.04e2, and all lines out of the ordinary go the exact way.
+Of a line that is an object, all that is asked is the time and what the properties hold that
+decide a pattern. What the matcher says of a value is asked once. Values whose spelling is lost
+in decoding, such as 4.04e2, and all lines out of the ordinary go the exact way.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
-from tocsin.durations import MINUTE
-from tocsin.logformat import TIMES, Parsed
-from tocsin.pattern import DEFAULTS, Event, contribute, json_property
+from tocsin.logformat import CLIENTS, TIMES, Parsed, pick_client
+from tocsin.pattern import Event, contribute, json_property
 from tocsin.scan._matching import any_in
+from tocsin.scan._objects import ObjectReader, is_plain_name
+from tocsin.scan._search import make_search, matching_lines
+from tocsin.scan._stamps import Stamps, distinct_minutes
+from tocsin.scan._table import LONGEST_CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tocsin.logformat import Format
-    from tocsin.pattern import Settings
+    from tocsin.pattern import Contribution, Settings, Skip
+    from tocsin.scan._columns import Ints
     from tocsin.scan._matching import Matching
+    from tocsin.scan._objects import Objects
     from tocsin.scan._plan import Plan
+    from tocsin.scan._search import Engine
     from tocsin.scan._table import Table
 
 __all__ = ["JsonReader"]
 
 _KEPT = 8192
-_LONGEST = 64
-_MISSING = object()
-_decode = msgspec.json.Decoder().decode
+_LONGEST = 100
+"""Letters of a value that is remembered."""
+_LARGEST = 1 << 53
+_ODD = object()
+"""Stands for values that can't be told apart here: True and 1 are the same key of a dict."""
+_TEXT = frozenset({str})
+_PLAIN = frozenset({int, str, type(None), type(msgspec.UNSET)})
+_HEADS = tuple(dict.fromkeys(each for name in CLIENTS for each in (name, name.partition(".")[0])))
 _encode = msgspec.json.Encoder().encode
 
 
@@ -43,104 +57,230 @@ class JsonReader:
         form: Format,
         plans: Sequence[Plan],
         matching: Matching,
-        settings: Settings = DEFAULTS,
+        settings: Settings,
+        engine: Engine,
     ) -> None:
-        self._parse = form.parse
         self._plans = plans
         self._matching = matching
-        self._minutes: dict[str, int] = {}
-        self._properties: dict[str, _Property] = {}
-        self._exact: list[tuple[Plan, tuple[bytes, ...] | None]] = []
+        self._parse = form.parse
+        self._stamps = Stamps(form)
+        self._every: list[Plan] = []
+        self._by_text: dict[bytes, list[Plan]] = defaultdict(list)
+        by_name: dict[str, list[Plan]] = defaultdict(list)
         for plan in plans:
             name = json_property(plan.filter.pattern)
-            if name is None:
-                self._exact.append((plan, plan.texts))
+            if name is not None and is_plain_name(name):
+                by_name[name].append(plan)
+            elif plan.texts is None:
+                self._every.append(plan)
             else:
-                known = self._properties.setdefault(name, _Property(name, settings))
-                known.plans.append(plan)
+                for text in plan.texts:
+                    self._by_text[text].append(plan)
+        self._search = make_search(list(self._by_text), engine) if self._by_text else None
+        self._objects = ObjectReader(list(dict.fromkeys((*by_name, *TIMES))))
+        self._clients = ObjectReader(_HEADS)
+        self._properties = [_Property(name, plans, settings) for name, plans in by_name.items()]
 
-    def lines(self, table: Table, block: bytes, lines: Sequence[bytes]) -> Counter[int]:
+    def scan(self, table: Table, block: bytes) -> Counter[int]:
         """Count the lines of a block and match them; returns how many events each minute has."""
-        exact = [
-            (plan, texts) for plan, texts in self._exact if texts is None or any_in(texts, block)
-        ]
-        properties = [each.may_match for each in self._properties.values()]
-        events: Counter[int] = Counter()
-        others: list[bytes] = []
-        for each in lines:
-            line = each.removesuffix(b"\r")
-            minute, found = self._read(line)
-            if minute < 0:
-                others.append(line)
-                continue
-            events[minute] += 1
-            plans = [plan for may_match in properties for plan in may_match(found)]
-            for plan, texts in exact:
-                if texts is None or any_in(texts, line):
-                    plans.append(plan)
-            if plans:
-                self._matching.candidate(table, line, plans)
-        table.counted += len(lines) - len(others)
-        table.slow += len(others)
-        events.update(self._matching.lines(table, others, self._plans))
+        objects = self._objects(block)
+        minutes = self._minutes(objects.found)
+        sure = minutes >= 0
+        table.read += len(objects.starts)
+        others = np.ones(len(objects.starts), np.bool_)
+        others[objects.sure[sure]] = False
+        slow = np.flatnonzero(others)
+        table.slow += len(slow)
+        table.counted += len(others) - len(slow)
+        cuts = zip(objects.starts[slow].tolist(), objects.ends[slow].tolist(), strict=True)
+        events = self._matching.lines(table, (block[a:b] for a, b in cuts), self._plans)
+        if len(slow) == len(others):
+            return events
+        known, place = distinct_minutes(minutes[sure])
+        for minute, count in zip(known, np.bincount(place).tolist(), strict=True):
+            events[minute] += count
+        lines: dict[int, list[Plan]] = defaultdict(list)
+        tallies: list[_Tally] = []
+        usable = None if len(slow) == 0 else sure.tolist()
+        for each in self._properties:
+            value = self._objects.values.get(each.name)
+            unset = [msgspec.UNSET] * len(objects.found)
+            values = unset if value is None else list(map(value, objects.found))
+            each.look(values, objects.sure, minutes, usable, lines, tallies)
+        for plan in self._every:
+            for line in objects.sure[sure].tolist():
+                lines[line].append(plan)
+        if self._search is not None:
+            hits = matching_lines(self._search, list(self._by_text), block, objects.starts)
+            for text, at in hits:
+                if not others[at]:
+                    lines[at] += [each for each in self._by_text[text] if each not in lines[at]]
+        self._tally(table, block, objects, tallies)
+        for at, plans in lines.items():
+            line = block[objects.starts[at] : objects.ends[at]]
+            self._matching.candidate(table, line, plans)
         return events
 
-    def _read(self, line: bytes) -> tuple[int, dict[str, Any]]:
-        """The minute of a line, -1 if it is not plain to see, and the object that the line is."""
-        try:
-            found = _decode(line)
-        except (ValueError, RecursionError, msgspec.MsgspecError):
-            return -1, {}
-        if type(found) is not dict:
-            return -1, {}
-        for name in TIMES:
-            stamp = found.get(name)
-            if stamp is None:
-                continue
-            if type(stamp) is not str or len(stamp) > _LONGEST:
+    def _minutes(self, found: list[Any]) -> Ints:
+        """The minute of each object, -1 if the time is not plain to see."""
+        minutes: Ints = np.full(len(found), -1, np.int64)
+        left: Ints = np.arange(len(found))
+        values = self._objects.values
+        for value in (values[name] for name in TIMES if name in values):
+            if not len(left):
                 break
-            minute = self._minutes.get(stamp)
-            return (self._minute(stamp) if minute is None else minute), found
-        return -1, found
+            stamps = list(map(value, found))
+            if len(left) < len(found):
+                stamps = [stamps[at] for at in left.tolist()]
+            minutes[left] = self._stamps(stamps)
+            if not (minutes[left] < 0).any():
+                break
+            missing = [each is msgspec.UNSET or each is None for each in stamps]
+            left = left[np.array(missing, np.bool_)]
+        return minutes
 
-    def _minute(self, stamp: str) -> int:
-        if len(self._minutes) >= _KEPT:
-            self._minutes.clear()
-        parsed = self._parse(_encode({TIMES[0]: stamp}))
-        minute = parsed.time - parsed.time % MINUTE if isinstance(parsed, Parsed) else -1
-        self._minutes[stamp] = minute
-        return minute
+    def _tally(self, table: Table, block: bytes, objects: Objects, tallies: list[_Tally]) -> None:
+        """Count the lines that a property decides."""
+        rows = sorted({row for each in tallies for row in each.rows})
+        if not rows:
+            return
+        at = objects.sure[rows]
+        cuts = zip(objects.starts[at].tolist(), objects.ends[at].tolist(), strict=True)
+        lines = [block[begin:end] for begin, end in cuts]
+        named = dict(zip(rows, self._named(lines), strict=True))
+        for each in tallies:
+            clients = [named[row] for row in each.rows]
+            for plan, given in each.given:
+                self._matching.tally(table, plan, each.minute, given, clients, len(clients))
+
+    def _named(self, lines: list[bytes]) -> list[str]:
+        """The client of each line."""
+        found = self._clients.lines(lines)
+        nobody = [at for at, each in enumerate(found) if each is None]
+        if nobody:
+            found = [each for each in found if each is not None]
+        columns = {name: list(map(get, found)) for name, get in self._clients.values.items()}
+        names = [each for each in CLIENTS if each in columns or each.partition(".")[0] in columns]
+        if (
+            len(columns) == 1
+            and names == list(columns)
+            and _TEXT.issuperset(map(type, columns[names[0]]))
+        ):
+            clients = [each[:LONGEST_CLIENT] for each in columns[names[0]]]
+        else:
+            clients = [
+                pick_client(
+                    {
+                        name: value
+                        for name, value in zip(columns, row, strict=True)
+                        if value is not msgspec.UNSET
+                    },
+                    names,
+                )[:LONGEST_CLIENT]
+                for row in zip(*columns.values(), strict=True)
+            ] or [""] * len(found)
+        for at in nobody:
+            # In order, so that each comes to its place.
+            clients.insert(at, "")
+            parsed = self._parse(lines[at])
+            if isinstance(parsed, Parsed):
+                clients[at] = parsed.fields.get("client", "")[:LONGEST_CLIENT]
+        return clients
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What the value of a property decides."""
+
+    given: tuple[tuple[Plan, Contribution | Skip], ...] = ()
+    """What filters add, each the same for all such lines."""
+    plans: tuple[Plan, ...] = ()
+    """Filters that may match; what they add depends on the rest of the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """Lines of one minute that all add the same."""
+
+    minute: int
+    rows: list[int]
+    given: tuple[tuple[Plan, Contribution | Skip], ...]
 
 
 class _Property:
     """The filters that one property decides."""
 
-    def __init__(self, name: str, settings: Settings) -> None:
-        self.plans: list[Plan] = []
-        self._name = name
+    def __init__(
+        self,
+        name: str,
+        plans: Sequence[Plan],
+        settings: Settings,
+    ) -> None:
+        self.name = name
+        self._plans = plans
         self._settings = settings
-        self._known: dict[Any, list[Plan]] = {}
+        self._odd = _Verdict(plans=tuple(plans))
+        self._known: dict[Any, _Verdict] = {_ODD: self._odd}
 
-    def may_match(self, found: dict[str, Any]) -> list[Plan]:
-        """Those that an object may match."""
-        value = found.get(self._name, _MISSING)
-        kind = type(value)
-        # True and 1 are the same key of a dict, and so are 404 and 404.0.
-        if kind is int:
-            if value <= 0:
-                return self.plans
-        elif kind is not str and value is not _MISSING:
-            return self.plans
-        answer = self._known.get(value)
-        return self._ask(value) if answer is None else answer
+    def look(
+        self,
+        values: list[Any],
+        sure: Ints,
+        minutes: Ints,
+        usable: list[bool] | None,
+        lines: dict[int, list[Plan]],
+        tallies: list[_Tally],
+    ) -> None:
+        """Note lines for the matcher, and lines whose value decides.
 
-    def _ask(self, value: Any) -> list[Plan]:
-        if len(self._known) >= _KEPT:
-            self._known.clear()
-        event = Event(_encode({} if value is _MISSING else {self._name: value}))
-        answer = self._known[value] = [
-            plan
-            for plan in self.plans
-            if contribute(plan.filter, event, self._settings) is not None
-        ]
-        return answer
+        Each object has a value, a line, and a minute; `usable` says which do have a minute, None
+        if all do.
+        """
+        if not _PLAIN.issuperset(map(type, values)):
+            values = [each if type(each) in _PLAIN else _ODD for each in values]
+        hot = {
+            each: verdict
+            for each in set(values)
+            if (verdict := self._verdict(each)).given or verdict.plans
+        }
+        if not hot:
+            return
+        rows = list(compress(range(len(values)), map(hot.__contains__, values)))
+        if usable is not None:
+            rows = [row for row in rows if usable[row]]
+        groups: dict[tuple[int, Any], list[int]] = defaultdict(list)
+        for row, minute in zip(rows, minutes[rows].tolist(), strict=True):
+            groups[minute, values[row]].append(row)
+        for (minute, each), alike in groups.items():
+            verdict = hot[each]
+            if verdict.given:
+                tallies.append(_Tally(minute, alike, verdict.given))
+            for at in sure[alike].tolist() if verdict.plans else ():
+                lines[at] += verdict.plans
+
+    def _verdict(self, value: Any) -> _Verdict:
+        known = self._known.get(value)
+        if known is not None:
+            return known
+        if type(value) is int and not 0 < value < _LARGEST:
+            # -0 is 0 here, and not for a pattern.
+            return self._odd
+        text = _encode({} if value is msgspec.UNSET else {self.name: value})
+        event = Event(text)
+        given, plans = [], []
+        for plan in self._plans:
+            if plan.texts is not None and not any_in(plan.texts, text):
+                continue
+            adds = contribute(plan.filter, event, self._settings)
+            if adds is None:
+                continue
+            if plan.is_constant:
+                given.append((plan, adds))
+            else:
+                plans.append(plan)
+        verdict = _Verdict(tuple(given), tuple(plans))
+        if type(value) is not str or len(value) <= _LONGEST:
+            if len(self._known) >= _KEPT:
+                self._known = {_ODD: self._odd}
+            self._known[value] = verdict
+        return verdict

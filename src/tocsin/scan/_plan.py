@@ -38,12 +38,16 @@ class Plan:
 
     def _way(self) -> Way:
         if self._use is not None:
-            constant = isinstance(self.filter.value, float) and not self.filter.dimensions
-            if self._use.alone and constant:
+            if self._use.alone and self.is_constant:
                 return "status"
             rare = self.texts is not None and min(map(len, self.texts)) >= _RARE
             return "texts" if rare else "some"
         return "all" if self.texts is None else "texts"
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all matching events add the same."""
+        return isinstance(self.filter.value, float) and not self.filter.dimensions
 
     @property
     def plain_tail(self) -> bool:

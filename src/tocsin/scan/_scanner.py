@@ -16,7 +16,8 @@ from tocsin.scan._columns import ColumnReader
 from tocsin.scan._json import JsonReader
 from tocsin.scan._matching import Matching
 from tocsin.scan._plan import Plan
-from tocsin.scan._search import best_engine, make_search
+from tocsin.scan._search import best_engine, make_search, matching_lines
+from tocsin.scan._stamps import distinct_minutes
 from tocsin.scan._table import LONGEST_CLIENT, MAX_SOURCES, Table
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ class Scanner:
             escapes=settings.escaped_quotes == "data",
         )
         decode = columns and form.name == "json"
-        self._json = JsonReader(form, self._plans, self._matching, settings) if decode else None
+        self._json = (
+            JsonReader(form, self._plans, self._matching, settings, self.engine) if decode else None
+        )
         self._by_number: dict[int, list[tuple[Plan, Contribution | Skip]]] = {}
         self._wanted: Bools = np.zeros(_STATUSES, np.bool_)
         self._by_text: dict[bytes, list[Plan]] = defaultdict(list)
@@ -85,16 +88,15 @@ class Scanner:
             return table
         if self.columns:
             events = self._columns(table, block)
+        elif self._json is not None:
+            events = self._json.scan(table, block)
         else:
             lines = block.split(b"\n")
             if not lines[-1]:
                 lines.pop()
             table.read += len(lines)
-            if self._json is None:
-                table.slow += len(lines)
-                events = self._matching.lines(table, lines, self._plans)
-            else:
-                events = self._json.lines(table, block, lines)
+            table.slow += len(lines)
+            events = self._matching.lines(table, lines, self._plans)
         for plan in self._plans:
             for minute, count in events.items():
                 table.minutes.events[plan.filter.key, minute] += count
@@ -115,7 +117,7 @@ class Scanner:
 
     def _by_status(self, table: Table, block: bytes, found: Columns, events: Counter[int]) -> None:
         """What follows from minute and status alone."""
-        minutes, place = _distinct(found.minute)
+        minutes, place = distinct_minutes(found.minute)
         for minute, count in zip(minutes, np.bincount(place).tolist(), strict=True):
             events[minute] += count
         for status in np.flatnonzero(np.bincount(found.status, minlength=_STATUSES)).tolist():
@@ -156,26 +158,17 @@ class Scanner:
                 continue
             for line in rows.tolist():
                 lines[line].append(plan)
-        for text, line in self._places(block, found):
-            for plan in self._by_text[text]:
-                if plan not in lines[line]:
-                    lines[line].append(plan)
+        if self._search is not None:
+            sure = np.zeros(len(found.starts), np.bool_)
+            sure[found.sure] = True
+            for text, line in matching_lines(
+                self._search, list(self._by_text), block, found.starts
+            ):
+                if sure[line]:
+                    lines[line] += [each for each in self._by_text[text] if each not in lines[line]]
         for line, plans in lines.items():
             text = block[found.starts[line] : found.ends[line]]
             self._matching.candidate(table, text, plans)
-
-    def _places(self, block: bytes, found: Columns) -> list[tuple[bytes, int]]:
-        """Each text with each sure line that has it."""
-        if self._search is None:
-            return []
-        sure = np.zeros(len(found.starts), np.bool_)
-        sure[found.sure] = True
-        places: list[tuple[bytes, int]] = []
-        for text, offsets in zip(self._by_text, self._search(block), strict=True):
-            if offsets:
-                lines = np.unique(np.searchsorted(found.starts, offsets, "right") - 1)
-                places += [(text, line) for line in lines[sure[lines]].tolist()]
-        return places
 
 
 def _texts(block: bytes, begins: Ints, ends: Ints) -> list[str]:
@@ -189,12 +182,3 @@ def _texts(block: bytes, begins: Ints, ends: Ints) -> list[str]:
     # To decode once and cut is faster than to decode each piece.
     text = block.decode("ascii")
     return [text[a:b] for a, b in cuts]
-
-
-def _distinct(minutes: Ints) -> tuple[list[int], Ints]:
-    """The minutes that occur, and for each line which one it has."""
-    first = int(minutes[0])
-    if bool((minutes == first).all()):
-        return [first], np.zeros(len(minutes), np.int64)
-    found, place = np.unique(minutes, return_inverse=True)
-    return found.tolist(), place

@@ -6,12 +6,16 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+import numpy as np
+
 from tocsin.errors import TocsinError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ENGINES", "Engine", "Search", "best_engine", "make_search"]
+    from tocsin.scan._columns import Ints
+
+__all__ = ["ENGINES", "Engine", "Search", "best_engine", "make_search", "matching_lines"]
 
 Engine = Literal["hyperscan", "find"]
 ENGINES: tuple[Engine, ...] = ("hyperscan", "find")
@@ -49,6 +53,18 @@ def make_search(texts: Sequence[bytes], engine: Engine) -> Search:
             "the package hyperscan is not installed", hint="pip install 'tocsin[scan]'"
         )
     return _Hyperscan(texts) if engine == "hyperscan" else _Find(texts)
+
+
+def matching_lines(
+    search: Search, texts: Sequence[bytes], block: bytes, starts: Ints
+) -> list[tuple[bytes, int]]:
+    """Each of the texts with each line that has it; lines are told by where they start."""
+    found: list[tuple[bytes, int]] = []
+    for text, offsets in zip(texts, search(block), strict=True):
+        if offsets:
+            lines = np.unique(np.searchsorted(starts, offsets, "right") - 1)
+            found += [(text, line) for line in lines.tolist()]
+    return found
 
 
 class _Hyperscan:

@@ -1,0 +1,163 @@
+"""A block of JSON lines as objects, of which only some properties are read.
+
+All lines are decoded in one call. What a property holds that nobody asked for is checked to be
+JSON, and skipped. Of the properties asked for most occur in no line; the decoder refuses those
+that were never seen, so that nobody has to look whether they are there, and then learns them.
+
+The decoder takes white space between values for what it likes. That each line is one value
+follows from three facts: each line begins with `{` and ends with `}`, which no line inside of
+a value does whose neighbour does so, too; there are as many values as lines; all are objects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from tocsin.scan._columns import Ints
+
+__all__ = ["ObjectReader", "Objects", "is_plain_name"]
+
+_PARTS = 16
+"""A block that can't be decoded as a whole is tried in so many parts, and these again."""
+_LONG = 800
+_DEEPEST = 400
+"""Brackets of a line. The decoder recurses, so how many it takes depends on who calls it."""
+
+_Impossible = Annotated[int, msgspec.Meta(gt=1, lt=0)]
+"""What no value is."""
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a property can be looked up by the bytes of its name."""
+    return name.isascii() and name.isprintable() and '"' not in name and "\\" not in name
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """The lines of a block."""
+
+    starts: Ints
+    ends: Ints
+    """Where each line ends, its line end not counted."""
+    sure: Ints
+    """Which lines are objects, in order; the others were not decoded."""
+    found: list[Any]
+    """The object of each sure line."""
+
+
+class ObjectReader:
+    """Cuts blocks into lines and decodes them."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """The properties to look up, which have to be plain names."""
+        self._all = _Shape(names, names)
+        self._shape = _Shape(names, ())
+        self._names = tuple(names)
+        self._scratch = np.empty(0, np.bool_)
+
+    @property
+    def values(self) -> dict[str, Callable[[Any], Any]]:
+        """How to look up the properties that occur; UNSET where an object has none.
+
+        It can grow with each block.
+        """
+        return self._shape.values
+
+    def __call__(self, block: bytes) -> Objects:
+        data = np.frombuffer(block, np.uint8)
+        if len(self._scratch) < len(data):
+            self._scratch = np.empty(2 * len(data), np.bool_)
+        ends = np.flatnonzero(np.equal(data, 10, out=self._scratch[: len(data)]))
+        if not block.endswith(b"\n"):
+            ends = np.append(ends, len(block))
+        starts = np.empty_like(ends)
+        starts[:1] = 0
+        np.add(ends[:-1], 1, out=starts[1:])
+        last = ends - 1
+        last -= data[last] == 13
+        plain = (data[starts] == 123) & (data[last] == 125) & (last > starts)
+        for at in np.flatnonzero(ends - starts >= _LONG).tolist():
+            line = block[starts[at] : ends[at]]
+            if line.count(b"{") + line.count(b"[") > _DEEPEST:
+                plain[at] = False
+        if bool(plain.all()):
+            found = self._try(block, len(starts))
+            if found is not None:
+                return Objects(starts, ends, np.arange(len(starts)), found)
+        sure = np.flatnonzero(plain)
+        cuts = zip(starts[sure].tolist(), ends[sure].tolist(), strict=True)
+        read = self.lines([block[start:end] for start, end in cuts])
+        kept = np.fromiter((each is not None for each in read), np.bool_, len(read))
+        return Objects(starts, ends, sure[kept], [each for each in read if each is not None])
+
+    def lines(self, lines: list[bytes]) -> list[Any]:
+        """The objects of lines that begin with `{` and end with `}`; None for what is none."""
+        if not lines:
+            return []
+        found = self._try(b"\n".join(lines), len(lines))
+        if found is not None:
+            return found
+        if len(lines) == 1:
+            return [None]
+        size = -(-len(lines) // _PARTS)
+        return [
+            each
+            for begin in range(0, len(lines), size)
+            for each in self.lines(lines[begin : begin + size])
+        ]
+
+    def _try(self, text: bytes, count: int) -> list[Any] | None:
+        found = self._shape.decode(text)
+        if found is not None:
+            return found if len(found) == count else None
+        # Some value is not JSON, or there is a property that was not there before.
+        found = self._all.decode(text)
+        if found is None or len(found) != count:
+            return None
+        known = self._shape.values
+        fresh = [
+            name
+            for name, value in self._all.values.items()
+            if name not in known and any(value(each) is not msgspec.UNSET for each in found)
+        ]
+        if fresh:
+            self._shape = _Shape(self._names, (*known, *fresh))
+        return found
+
+
+class _Shape:
+    """A decoder for some properties. An object that has others of the names is refused."""
+
+    def __init__(self, names: Sequence[str], present: Collection[str]) -> None:
+        fields = {name: f"p{at}" for at, name in enumerate(names)}
+        self.values: dict[str, Callable[[Any], Any]] = {
+            name: attrgetter(field) for name, field in fields.items() if name in present
+        }
+        record = msgspec.defstruct(
+            "Record",
+            [
+                (
+                    field,
+                    Any if name in present else _Impossible,
+                    msgspec.field(default=msgspec.UNSET, name=name),
+                )
+                for name, field in fields.items()
+            ],
+            gc=False,
+        )
+        self._decode = msgspec.json.Decoder(record).decode_lines
+
+    def decode(self, text: bytes) -> list[Any] | None:
+        try:
+            found: list[Any] = self._decode(text)
+        except (ValueError, RecursionError, msgspec.MsgspecError):
+            return None
+        return found

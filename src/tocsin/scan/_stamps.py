@@ -1,0 +1,150 @@
+"""The minutes of many time stamps at once.
+
+Stamps of one log mostly have one length and differ in their seconds only. Where the seconds
+stand is learned from the first stamp; of each run of stamps that are otherwise equal one is
+read, by the format's own parser. Stamps of other notations are read one by one, and each
+spelling once.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from tocsin.durations import MINUTE
+from tocsin.logformat import TIMES, Parsed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from tocsin.logformat import Format
+    from tocsin.scan._columns import Bools, Ints
+
+__all__ = ["Stamps", "distinct_minutes"]
+
+_KEPT = 8192
+_LONGEST = 64
+_EARLIEST, _LATEST = 86_400, 4_000_000_000
+"""Seconds. Numbers outside are left to the parser."""
+_STAMP = re.compile(
+    r"(?:\d{4}[-/]\d\d[-/]\d\d[Tt _]|\d\d/[A-Z][a-z]{2}/\d{4}:)"
+    r"\d\d:\d\d:(\d\d(?:[.,]\d{1,18})?) ?(?:Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?",
+    re.ASCII,
+)
+_encode = msgspec.json.Encoder().encode
+
+
+class Stamps:
+    """Reads the values of a time property, as the parser of JSON lines does."""
+
+    def __init__(self, form: Format) -> None:
+        self._parse = form.parse
+        self._known: dict[str, int] = {}
+
+    def __call__(self, stamps: Sequence[Any]) -> Ints:
+        """The minute of each, microseconds; -1 if it is not plain to see."""
+        found = self._alike(stamps)
+        if found is None:
+            found = np.fromiter(map(self._one, stamps), np.int64, len(stamps))
+        return found
+
+    def _alike(self, stamps: Sequence[Any]) -> Ints | None:
+        """The same, if all are texts of one length and the first is in a known notation."""
+        first = stamps[0] if stamps else None
+        if not isinstance(first, str) or len(first) > _LONGEST:
+            return None
+        shape = _STAMP.fullmatch(first)
+        if shape is None:
+            return None
+        try:
+            joined = "\n".join(stamps)
+        except TypeError:
+            return None
+        count, width = len(stamps), len(first) + 1
+        text = f"{joined}\n".encode()
+        if len(text) != count * width or text.count(b"\n") != count:
+            return None
+        rows = np.frombuffer(text, np.uint8).reshape(count, width)
+        if bool((rows[:, -1] != 10).any()):
+            return None
+        begin, end = shape.span(1)
+        # A 60th second is in the next minute, and left to the parser.
+        good = rows[:, begin] <= 53
+        rest = np.full(width, 255, np.uint8)
+        for at in (begin, begin + 1, *range(begin + 3, end)):
+            good &= rows[:, at] - np.uint8(48) <= 9
+            rest[at] = 0
+        runs = np.flatnonzero(_changes(text, rest, count, width))
+        read = np.fromiter(
+            (self._of_second(stamps[at], begin, end) for at in runs.tolist()), np.int64, len(runs)
+        )
+        return np.where(good, np.repeat(read, np.diff(np.append(runs, count))), -1)
+
+    def _of_second(self, stamp: str, begin: int, end: int) -> int:
+        """The minute of a stamp, whatever its seconds and fraction are."""
+        key = f"{stamp[:begin]}00{stamp[end:]}"
+        found = self._known.get(key)
+        if found is None:
+            found = -1
+            if _STAMP.fullmatch(key) is not None:
+                found = self._read(key)
+                if self._read(f"{stamp[:begin]}59{stamp[end:]}") != found:
+                    # Zones of odd seconds.
+                    found = -1
+            self._keep(key, found)
+        return found
+
+    def _one(self, stamp: Any) -> int:
+        if type(stamp) is str:
+            found = self._known.get(stamp)
+            if found is None:
+                found = self._text(stamp)
+            return found
+        if (type(stamp) is int or type(stamp) is float) and _EARLIEST <= stamp < _LATEST:
+            minute, rest = divmod(stamp, 60)
+            # So near to the next minute the parser's rounding decides.
+            return int(minute) * MINUTE if rest < 59.99 else self._read(stamp)
+        return -1
+
+    def _text(self, stamp: str) -> int:
+        if len(stamp) > _LONGEST:
+            return -1
+        shape = _STAMP.fullmatch(stamp)
+        if shape is not None and stamp[shape.start(1)] <= "5":
+            return self._of_second(stamp, *shape.span(1))
+        found = self._read(stamp)
+        self._keep(stamp, found)
+        return found
+
+    def _read(self, stamp: str | float) -> int:
+        parsed = self._parse(_encode({TIMES[0]: stamp}))
+        return parsed.time - parsed.time % MINUTE if isinstance(parsed, Parsed) else -1
+
+    def _keep(self, stamp: str, minute: int) -> None:
+        if len(self._known) >= _KEPT:
+            self._known.clear()
+        self._known[stamp] = minute
+
+
+def _changes(text: bytes, mask: NDArray[np.uint8], count: int, width: int) -> Bools:
+    """Which rows differ from the one before, where the mask is set."""
+    change = np.zeros(count, np.bool_)
+    change[0] = True
+    for at in sorted({*range(0, width - 8, 8), width - 8}):
+        words = np.ndarray((count,), "<u8", buffer=text, offset=at, strides=(width,))
+        change[1:] |= (words[1:] ^ words[:-1]) & mask[at : at + 8].view("<u8") != 0
+    return change
+
+
+def distinct_minutes(minutes: Ints) -> tuple[list[int], Ints]:
+    """The minutes that occur, and for each line which one it has."""
+    first = int(minutes[0])
+    if bool((minutes == first).all()):
+        return [first], np.zeros(len(minutes), np.int64)
+    found, place = np.unique(minutes, return_inverse=True)
+    return found.tolist(), place
