@@ -9,6 +9,7 @@
     * SourceError      a target or log cannot be read
     * DeliveryError    a notification cannot be delivered
     * StoreError       the state folder cannot be read or written
+    * EvidenceError    a day cannot be sealed as it is
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConfigError",
     "DeliveryError",
+    "EvidenceError",
     "FileErrors",
     "ParseError",
     "Problem",
@@ -120,3 +122,7 @@ class DeliveryError(TocsinError):
 
 class StoreError(TocsinError):
     """The state folder cannot be read or written."""
+
+
+class EvidenceError(TocsinError):
+    """A day cannot be sealed as it is, or not now."""

@@ -1,0 +1,19 @@
+"""Bundles on disk: reading them without trust, sealing a day whole or not at all."""
+
+from tocsin.bundle._read import SEALING, Survey, read_day_folder, read_file, survey
+from tocsin.bundle._seal import Contents, Open, Sealed, seal_day
+from tocsin.bundle._write import attach, locked
+
+__all__ = [
+    "SEALING",
+    "Contents",
+    "Open",
+    "Sealed",
+    "Survey",
+    "attach",
+    "locked",
+    "read_day_folder",
+    "read_file",
+    "seal_day",
+    "survey",
+]

@@ -1,0 +1,237 @@
+#!/bin/sh
+# Checks all sealed days of this evidence folder with the tools of any Unix:
+# sha256sum (or shasum), ssh-keygen 8.9, openssl 3, find, sed, sort and the like.
+#
+#   sh verify.sh ALLOWED_SIGNERS [ANCHOR [TSA_ROOT]]
+#
+# ALLOWED_SIGNERS  whose signatures count; it must come from outside this folder
+# ANCHOR           a checkpoint that you kept earlier: three lines, name, days, root
+# TSA_ROOT         certificate (PEM) of the time-stamp authority
+#
+# Exit codes: 0 all is well; 1 something was altered; 2 wrong call; 5 nothing is altered, but
+# no anchor was given, so nobody can see whether days are missing at the end.
+#
+# Run a copy that you trust: whoever alters the evidence can alter this file too.
+# Not checked here, but by `tocsin evidence verify`: that the entries of the ledger follow each
+# other, that day.json says what the folder says, cosignatures, and checkpoints and time stamps
+# before the last ones (they are covered by the next day's signature).
+
+LC_ALL=C TZ=UTC0
+export LC_ALL TZ
+umask 077
+[ $# -ge 1 ] && [ $# -le 3 ] || { echo "usage: sh verify.sh ALLOWED_SIGNERS [ANCHOR [TSA_ROOT]]" >&2; exit 2; }
+full() { case $1 in '' | /*) printf '%s' "$1" ;; *) printf '%s' "$PWD/$1" ;; esac; }
+signers=$(full "$1") anchor=$(full "${2-}") tsa=$(full "${3-}")
+for each in "$signers" "$anchor" "$tsa"; do
+  [ -z "$each" ] || [ -f "$each" ] || { echo "can't read $each" >&2; exit 2; }
+done
+command -v sha256sum >/dev/null || sha256sum() { shasum -a 256 "$@"; }
+here=$(dirname -- "$0") && cd -- "$here/.." || exit 2
+tmp=$(mktemp -d) || exit 2
+trap 'rm -rf -- "$tmp"' EXIT
+trap 'exit 2' HUP INT TERM
+: >"$tmp/faults"
+fault() { printf '%s\n' "$*" >>"$tmp/faults"; }
+faults() { sed "s|^|$1|" >>"$tmp/faults"; }
+finish() {
+  if [ -s "$tmp/faults" ]; then
+    tr -cd '\012\040-\176' <"$tmp/faults" | sed 's/^/FAULT  /'
+    echo "ALTERED: these are not the days that were sealed"
+    exit 1
+  fi
+}
+
+# Only folders and regular files with one name. Nothing else is opened: a pipe would hang.
+find . ! -type d ! -type f | faults "not a regular file: "
+find . -type f -links +1 | faults "hard link: "
+finish
+
+# A day is sealed if it has any part of a seal; days after the last sealed one are not yet.
+days='' unsealed=''
+for day in *; do
+  case $day in
+    2[0-9][0-9][0-9][0-9][0-9][0-9][0-9]) ;;
+    *) fault "does not belong here: $day"; continue ;;
+  esac
+  if [ -e "$day/SHA256SUMS" ] || [ -e "$day/SHA256SUMS.sig" ] || [ -e "$day/checkpoint" ] ||
+    [ -e "$day/checkpoint.cosig" ] || [ -e "$day/checkpoint.tsr" ]; then
+    [ -z "$unsealed" ] || fault "not sealed, but a later day is:$unsealed"
+    days="$days $day" unsealed=''
+  else
+    unsealed="$unsealed $day"
+  fi
+done
+[ -n "$days" ] || fault "no sealed day here"
+finish
+
+day_after() { # of $1 -> $next
+  y=${1%????} d=${1#??????} m=${1#????}
+  m=${m%??} m=${m#0} d=${d#0}
+  case $m in
+    4 | 6 | 9 | 11) length=30 ;;
+    2) length=28; [ $((y % 4)) -eq 0 ] && { [ $((y % 100)) -ne 0 ] || [ $((y % 400)) -eq 0 ]; } && length=29 ;;
+    *) length=31 ;;
+  esac
+  d=$((d + 1))
+  [ "$d" -le "$length" ] || { d=1 m=$((m + 1)); }
+  [ "$m" -le 12 ] || { m=1 y=$((y + 1)); }
+  next=$((y * 10000 + m * 100 + d))
+}
+
+# Each day: its place in the chain, and its signature. Manifests go into one list.
+count=0 before='' origin='' root=''
+mkdir "$tmp/leaves"
+for each in all pairs wanted; do : >"$tmp/$each"; done
+for day in $days; do
+  count=$((count + 1))
+  for name in SHA256SUMS SHA256SUMS.sig checkpoint; do
+    [ -f "$day/$name" ] || fault "$day/$name: missing"
+  done
+  finish
+  { read -r name; read -r size; read -r root; } <"$day/checkpoint"
+  [ -n "$origin" ] || origin=$name
+  case $name in *[!A-Za-z0-9._/@-]* | '') fault "$day/checkpoint: not a name" ;; esac
+  [ "$name" = "$origin" ] || fault "$day/checkpoint: of another name than the days before"
+  [ "$size" = "$count" ] || fault "$day/checkpoint: not day number $count, days are missing or too many"
+  if [ -n "$before" ]; then
+    day_after "$before"
+    [ "$next" = "$day" ] || fault "the days between $before and $day are missing"
+    echo "$day $before" >>"$tmp/pairs"
+  fi
+  ssh-keygen -Y verify -f "$signers" -I "$origin" -n tocsin-evidence -s "$day/SHA256SUMS.sig" \
+    -O "verify-time=${day}235959" <"$day/SHA256SUMS" >/dev/null 2>&1 ||
+    fault "$day/SHA256SUMS.sig: no signature of this file by an allowed signer"
+  sed "s|^\(.\{64\}\)  |\1  $day/|" "$day/SHA256SUMS" >>"$tmp/all"
+  for name in README.txt day.json ledger.jsonl verify.sh; do echo "$day/$name"; done >>"$tmp/wanted"
+  { printf '\000%s\n' "$day"; cat "$day/SHA256SUMS"; } >"$tmp/leaves/$((1000000 + count))"
+  before=$day
+done
+last=$before
+
+# The list names files of its own day and the ends of the day before, nothing else.
+part='[A-Za-z0-9_][A-Za-z0-9._-]*'
+ends='(SHA256SUMS|SHA256SUMS\.sig|checkpoint|checkpoint\.cosig|checkpoint\.tsr)'
+grep -v -E "^[0-9a-f]{64}  [0-9]{8}/(\.\./[0-9]{8}/$ends|$part(/$part){0,3})\$" "$tmp/all" |
+  faults "SHA256SUMS: not a line of ours: "
+sed -n 's|^.\{66\}\([0-9]\{8\}\)/\.\./\([0-9]\{8\}\)/.*|\1 \2|p' "$tmp/all" | sort -u >"$tmp/found"
+comm -3 "$tmp/pairs" "$tmp/found" | tr -d '\011' | faults "does not follow the day before: "
+finish
+
+# The files are those of the list, no more and no fewer, and their bytes too.
+{
+  sed -e 's|^.\{66\}||' -e 's|^[0-9]\{8\}/\.\./||' "$tmp/all"
+  for name in SHA256SUMS SHA256SUMS.sig checkpoint; do echo "$last/$name"; done
+  for name in checkpoint.cosig checkpoint.tsr; do [ ! -f "$last/$name" ] || echo "$last/$name"; done
+} | sort >"$tmp/expected"
+uniq -d "$tmp/expected" | faults "named twice: "
+tr 'A-Z' 'a-z' <"$tmp/expected" | uniq -d | faults "names that differ by case only: "
+without_unsealed() {
+  for each in $unsealed; do printf '%s\n' "/^$each\$/d" "/^$each\\//d"; done >"$tmp/skip"
+  sed -e 's|^\./||' | sed -f "$tmp/skip" | sort
+}
+find . -type f | without_unsealed >"$tmp/found"
+comm -13 "$tmp/expected" "$tmp/found" | faults "not in SHA256SUMS: "
+comm -23 "$tmp/expected" "$tmp/found" | faults "missing: "
+sort "$tmp/wanted" | comm -23 - "$tmp/expected" | faults "not in SHA256SUMS: "
+sed -n 's|/[^/]*$||p' "$tmp/expected" | sort -u >"$tmp/folders"
+sed -n 's|/[^/]*$||p' "$tmp/folders" | sort -u >"$tmp/folders2"
+sed -n 's|/[^/]*$||p' "$tmp/folders2" | sort -u >"$tmp/folders3"
+sort -u "$tmp/folders" "$tmp/folders2" "$tmp/folders3" >"$tmp/expected"
+find . -type d ! -name . | without_unsealed | comm -13 "$tmp/expected" - | faults "empty folder: "
+finish
+sha256sum -c "$tmp/all" >"$tmp/sums" 2>/dev/null || {
+  grep -v ': OK$' "$tmp/sums" | faults ""
+  fault "files differ from SHA256SUMS"
+}
+
+# The signature and the checkpoint of the last day have one spelling: no later day covers them.
+sig=$last/SHA256SUMS.sig
+sed '1d;$d' "$sig" | tr -d '\012' | base64 -d >"$tmp/blob" 2>/dev/null
+{
+  echo '-----BEGIN SSH SIGNATURE-----'
+  base64 <"$tmp/blob" | tr -d '\012' | fold -w 70
+  echo
+  echo '-----END SSH SIGNATURE-----'
+} | cmp -s - "$sig" || fault "$sig: not in the one spelling"
+tail -c +34 "$tmp/blob" | head -c 32 >"$tmp/key"
+{ printf '\060\052\060\005\006\003\053\145\160\003\041\000'; cat "$tmp/key"; } >"$tmp/key.der"
+head -n 3 "$last/checkpoint" >"$tmp/text"
+sed -n '5s/^.* //p' "$last/checkpoint" | base64 -d 2>/dev/null | tail -c +5 >"$tmp/signature"
+{
+  { printf '%s\n\001' "$origin"; cat "$tmp/key"; } | openssl dgst -sha256 -binary | head -c 4
+  cat "$tmp/signature"
+} | base64 | tr -d '\012' >"$tmp/payload"
+{ cat "$tmp/text"; printf '\n\342\200\224 %s ' "$origin"; cat "$tmp/payload"; echo; } |
+  cmp -s - "$last/checkpoint" || fault "$last/checkpoint: not in the one spelling"
+openssl pkeyutl -verify -rawin -pubin -keyform DER -inkey "$tmp/key.der" \
+  -sigfile "$tmp/signature" -in "$tmp/text" >/dev/null 2>&1 ||
+  fault "$last/checkpoint: its signature is not one of the key that signed the day"
+
+# The root of the tree over the days (RFC 6962): pairs are hashed until one is left.
+bytes_of() { # hex $1 -> $bytes, as escapes for printf
+  hex=$1 bytes=''
+  while [ -n "$hex" ]; do
+    rest=${hex#??}
+    byte=$((0x${hex%"$rest"}))
+    bytes="$bytes\\$((byte >> 6))$((byte >> 3 & 7))$((byte & 7))"
+    hex=$rest
+  done
+}
+root_of() { # the first $1 leaves -> $found, in base64
+  head -n "$1" "$tmp/hashes" >"$tmp/level"
+  width=$1
+  while [ "$width" -gt 1 ]; do
+    mkdir "$tmp/nodes"
+    pair=1000000 odd=''
+    while read -r left; do
+      if read -r right; then
+        pair=$((pair + 1))
+        bytes_of "01$left$right"
+        printf "$bytes" >"$tmp/nodes/$pair"
+      else
+        odd=$left
+      fi
+    done <"$tmp/level"
+    (cd "$tmp/nodes" && sha256sum -- * | cut -c 1-64) >"$tmp/level"
+    [ -z "$odd" ] || echo "$odd" >>"$tmp/level"
+    rm -r "$tmp/nodes"
+    width=$(((width + 1) / 2))
+  done
+  read -r left <"$tmp/level"
+  bytes_of "$left"
+  found=$(printf "$bytes" | base64)
+}
+(cd "$tmp/leaves" && sha256sum -- * | cut -c 1-64) >"$tmp/hashes"
+root_of "$count"
+[ "$found" = "$root" ] || fault "$last/checkpoint: the root is not that of the days"
+
+if [ -n "$anchor" ]; then
+  { read -r name; read -r size; read -r root; } <"$anchor"
+  case $size in '' | 0* | *[!0-9]* | ??????????*) fault "the anchor is not a checkpoint"; finish ;; esac
+  if [ "$name" != "$origin" ]; then
+    fault "the anchor is of another name"
+  elif [ "$size" -gt "$count" ]; then
+    fault "the anchor knows $size days, but here are $count: the end is missing"
+  else
+    root_of "$size"
+    [ "$found" = "$root" ] || fault "the first $size days are not those of the anchor: the history was rewritten"
+  fi
+fi
+if [ -f "$last/checkpoint.tsr" ] && [ -n "$tsa" ]; then
+  openssl ts -verify -data "$last/checkpoint" -in "$last/checkpoint.tsr" -CAfile "$tsa" \
+    >/dev/null 2>&1 || fault "$last/checkpoint.tsr: not a time stamp of the checkpoint"
+  stamped=1
+fi
+finish
+
+first=${days# }
+first=${first%% *}
+echo "$count days, $first to $last, $(wc -l <"$tmp/all" | tr -d ' ') lines: nothing is altered"
+[ -z "$unsealed" ] || echo "not sealed, so nothing in it is proven:$unsealed"
+[ ! -f "$last/checkpoint.tsr" ] || [ -n "${stamped-}" ] || echo "not checked: $last/checkpoint.tsr"
+[ ! -f "$last/checkpoint.cosig" ] || echo "not checked: $last/checkpoint.cosig"
+if [ -z "$anchor" ]; then
+  echo "UNANCHORED: whoever has the key could have cut off the end or rewritten all of it"
+  exit 5
+fi
+echo "ANCHORED: the first $size days are those of the anchor"

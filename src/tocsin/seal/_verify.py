@@ -1,0 +1,313 @@
+"""Verifying a chain of days, one after the other, from nothing but their bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from tocsin.errors import ParseError
+from tocsin.printable import printable
+from tocsin.seal._day import read_day
+from tocsin.seal._ledger import LedgerEnd, check_ledger
+from tocsin.seal._manifest import (
+    ATTACHED,
+    HEAD,
+    MANIFEST,
+    REQUIRED,
+    SIGNATURE,
+    Manifest,
+    read_manifest,
+)
+from tocsin.seal._merkle import Frontier, leaf_hash
+from tocsin.seal._note import Checkpoint, cosigned_at, is_signed, read_checkpoint, read_signatures
+from tocsin.seal._signers import why_not_trusted
+from tocsin.seal._sshsig import signed_by
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tocsin.seal._note import Cosigner
+    from tocsin.seal._signers import Signer
+
+__all__ = ["DayFiles", "Fault", "Trust", "Verdict", "Verifier", "day_after", "last_second"]
+
+_MOST_FAULTS = 1000
+_COSIG, _TOKEN = ATTACHED
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that an untouched bundle does not have."""
+
+    day: str
+    """`YYYYMMDD`; empty if it is not of one day."""
+    file: str
+    what: str
+
+    def __str__(self) -> str:
+        place = "/".join(part for part in (self.day, self.file) if part)
+        return f"{place}: {self.what}" if place else self.what
+
+
+@dataclass(frozen=True, slots=True)
+class DayFiles:
+    """One day's folder as it was found."""
+
+    name: str
+    digests: Mapping[str, str]
+    """SHA-256 in hex of every regular file, by name relative to the folder."""
+    texts: Mapping[str, bytes]
+    """The files that are read: manifest, signature, checkpoint, what is attached, day, ledger."""
+    strange: tuple[Fault, ...] = ()
+    """What is there and is no regular file of one name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the verifier brings along. Nothing of it comes out of the bundle."""
+
+    signers: tuple[Signer, ...]
+    anchors: tuple[Checkpoint, ...] = ()
+    """Checkpoints that somebody else kept."""
+    cosigners: tuple[Cosigner, ...] = ()
+    check_token: Callable[[bytes, bytes], int] | None = None
+    """Given a time-stamp token and what it stamps, the time in microseconds since 1970 UTC;
+    raises ParseError."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What can be said after the last day."""
+
+    days: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    anchored: str = ""
+    """The last day that an anchor speaks of; empty without an anchor."""
+    witnessed: str = ""
+    """The last day whose checkpoint a given witness cosigned."""
+    witnessed_at: int = 0
+    """When, in microseconds since 1970 UTC."""
+    stamped: str = ""
+    """The last day whose checkpoint has a good time-stamp token."""
+    stamped_at: int = 0
+    unchecked: list[str] = field(default_factory=list)
+    """What the last day holds that no later day covers and nobody was there to check."""
+    notes: list[str] = field(default_factory=list)
+    """What is no fault, but ought to be known."""
+    files: int = 0
+
+    @property
+    def holds(self) -> bool:
+        return bool(self.days) and not self.faults
+
+
+def day_after(day: str) -> str:
+    """`20261201` for `20261130`. Raises ValueError for what is no day of the calendar."""
+    return f"{datetime.strptime(day, '%Y%m%d').replace(tzinfo=UTC) + timedelta(days=1):%Y%m%d}"
+
+
+def last_second(day: str) -> int:
+    """23:59:59 of the day, in microseconds since 1970 UTC: the time keys must be valid at."""
+    end = datetime.strptime(f"{day}235959", "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    return round(end.timestamp()) * 1_000_000
+
+
+class Verifier:
+    """Takes the days in order, keeps what the next one must fit to, and judges at the end."""
+
+    def __init__(self, trust: Trust) -> None:
+        self._trust = trust
+        self._verdict = Verdict()
+        self._tree = Frontier()
+        self._roots: dict[int, bytes] = {}
+        self._origin = ""
+        self._before: DayFiles | None = None
+        self._ledger = LedgerEnd()
+        self._day = ""
+
+    def add(self, day: DayFiles) -> None:
+        """The next day, later than those before."""
+        self._day = day.name
+        self._verdict.days.append(day.name)
+        self._verdict.files += len(day.digests)
+        self._verdict.faults.extend(day.strange[: self._room])
+        manifest_bytes = day.texts.get(MANIFEST, b"")
+        self._tree.add(leaf_hash(day.name, manifest_bytes))
+        self._roots[self._tree.size] = self._tree.root
+        self._seal(day, manifest_bytes)
+        if MANIFEST not in day.texts:
+            self._fault(MANIFEST, "missing")
+        else:
+            try:
+                manifest = read_manifest(manifest_bytes)
+            except ParseError as error:
+                self._fault(MANIFEST, error.what)
+            else:
+                self._files(day, manifest)
+                self._chain(manifest)
+                self._facts(day, manifest)
+        self._before = day
+
+    @property
+    def _room(self) -> int:
+        return max(_MOST_FAULTS - len(self._verdict.faults), 0)
+
+    def _fault(self, file: str, what: str) -> None:
+        if self._room:
+            self._verdict.faults.append(Fault(self._day, file, what))
+
+    def _files(self, day: DayFiles, manifest: Manifest) -> None:
+        for name in REQUIRED:
+            if name not in manifest.files:
+                self._fault(name, f"not in {MANIFEST}")
+        for name, digest in manifest.files.items():
+            found = day.digests.get(name)
+            if found is None:
+                self._fault(name, "missing")
+            elif found != digest:
+                self._fault(name, f"altered: its SHA-256 is not that of {MANIFEST}")
+        known = {MANIFEST, SIGNATURE, HEAD, *ATTACHED}
+        for name in sorted(day.digests.keys() - manifest.files.keys() - known):
+            self._fault(printable(name), f"not in {MANIFEST}")
+
+    def _chain(self, manifest: Manifest) -> None:
+        before = self._before
+        if before is None:
+            if manifest.before:
+                self._fault(MANIFEST, f"follows {manifest.before}, which is missing")
+            return
+        if day_after(before.name) != self._day:
+            self._fault("", f"the days between {before.name} and {self._day} are missing")
+        if manifest.before != before.name:
+            names = manifest.before or "none"
+            self._fault(MANIFEST, f"names as the day before {names}, not {before.name}")
+            return
+        ends = (MANIFEST, SIGNATURE, HEAD, *ATTACHED)
+        found = {name: before.digests[name] for name in ends if name in before.digests}
+        chained = manifest.chained or {}
+        for name in sorted(found.keys() | chained.keys()):
+            if found.get(name) != chained.get(name):
+                what = "missing" if name not in found else f"not the one that {self._day} follows"
+                if self._room:
+                    self._verdict.faults.append(Fault(before.name, name, what))
+
+    def _facts(self, day: DayFiles, manifest: Manifest) -> None:
+        """What the day says of its place, and its ledger."""
+        try:
+            facts = read_day(day.texts.get("day.json", b""))
+        except ParseError as error:
+            self._fault("day.json", error.what)
+            return
+        chained = manifest.chained or {}
+        expected = (
+            ("day", facts.day, day.name),
+            ("number", facts.number, self._tree.size),
+            ("previous day", facts.before, manifest.before),
+            ("previous manifest", facts.manifest_before, chained.get(MANIFEST, "")),
+            ("origin", facts.origin, self._origin or facts.origin),
+        )  # fmt: skip
+        for what, said, is_ in expected:
+            if said != is_:
+                self._fault("day.json", f"the {what} is given as {printable(str(said), 80)!r}"
+                            f", but is {is_!r}")  # fmt: skip
+        begin = self._ledger
+        if facts.restarted:
+            begin = LedgerEnd(0, begin.sha256)
+            why = printable(facts.restarted)
+            self._verdict.notes.append(f"{day.name}: the ledger begins anew: {why}")
+        self._ledger = facts.ledger
+        try:
+            end = check_ledger(day.texts.get("ledger.jsonl", b""), begin)
+        except ParseError as error:
+            self._fault("ledger.jsonl", error.what)
+            return
+        if end != facts.ledger:
+            self._fault("ledger.jsonl", "does not end where day.json says")
+
+    def _seal(self, day: DayFiles, manifest: bytes) -> None:
+        checkpoint = self._checkpoint(day)
+        if SIGNATURE not in day.texts:
+            self._fault(SIGNATURE, "missing")
+            return
+        try:
+            public = signed_by(day.texts[SIGNATURE], manifest)
+        except ParseError as error:
+            self._fault(SIGNATURE, error.what)
+            return
+        why = why_not_trusted(self._trust.signers, public, self._origin, last_second(day.name))
+        if why:
+            self._fault(SIGNATURE, why)
+        if checkpoint is None:
+            return
+        try:
+            signed = is_signed(day.texts[HEAD], public)
+        except ParseError as error:
+            self._fault(HEAD, error.what)
+            return
+        if not signed:
+            self._fault(HEAD, "its signature is not one of the key that signed the day")
+
+    def _checkpoint(self, day: DayFiles) -> Checkpoint | None:
+        if HEAD not in day.texts:
+            self._fault(HEAD, "missing")
+            return None
+        try:
+            checkpoint = read_checkpoint(day.texts[HEAD])
+        except ParseError as error:
+            self._fault(HEAD, error.what)
+            return None
+        self._origin = self._origin or checkpoint.origin
+        expected = Checkpoint(self._origin, self._tree.size, self._tree.root)
+        if checkpoint != expected:
+            self._fault(HEAD, f"does not say {self._tree.size} days of {self._origin} with"
+                        " the root that these have")  # fmt: skip
+        self._attached(day, expected)
+        return checkpoint
+
+    def _attached(self, day: DayFiles, checkpoint: Checkpoint) -> None:
+        verdict, unchecked = self._verdict, []
+        if (lines := day.texts.get(_COSIG)) is not None:
+            try:
+                read_signatures(lines)
+                times = [cosigned_at(checkpoint, lines, each) for each in self._trust.cosigners]
+            except ParseError as error:
+                self._fault(_COSIG, error.what)
+            else:
+                seen = [time for time in times if time is not None]
+                if seen:
+                    verdict.witnessed, verdict.witnessed_at = day.name, min(seen) * 1_000_000
+                elif times:
+                    self._fault(_COSIG, "no cosignature of a witness whose key was given")
+                else:
+                    unchecked.append(f"{day.name}/{_COSIG}")
+        if (token := day.texts.get(_TOKEN)) is not None:
+            if self._trust.check_token is None:
+                unchecked.append(f"{day.name}/{_TOKEN}")
+            else:
+                try:
+                    verdict.stamped_at = self._trust.check_token(token, day.texts[HEAD])
+                    verdict.stamped = day.name
+                except ParseError as error:
+                    self._fault(_TOKEN, error.what)
+        verdict.unchecked = unchecked
+
+    def finish(self) -> Verdict:
+        """The verdict over all days that were added."""
+        verdict = self._verdict
+        self._day = ""
+        if not verdict.days:
+            self._fault("", "no sealed day here")
+        size = self._tree.size
+        for anchor in self._trust.anchors:
+            if anchor.origin != self._origin:
+                self._fault("", f"the anchor is of {anchor.origin}, the bundle of {self._origin}")
+            elif anchor.size > size:
+                self._fault("", f"the anchor knows {anchor.size} days, but here are {size}:"
+                            " the end is missing")  # fmt: skip
+            elif anchor.size == 0 or self._roots[anchor.size] != anchor.root:
+                self._fault("", f"the first {anchor.size} days are not those of the anchor:"
+                            " the history was rewritten")  # fmt: skip
+            else:
+                verdict.anchored = max(verdict.anchored, verdict.days[anchor.size - 1])
+        return verdict
