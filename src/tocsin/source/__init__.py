@@ -4,15 +4,23 @@ from tocsin.source._fetch import Scraped, fetch, make_client
 from tocsin.source._log_files import LogFile, LogLimits, ReadCounts, read_head, read_log
 from tocsin.source._prometheus import Address, PrometheusApi, parse_address
 from tocsin.source._reader import Reader
+from tocsin.source._tail import Tail
+from tocsin.source._tail_state import FilePosition, Gap, TailBlock, TailState, Taken
 
 __all__ = [
     "Address",
+    "FilePosition",
+    "Gap",
     "LogFile",
     "LogLimits",
     "PrometheusApi",
     "ReadCounts",
     "Reader",
     "Scraped",
+    "Tail",
+    "TailBlock",
+    "TailState",
+    "Taken",
     "fetch",
     "make_client",
     "parse_address",

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from tocsin.errors import SourceError
+from tocsin.source._lines import clean, shorten, to_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["LogFile", "LogLimits", "ReadCounts", "read_head", "read_log"]
+__all__ = ["LogFile", "LogLimits", "ReadCounts", "inflate", "read_head", "read_log", "records"]
 
 _GZIP = b"\x1f\x8b"
-_BOM = b"\xef\xbb\xbf"
 _HEAD = 256 * 1024
 
 
@@ -59,12 +59,15 @@ class ReadCounts:
     """Archives that end early or are no gzip from some place on."""
     bombs: int = 0
     """Archives that were not read to their end because they inflate too much."""
+    nuls: int = 0
+    """NUL bytes before lines, taken away."""
 
     def add(self, other: ReadCounts) -> None:
         self.bytes += other.bytes
         self.cut += other.cut
         self.damaged += other.damaged
         self.bombs += other.bombs
+        self.nuls += other.nuls
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,8 @@ class LogFile:
 
     path: str
     head: bytes = b""
-    """Its first bytes, inflated; of standard input, which can't be read twice, they are gone
-    from there."""
+    """Its first bytes, inflated, in UTF-8; of standard input, which can't be read twice, they
+    are gone from there."""
     size: int = 0
     """On disk; 0 if unknown."""
     modified: int = 0
@@ -106,9 +109,9 @@ def read_head(path: str, limits: LogLimits = DEFAULT_LIMITS) -> LogFile:
             raise SourceError(f"{path}: {what}")
         about = where.stat()
         with where.open("rb") as file:
-            chunks = _inflate(file, limits, ReadCounts(), lambda _: None)
+            chunks = to_utf8(inflate(file, limits, ReadCounts(), lambda _: None))
             head = b""
-            while len(head) < _HEAD and (chunk := next(chunks, b"")):
+            while len(head) < _HEAD and (chunk := next(chunks, None)) is not None:
                 head += chunk
         return LogFile(path, head, about.st_size, about.st_mtime_ns // 1000)
     except OSError as error:
@@ -130,9 +133,9 @@ def read_log(
             yield from _lines(_stdin(log.head, limits, counts, progress), counts, limits)
             return
         with Path(log.path).open("rb") as file:
-            chunks = _inflate(file, limits, counts, progress)
+            chunks = inflate(file, limits, counts, progress)
             if log.is_delivery:
-                yield from _records(chunks, counts, limits)
+                yield from records(chunks, counts, limits)
             else:
                 yield from _lines(chunks, counts, limits)
     except OSError as error:
@@ -150,7 +153,7 @@ def _stdin(
         chunk = sys.stdin.buffer.read(limits.chunk)
 
 
-def _inflate(
+def inflate(
     file: BinaryIO, limits: LogLimits, counts: ReadCounts, progress: Callable[[int], None]
 ) -> Iterator[bytes]:
     """The content of a file in chunks, of all members if it is a gzip archive."""
@@ -192,11 +195,9 @@ def _inflate(
 
 
 def _lines(chunks: Iterator[bytes], counts: ReadCounts, limits: LogLimits) -> Iterator[bytes]:
-    rest, skipping, first = b"", False, True
-    for each in chunks:
+    rest, skipping = b"", False
+    for each in to_utf8(chunks):
         chunk = each
-        if first:
-            chunk, first = chunk.removeprefix(_BOM), False
         if skipping:
             end = chunk.find(b"\n")
             if end < 0:
@@ -204,41 +205,30 @@ def _lines(chunks: Iterator[bytes], counts: ReadCounts, limits: LogLimits) -> It
             chunk, skipping = chunk[end + 1 :], False
         end = chunk.rfind(b"\n") + 1
         if end:
-            yield _cut(rest + chunk[:end], counts, limits)
+            yield _clean(rest + chunk[:end], counts, limits)
             rest = chunk[end:]
         else:
             rest += chunk
+        if rest[:1] == b"\0":
+            counts.nuls += len(rest)
+            rest = rest.lstrip(b"\0")
+            counts.nuls -= len(rest)
         if len(rest) > limits.line:
             counts.cut += 1
-            yield _shorten(rest, limits) + b"\n"
+            yield shorten(rest, limits.line) + b"\n"
             rest, skipping = b"", True
     if rest:
         yield rest
 
 
-def _cut(block: bytes, counts: ReadCounts, limits: LogLimits) -> bytes:
-    """The same block without what its lines have beyond the limit."""
-    if len(block) <= limits.line:
-        return block
-    lines = block.split(b"\n")
-    if max(map(len, lines)) <= limits.line:
-        return block
-    counts.cut += sum(len(line) > limits.line for line in lines)
-    return b"\n".join(
-        line if len(line) <= limits.line else _shorten(line, limits) for line in lines
-    )
+def _clean(block: bytes, counts: ReadCounts, limits: LogLimits) -> bytes:
+    block, cut, nuls = clean(block, limits.line)
+    counts.cut += cut
+    counts.nuls += nuls
+    return block
 
 
-def _shorten(line: bytes, limits: LogLimits) -> bytes:
-    """Cut at the limit, but not inside a UTF-8 character."""
-    end = limits.line
-    for back in range(min(4, end)):
-        if line[end - back] & 0xC0 != 0x80:
-            return line[: end - back]
-    return line[:end]
-
-
-def _records(chunks: Iterator[bytes], counts: ReadCounts, limits: LogLimits) -> Iterator[bytes]:
+def records(chunks: Iterator[bytes], counts: ReadCounts, limits: LogLimits) -> Iterator[bytes]:
     """One record a line."""
     kept: list[bytes] = []
     size = 0

@@ -1,0 +1,295 @@
+"""One followed file: read on from its offset, and notice when it is another file by now."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from tocsin.source._lines import encoding_of, take_lines
+from tocsin.source._tail_content import Archive, open_plain, packed_with
+from tocsin.source._tail_state import HEAD, TRACE, FilePosition, digest
+
+if TYPE_CHECKING:
+    from tocsin.source._lines import Piece
+    from tocsin.source._log_files import LogLimits
+
+__all__ = ["Followed", "PackedError", "ReplacedError"]
+
+
+class ReplacedError(Exception):
+    """The content before the offset is no longer what it was."""
+
+
+class PackedError(ReplacedError):
+    """A file of which nothing was read turns out to be compressed."""
+
+
+class _Seen(NamedTuple):
+    size: int
+    modified: int
+    changed: int
+
+    @classmethod
+    def of(cls, about: os.stat_result) -> _Seen:
+        return cls(about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+
+
+class Followed:
+    """A file with its place; what of it is open and what of it is known only while running."""
+
+    def __init__(self, position: FilePosition) -> None:
+        self.position = position
+        self.fd = -1
+        self.problem = ""
+        """Why it can't be read now."""
+        self.idle_since = 0
+        """Since when it gave nothing; 0 if it gave something in the last poll."""
+        self.backlog = True
+        """Whether there may be something to read."""
+        self.gone = False
+        """Whether no path leads to it any more, while it is still open."""
+        self._archive: Archive | None = None
+        self._trace: bytes | None = None
+        self._seen: _Seen | None = None
+        self._settled = False
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        return self.position.device, self.position.inode
+
+    @property
+    def is_rotated(self) -> bool:
+        return self.gone or self.position.path != self.position.home
+
+    def update(self, **changes: object) -> None:
+        self.position = msgspec.structs.replace(self.position, **changes)
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+        if self._archive is not None:
+            self._archive.close()
+            self._archive = None
+
+    def forget(self) -> None:
+        """Forget what is known of the open file, which is to be another one from now on."""
+        self.close()
+        self.gone, self.idle_since, self.backlog, self.problem = False, 0, True, ""
+        self._trace = self._seen = None
+
+    def retry_later(self) -> None:
+        """Read it again when it is looked at the next time."""
+        self.backlog, self._seen = False, None
+
+    def learn_head(self) -> None:
+        """Know the file by more of its first bytes, if it has grown."""
+        if self.fd >= 0 and self.position.head_length < HEAD:
+            head = os.pread(self.fd, HEAD, 0)
+            if len(head) > self.position.head_length and self.is_intact():
+                self.update(head=digest(head), head_length=len(head))
+
+    def is_intact(self) -> bool:
+        """Whether the open file holds what was read from it."""
+        try:
+            self.verify(os.fstat(self.fd))
+        except (ReplacedError, OSError):
+            return False
+        return True
+
+    def was_refilled(self, about: os.stat_result) -> bool:
+        """Whether an empty file was written and truncated without our seeing what."""
+        position = self.position
+        if position.size or about.st_size or about.st_mtime_ns == position.modified:
+            return False
+        self.update(modified=about.st_mtime_ns)
+        return True
+
+    def begins_like(self, path: str) -> bool:
+        """Whether the file at the path has nothing but what this one begins with.
+
+        Also if this one was truncated just now, so that it can't be told.
+        """
+        position = self.position
+        if position.archive:
+            return False
+        try:
+            mine = self.fd if self.fd >= 0 else open_plain(position.path)
+            try:
+                other = open_plain(path)
+                try:
+                    size = os.fstat(other).st_size
+                    last = max(size - TRACE, 0)
+                    about = os.fstat(mine)
+                    if about.st_size < position.offset:
+                        return True
+                    return size <= about.st_size and all(
+                        os.pread(mine, length, start) == os.pread(other, length, start)
+                        for length, start in ((min(size, HEAD), 0), (size - last, last))
+                    )
+                finally:
+                    os.close(other)
+            finally:
+                if mine != self.fd:
+                    os.close(mine)
+        except OSError:
+            return False
+
+    def open(self) -> None:
+        """Raises OSError; ReplacedError if another file is at the path by now."""
+        if self.fd < 0:
+            fd = open_plain(self.position.path)
+            about = os.fstat(fd)
+            if (about.st_dev, about.st_ino) != self.identity:
+                os.close(fd)
+                raise ReplacedError
+            self.fd = fd
+
+    def look(self, about: os.stat_result) -> None:
+        """Note whether the file changed since it was last read.
+
+        What happens in the same tick of the file system's clock as a reading has the same
+        time stamp; so a file counts as unchanged when it was found so once more, later.
+        """
+        seen = _Seen.of(about)
+        if seen != self._seen:
+            self._seen, self._settled, self.backlog = seen, False, True
+        elif not self._settled and not self.backlog:
+            self._settled = self.backlog = True
+
+    def verify(self, about: os.stat_result) -> None:
+        """Raises OSError; ReplacedError if the open file doesn't hold what was read from it."""
+        position = self.position
+        if position.archive:
+            return
+        if about.st_size < position.offset or (
+            digest(os.pread(self.fd, position.head_length, 0)) != position.head
+        ):
+            raise ReplacedError
+        self._trace = self._check_trace()
+        if not position.offset and packed_with(os.pread(self.fd, TRACE, 0)):
+            raise PackedError
+
+    def _read_trace(self) -> bytes:
+        if self._trace is None:
+            self._trace = self._check_trace()
+        return self._trace
+
+    def _check_trace(self) -> bytes:
+        position = self.position
+        length = min(TRACE, position.offset)
+        trace = os.pread(self.fd, length, position.offset - length)
+        if digest(trace) != position.trace:
+            raise ReplacedError
+        return trace
+
+    def read(self, want: int, limits: LogLimits, *, final: bool) -> Piece:
+        """The next whole lines, of about `want` bytes. `final`: the last line is whole.
+
+        Raises OSError, ReplacedError.
+        """
+        if self.position.archive:
+            return self._read_archive(want, limits)
+        about = os.fstat(self.fd)
+        if about.st_size < self.position.offset:
+            raise ReplacedError
+        self.look(about)
+        raw, at_end = self._raw(want)
+        piece = self._piece(raw, limits.line, final=final and at_end)
+        longest = 2 * limits.line + 4
+        if not piece.used and not at_end and want < longest:
+            raw, at_end = self._raw(longest)
+            piece = self._piece(raw, limits.line, final=final and at_end)
+        trace = (self._read_trace() + raw[: piece.used])[-TRACE:]
+        self._advance(piece, trace, about)
+        self._trace = trace
+        self.backlog = not at_end
+        return piece
+
+    def _raw(self, want: int) -> tuple[bytes, bool]:
+        trace = self._read_trace()
+        # In one call with what is new, so that both are of the same moment.
+        raw = os.pread(self.fd, len(trace) + want, self.position.offset - len(trace))
+        if not raw.startswith(trace):
+            raise ReplacedError
+        if not self.position.offset and packed_with(raw):
+            raise PackedError
+        return raw[len(trace) :], len(raw) < len(trace) + want
+
+    def _read_archive(self, want: int, limits: LogLimits) -> Piece:
+        position = self.position
+        if self._archive is None:
+            self._archive = Archive(position.path, limits)
+        stream = self._archive
+        if stream.at < position.offset:
+            step = min(len(stream.look_ahead(want)), position.offset - stream.at)
+            stream.advance(step)
+            if not step:
+                raise ReplacedError
+            if stream.at == position.offset and digest(stream.trace) != position.trace:
+                raise ReplacedError
+            return take_lines(b"", limits.line)
+        longest = 2 * limits.line + 4
+        raw = stream.look_ahead(want + 1)
+        at_end = len(raw) <= want
+        piece = self._piece(raw[:want], limits.line, final=at_end)
+        if not piece.used and not at_end and want < longest:
+            raw = stream.look_ahead(longest + 1)
+            at_end = len(raw) <= longest
+            piece = self._piece(raw[:longest], limits.line, final=at_end)
+        stream.advance(piece.used)
+        about = os.stat(position.path)
+        self._seen, self._settled = _Seen.of(about), True
+        self._advance(piece, stream.trace, about)
+        if at_end:
+            self.backlog = False
+            self.update(done=True)
+            counts = stream.counts
+            if counts.damaged:
+                self.problem = "the archive is damaged; what could be read was"
+            elif counts.bombs:
+                self.problem = "inflates beyond all proportion; it was not read to its end"
+            self.close()
+        return piece
+
+    def _piece(self, raw: bytes, limit: int, *, final: bool) -> Piece:
+        position = self.position
+        mark = 0
+        if not position.encoding:
+            known = encoding_of(raw) or (("utf-8", 0) if final else None)
+            if known is None or not raw:
+                return take_lines(b"", limit)
+            encoding, mark = known
+            self.update(encoding=encoding)
+        elif position.unended and raw:
+            # The line end of a line that was handed out already.
+            mark = len("\n".encode(position.encoding))
+            if raw[:mark] != "\n".encode(position.encoding):
+                mark = 0
+        piece = take_lines(
+            raw[mark:],
+            limit,
+            self.position.encoding,
+            skipping=position.skipping,
+            final=final,
+        )
+        return piece._replace(used=piece.used + mark)
+
+    def _advance(self, piece: Piece, trace: bytes, about: os.stat_result) -> None:
+        position = self.position
+        if position.head_length < min(HEAD, about.st_size):
+            self.learn_head()
+        if not piece.used:
+            if about.st_size != position.size:
+                self.update(size=about.st_size, modified=about.st_mtime_ns)
+            return
+        self.update(
+            offset=position.offset + piece.used,
+            trace=digest(trace),
+            skipping=piece.skipping,
+            unended=piece.unended,
+            size=about.st_size,
+            modified=about.st_mtime_ns,
+        )
