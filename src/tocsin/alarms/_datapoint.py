@@ -43,7 +43,7 @@ class Datapoint(msgspec.Struct, frozen=True):
     values: tuple[tuple[float, int], ...] | None
     """Each value and how often, in rising order; None if only the statistic set is known."""
     rounded: bool = False
-    """Whether the values are kept to 7 binary digits (within 0.4 %)."""
+    """Whether the values are kept to 7 binary digits (within 0.8 %)."""
 
     @property
     def total(self) -> float:

@@ -1,12 +1,13 @@
 """CloudWatch filter patterns: read, linted, matched and explained, one event at a time."""
 
+from tocsin.pattern._budget import MAX_DIMENSIONS, MAX_ENTRIES, MAX_VALUES, Skip
 from tocsin.pattern._event import Event
 from tocsin.pattern._explain import Node, explain, render
 from tocsin.pattern._filter import UNITS, MetricFilter, Transformation, make_filter
 from tocsin.pattern._lint import LINTS, Lint, lint
 from tocsin.pattern._literals import literals
 from tocsin.pattern._match import Match, match
-from tocsin.pattern._minutes import Contribution, Datapoint, Minutes, Skip, contribute
+from tocsin.pattern._minutes import Contribution, Datapoint, Minutes, contribute
 from tocsin.pattern._parse import MAX_LENGTH, parse
 from tocsin.pattern._scan import FieldUse, field_use, json_property
 from tocsin.pattern._settings import DEFAULTS, Settings
@@ -15,7 +16,10 @@ from tocsin.pattern._syntax import Pattern
 __all__ = [
     "DEFAULTS",
     "LINTS",
+    "MAX_DIMENSIONS",
+    "MAX_ENTRIES",
     "MAX_LENGTH",
+    "MAX_VALUES",
     "UNITS",
     "Contribution",
     "Datapoint",

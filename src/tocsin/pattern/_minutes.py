@@ -2,18 +2,19 @@
 
 Source: CloudWatch Logs User Guide, "Creating metrics from log events using filters": values are
 reported each minute; a default value where events came and none matched; nothing where no
-events came. Tables of different slices of a log merge by adding, in any order.
+events came. Tables of different slices of a log merge by adding, in any order; `_budget` has
+the bounds, and what is exact beyond them.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tocsin.durations import MINUTE
+from tocsin.pattern._budget import Counts, Dimensions, Skip
 from tocsin.pattern._compare import as_text
 from tocsin.pattern._event import Event
 from tocsin.pattern._match import match
@@ -26,19 +27,9 @@ if TYPE_CHECKING:
     from tocsin.pattern._filter import MetricFilter
     from tocsin.pattern._settings import Settings
 
-__all__ = ["Contribution", "Datapoint", "Minutes", "Skip", "contribute"]
+__all__ = ["Contribution", "Datapoint", "Minutes", "contribute"]
 
-Dimensions = tuple[tuple[str, str], ...]
-_Key = tuple[str, str]
 _LONGEST_VALUE = 1024
-
-
-class Skip(StrEnum):
-    """Why a matching event adds nothing."""
-
-    NO_VALUE = "the field of the metric value is missing"
-    NO_NUMBER = "the field of the metric value is no number"
-    NO_DIMENSION = "the field of a dimension is missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +117,10 @@ def _value(metric_filter: MetricFilter, event: Event, settings: Settings) -> flo
     return Skip.NO_NUMBER if number is None else number
 
 
-@dataclass(slots=True)
-class Minutes:
+class Minutes(Counts):
     """Counts of one slice of a log. Adding tables is all it takes to join slices."""
 
-    events: Counter[tuple[_Key, int]] = field(default_factory=Counter)
-    """How many events each filter saw, by minute."""
-    matches: Counter[tuple[_Key, int]] = field(default_factory=Counter)
-    samples: Counter[tuple[_Key, int, Dimensions, float]] = field(default_factory=Counter)
-    skipped: Counter[tuple[_Key, Skip]] = field(default_factory=Counter)
-    """Matching events that added nothing, by reason."""
+    __slots__ = ()
 
     def add(
         self,
@@ -149,23 +134,15 @@ class Minutes:
         event = message if isinstance(message, Event) else Event(message)
         minute = time - time % MINUTE
         for each in filters:
-            at = (each.key, minute)
-            self.events[at] += 1
+            self.see(each.key, minute, 1)
             found = contribute(each, event, settings, system)
             if found is None:
                 continue
-            self.matches[at] += 1
+            self.match(each.key, minute, 1)
             if isinstance(found, Skip):
                 self.skipped[each.key, found] += 1
             else:
-                # 0.0 is one value, not two.
-                self.samples[*at, found.dimensions, found.value + 0.0] += 1
-
-    def merge(self, other: Minutes) -> None:
-        self.events.update(other.events)
-        self.matches.update(other.matches)
-        self.samples.update(other.samples)
-        self.skipped.update(other.skipped)
+                self.sample(each.key, minute, found.dimensions, found.value, 1)
 
     def datapoints(
         self, filters: Iterable[MetricFilter], settings: Settings = DEFAULTS

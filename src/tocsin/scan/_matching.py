@@ -86,13 +86,11 @@ class Matching:
         count: int,
     ) -> None:
         """Count matching events of one minute that all add the same."""
-        key = plan.filter.key
-        table.minutes.matches[key, minute] += count
+        key, minutes = plan.filter.key, table.minutes
+        minutes.match(key, minute, count)
         if isinstance(given, Skip):
-            table.minutes.skipped[key, given] += count
+            minutes.skipped[key, given] += count
         elif not -LARGEST <= given.value <= LARGEST:
             table.unusable += count
-        else:
-            # 0.0 is one value, not two.
-            table.minutes.samples[key, minute, given.dimensions, given.value + 0.0] += count
+        elif minutes.sample(key, minute, given.dimensions, given.value, count):
             table.blame((key, given.dimensions, minute), clients)

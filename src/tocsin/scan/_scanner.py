@@ -99,7 +99,7 @@ class Scanner:
             events = self._matching.lines(table, lines, self._plans)
         for plan in self._plans:
             for minute, count in events.items():
-                table.minutes.events[plan.filter.key, minute] += count
+                table.minutes.see(plan.filter.key, minute, count)
         return table
 
     def _columns(self, table: Table, block: bytes) -> Counter[int]:

@@ -95,8 +95,20 @@ class Table:
         return nlargest(count, cell.items(), key=lambda each: (each[1], each[0]))
 
     def _shrink(self) -> None:
-        """Halve what is kept, in the largest cells."""
-        room, waiting = self.max_sources // 2, len(self.sources)
+        """Halve what is kept: all of what has no datapoint any more, then in the largest cells."""
+        known = {*self.sources, *self.errors, *self.lost}
+        for gone in [each for each in known if not self._is_wanted(each)]:
+            self.sources.pop(gone, None)
+            self.errors.pop(gone, None)
+            self.lost.pop(gone, None)
+        room, waiting = max(1, self.max_sources // 2), len(self.sources)
+        # If there are too many cells, those of old minutes go, whole.
+        newest = sorted(self.sources, key=lambda each: each[2], reverse=True)
+        for key in newest[room:]:
+            cell = self.sources.pop(key)
+            self.lost[key] += cell.total()
+            self.errors[key] += max(cell.values(), default=0)
+        waiting = min(waiting, room)
         # Small cells stay whole; what they leave free is for the others.
         for key in sorted(self.sources, key=lambda each: len(self.sources[each])):
             cell = self.sources[key]
@@ -106,6 +118,10 @@ class Table:
                 self._cut(key, cell, allowed)
             room = max(0, room - len(self.sources[key]))
         self.kept = sum(map(len, self.sources.values()))
+
+    def _is_wanted(self, cell: SourceKey) -> bool:
+        key, dimensions, minute = cell
+        return self.minutes.keeps(key, minute, dimensions)
 
     def _cut(self, key: SourceKey, cell: Counter[str], allowed: int) -> None:
         before = cell.total()
