@@ -66,6 +66,13 @@ class Followed:
     def update(self, **changes: object) -> None:
         self.position = msgspec.structs.replace(self.position, **changes)
 
+    def note(self, about: os.stat_result) -> None:
+        """Remember what it looked like; what came after it is told by its time."""
+        if self.position.undecided:
+            self.update(size=about.st_size)
+        else:
+            self.update(size=about.st_size, modified=about.st_mtime_ns)
+
     def close(self) -> None:
         if self.fd >= 0:
             os.close(self.fd)
@@ -102,10 +109,7 @@ class Followed:
     def was_refilled(self, about: os.stat_result) -> bool:
         """Whether an empty file was written and truncated without our seeing what."""
         position = self.position
-        if position.size or about.st_size or about.st_mtime_ns == position.modified:
-            return False
-        self.update(modified=about.st_mtime_ns)
-        return True
+        return not (position.size or about.st_size) and about.st_mtime_ns != position.modified
 
     def begins_like(self, path: str) -> bool:
         """Whether the file at the path has nothing but what this one begins with.
@@ -281,15 +285,12 @@ class Followed:
         position = self.position
         if position.head_length < min(HEAD, about.st_size):
             self.learn_head()
-        if not piece.used:
-            if about.st_size != position.size:
-                self.update(size=about.st_size, modified=about.st_mtime_ns)
-            return
-        self.update(
-            offset=position.offset + piece.used,
-            trace=digest(trace),
-            skipping=piece.skipping,
-            unended=piece.unended,
-            size=about.st_size,
-            modified=about.st_mtime_ns,
-        )
+        if piece.used:
+            self.update(
+                offset=position.offset + piece.used,
+                trace=digest(trace),
+                skipping=piece.skipping,
+                unended=piece.unended,
+            )
+        if piece.used or about.st_size != position.size:
+            self.note(about)

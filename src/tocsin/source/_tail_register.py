@@ -67,6 +67,7 @@ class Register:
         self._watched: dict[tuple[int, int], _Watched] = {}
         self._refused: set[tuple[int, tuple[int, int]]] = set()
         self._state = state
+        self._restarted = True
 
     @property
     def state(self) -> TailState:
@@ -112,8 +113,11 @@ class Register:
         for identity, file in known.items():
             file.learn_head()
             was = file.position.path
-            if identity in found and file.was_refilled(found[identity][1]):
-                moved.append(file)
+            # An empty file is known by its inode alone: another may have it after a restart.
+            if identity in found and not file.position.missing:
+                refilled = file.was_refilled(found[identity][1])
+                if refilled or (self._restarted and not file.position.head_length):
+                    moved.append(file)
             if identity not in found:
                 found_at = self._find(file, folders)
                 if found_at is None:
@@ -122,19 +126,23 @@ class Register:
                         self.lose(file, now, "removed before its end was seen")
                 elif not self._meet(file, *found_at, now):
                     candidates.append(_Candidate(*found_at, matched=False))
-            if was == file.position.home and (file.position.path != was or file.gone):
+            left = was == file.position.home and (file.position.path != was or file.gone)
+            if left or file.position.undecided:
                 moved.append(file)
         moved += [
             each
             for each in self.files.values()
             if each.position.missing and not each.position.done and each not in moved
         ]
+        self._restarted = False
         candidates += self._siblings(moved, {each.identity for each in candidates} | set(known))
         waiting = self._place(candidates, now)
         for file in moved:
-            # What came after it can only be told as long as it counts as just moved.
-            if not file.position.missing and _folder(file.position.home) in waiting:
-                file.update(path=file.position.home)
+            undecided = _folder(file.position.home) in waiting
+            if file.position.undecided != undecided:
+                file.update(undecided=undecided)
+            if file.identity in found and not file.position.missing:
+                file.note(found[file.identity][1])
         return self._forget(now, waiting)
 
     def _expand(
@@ -172,6 +180,9 @@ class Register:
         position = file.position
         file.gone = False
         if path != position.path:
+            if not position.head_length and file.fd < 0 and age_key(path) > age_key(position.path):
+                self.lose(file, now, "removed before its end was seen")
+                return False
             file.update(path=path)
         unchanged = (about.st_size, about.st_mtime_ns) == (position.size, position.modified)
         if unchanged and (file.fd >= 0 or position.done):
@@ -184,7 +195,8 @@ class Register:
                         raise ReplacedError  # noqa: TRY301 - as for a plain file
                     file.close()
                     file.backlog = True
-                    file.update(done=False, size=about.st_size, modified=about.st_mtime_ns)
+                    file.update(done=False)
+                    file.note(about)
                 return True
             file.open()
             file.verify(os.fstat(file.fd))
@@ -201,7 +213,8 @@ class Register:
             return True
         if about.st_size:
             done = position.done and about.st_size <= position.offset
-            file.update(size=about.st_size, modified=about.st_mtime_ns, done=done)
+            file.update(done=done)
+            file.note(about)
         if file.position.done or self.open_files > MOST_OPEN:
             file.close()
         return True
@@ -231,7 +244,7 @@ class Register:
         """Files that were at the path of one that moved, after it, without our seeing them."""
         for file in moved:
             position = file.position
-            there = position.path != position.home and not file.gone and not position.missing
+            there = position.head_length and not file.gone and not position.missing
             for path, _ in _listed(_folder(position.home)):
                 if not is_rotated_from(path, position.home):
                     continue
@@ -242,7 +255,7 @@ class Register:
                 candidate = _Candidate(path, about, matched=False)
                 newer = (
                     age_key(path) > age_key(position.path)
-                    if there
+                    if there and position.path != position.home
                     else about.st_mtime_ns >= position.modified
                 )
                 if newer and S_ISREG(about.st_mode) and candidate.identity not in known:
@@ -363,12 +376,7 @@ class Register:
                 head = look.head[: position.head_length or None]
                 if not position.archive and digest(head) == position.head:
                     return True
-            elif (
-                not settled
-                and look.head
-                and position.head_length
-                and file.begins_like(each.path)
-            ):
+            elif not settled and look.head and position.head_length and file.begins_like(each.path):
                 return True
         return False
 

@@ -61,6 +61,8 @@ class FilePosition(msgspec.Struct, frozen=True):
     """Whether the line before the offset was handed out without having a line end."""
     done: bool = False
     """Whether it was read to its end and no more is expected."""
+    undecided: bool = False
+    """Whether files that came after it may still be found in its folder."""
     size: int = 0
     """When last looked at."""
     modified: int = 0
