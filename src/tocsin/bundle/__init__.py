@@ -2,18 +2,23 @@
 
 from tocsin.bundle._read import SEALING, Survey, read_day_folder, read_file, survey
 from tocsin.bundle._seal import Contents, Open, Sealed, seal_day
+from tocsin.bundle._verify import LastDay, last_day, leaves_of, verify_folder
 from tocsin.bundle._write import attach, locked
 
 __all__ = [
     "SEALING",
     "Contents",
+    "LastDay",
     "Open",
     "Sealed",
     "Survey",
     "attach",
+    "last_day",
+    "leaves_of",
     "locked",
     "read_day_folder",
     "read_file",
     "seal_day",
     "survey",
+    "verify_folder",
 ]

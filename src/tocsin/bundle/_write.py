@@ -30,15 +30,21 @@ def locked(root: Path) -> Iterator[None]:
         root.mkdir(parents=True, exist_ok=True)
         folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise StoreError(f"can't write evidence to {root}: {error.strerror}") from None
+        raise _failed(root, error) from None
     try:
         _lock(folder, root)
         _recover(root)
         yield
     except OSError as error:
-        raise StoreError(f"can't write evidence to {root}: {error.strerror}") from None
+        raise _failed(root, error) from None
     finally:
         os.close(folder)
+
+
+def _failed(root: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"can't write evidence to {root}: {error.strerror}", hint="--folder says where"
+    )
 
 
 def _lock(folder: int, root: Path) -> None:

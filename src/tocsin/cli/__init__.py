@@ -16,6 +16,7 @@ from tocsin.cli._replay import replay
 from tocsin.cli._run import run
 from tocsin.cli._test import test
 from tocsin.cli._version import version
+from tocsin.cli._witness import witness
 from tocsin.errors import TocsinError
 
 __all__ = ["cli", "main"]
@@ -29,7 +30,7 @@ def cli() -> None:
     """
 
 
-for command in (check, demo, evidence, explain, query, replay, run, test, version):
+for command in (check, demo, evidence, explain, query, replay, run, test, version, witness):
     cli.add_command(command)
 
 

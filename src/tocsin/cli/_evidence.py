@@ -8,6 +8,7 @@ import os
 import socket
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,14 @@ from typing import TYPE_CHECKING
 import click
 
 import tocsin
+from tocsin.cli._evidence_attest import attest
+from tocsin.cli._evidence_key import key
+from tocsin.cli._evidence_seal import seal
+from tocsin.cli._evidence_verify import anchor, verify
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._output import format_option, write_json
 from tocsin.cli._records import write_records
+from tocsin.cli._secrets import make_redactor
 from tocsin.control import LAB_CONTROLS, period_of
 from tocsin.durations import SECOND
 from tocsin.engine import load_config
@@ -41,7 +47,7 @@ _ALL = 90 * SECOND
 
 @click.group()
 def evidence() -> None:
-    """Write down what proves that the controls operated."""
+    """Write down what proves that the controls operated, seal it, and check it."""
 
 
 @evidence.command()
@@ -65,7 +71,11 @@ def collect(url: str | None, day: str | None, folder: Path | None, config: Path,
         "tocsin", tocsin.__version__, printable(socket.gethostname()), _user(), os.getpid(),
         uuid.uuid4().hex, address.url, now,
     )  # fmt: skip
-    answers = asyncio.run(_ask(address, requests_of(LAB_CONTROLS, period)))
+    redactor = make_redactor(config)
+    answers = {
+        request: _redacted(answer, redactor.clean(answer.body))
+        for request, answer in asyncio.run(_ask(address, requests_of(LAB_CONTROLS, period))).items()
+    }
     records = [build_record(control, period, answers, collector) for control in LAB_CONTROLS]
     paths = write_records(folder, period.day, records)
     if form == "json":
@@ -82,6 +92,14 @@ def collect(url: str | None, day: str | None, folder: Path | None, config: Path,
         )
         return ExitCode.UNREACHABLE
     return ExitCode.OK
+
+
+for command in (anchor, attest, key, seal, verify):
+    evidence.add_command(command)
+
+
+def _redacted(answer: Answer, body: bytes) -> Answer:
+    return replace(answer, body=body, redacted=answer.redacted or body != answer.body)
 
 
 def _now() -> int:

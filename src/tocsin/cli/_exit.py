@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     WRONG = 2
     UNREACHABLE = 3
     STATE = 4
+    UNANCHORED = 5
 
     @property
     def meaning(self) -> str:
@@ -33,6 +34,8 @@ _MEANINGS = {
     ExitCode.WRONG: "an argument, a configuration, a rule file or a query is wrong",
     ExitCode.UNREACHABLE: "something on the network did not answer",
     ExitCode.STATE: "the state folder can't be used",
+    ExitCode.UNANCHORED: "nothing in the evidence is altered, but without an anchor nobody can see "
+    "whether its end is missing or all of it was written anew",
 }
 
 

@@ -7,8 +7,10 @@ import os
 import secrets
 from typing import TYPE_CHECKING
 
+from tocsin.bundle import locked, survey
 from tocsin.errors import StoreError
-from tocsin.evidence import day_folder, next_run, record_name
+from tocsin.evidence import LATE, day_folder, next_run, record_name
+from tocsin.seal import day_after
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,12 +23,25 @@ __all__ = ["write_records"]
 
 
 def write_records(folder: Path, day: date, records: Sequence[Record]) -> list[Path]:
-    """Write the records of one run into the day's folder. Raises StoreError."""
-    target = folder / day_folder(day)
+    """Write the records of one run into the day's folder. Raises StoreError.
+
+    A sealed day takes nothing more: what comes late goes into the next day to be sealed.
+    """
+    with locked(folder):
+        return _write_all(_target(folder, day_folder(day)), records)
+
+
+def _target(folder: Path, day: str) -> Path:
+    days = survey(folder).days
+    if not days or day > days[-1]:
+        return folder / day
+    return folder / day_after(days[-1]) / LATE / day
+
+
+def _write_all(target: Path, records: Sequence[Record]) -> list[Path]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
-            target.mkdir()
+            target.mkdir(parents=True)
         # A day's folder that points elsewhere is not the day's folder.
         here = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as error:

@@ -27,7 +27,7 @@ from tocsin.seal._note import (
     read_signatures,
     sign_checkpoint,
 )
-from tocsin.seal._signers import Signer, read_allowed_signers, read_key_file
+from tocsin.seal._signers import Signer, read_allowed_signers, read_key_file, why_not_trusted
 from tocsin.seal._sshsig import (
     NAMESPACE,
     fingerprint,
@@ -97,5 +97,6 @@ __all__ = [
     "sign",
     "sign_checkpoint",
     "signed_by",
+    "why_not_trusted",
     "write_manifest",
 ]

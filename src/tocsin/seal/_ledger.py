@@ -12,9 +12,12 @@ import msgspec
 from tocsin.errors import ParseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = ["LedgerEnd", "chain_ledger", "check_ledger"]
+
+MISSING = "missing"
+"""The kind of a line that stands for entries that were not there to be sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +35,39 @@ class _Line(msgspec.Struct):
     seq: int
     time: int
     kind: str
+    first: int = 0
 
 
 def chain_ledger(
     entries: Iterable[tuple[int, int, str, dict[str, Any]]], end: LedgerEnd
 ) -> tuple[bytes, LedgerEnd]:
-    """Entries `(seq, time, kind, body)` as lines that follow `end`, and the new end."""
+    """Entries `(seq, time, kind, body)` as lines that follow `end`, and the new end.
+
+    Where numbers are missing, a line of the kind `missing` says which.
+    """
     lines = []
-    for seq, time, kind, body in entries:
-        entry = {"body": body, "kind": kind, "prev": end.sha256, "seq": seq, "time": time}
+
+    def put(entry: dict[str, Any], end: LedgerEnd) -> LedgerEnd:
+        entry["prev"] = end.sha256
         text = json.dumps(entry, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        line = f"{text}\n".encode()
-        lines.append(line)
-        end = LedgerEnd(seq, hashlib.sha256(line).hexdigest())
+        lines.append(f"{text}\n".encode())
+        return LedgerEnd(entry["seq"], hashlib.sha256(lines[-1]).hexdigest())
+
+    for seq, time, kind, body in entries:
+        if seq > end.seq + 1:
+            gap = {"first": end.seq + 1, "kind": MISSING, "seq": seq - 1, "time": time}
+            end = put(gap, end)
+        end = put({"body": body, "kind": kind, "seq": seq, "time": time}, end)
     return b"".join(lines), end
 
 
-def check_ledger(data: bytes, end: LedgerEnd) -> LedgerEnd:
-    """The end of `data`, which must follow `end` without a gap. Raises ParseError."""
+def check_ledger(
+    data: bytes, end: LedgerEnd, missing: Callable[[int, int], None] = lambda _first, _last: None
+) -> LedgerEnd:
+    """The end of `data`, which must follow `end` without a gap. Raises ParseError.
+
+    `missing` is told the first and last number of entries that sealing did not find.
+    """
     if data and not data.endswith(b"\n"):
         raise ParseError("the ledger is cut off")
     for number, line in enumerate(data.split(b"\n")[:-1], 1):
@@ -59,7 +77,9 @@ def check_ledger(data: bytes, end: LedgerEnd) -> LedgerEnd:
             raise ParseError(f"ledger.jsonl:{number}: not an entry") from None
         if found.prev != end.sha256:
             raise ParseError(f"ledger.jsonl:{number}: does not follow the line before")
-        if found.seq != end.seq + 1:
+        if found.kind == MISSING and found.seq > end.seq and found.first == end.seq + 1:
+            missing(found.first, found.seq)
+        elif found.seq != end.seq + 1:
             raise ParseError(
                 f"ledger.jsonl:{number}: entry {found.seq} follows {end.seq}; there is a gap"
             )

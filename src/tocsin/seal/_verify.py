@@ -218,12 +218,16 @@ class Verifier:
             self._verdict.notes.append(f"{day.name}: the ledger begins anew: {why}")
         self._ledger = facts.ledger
         try:
-            end = check_ledger(day.texts.get("ledger.jsonl", b""), begin)
+            end = check_ledger(day.texts.get("ledger.jsonl", b""), begin, self._missing)
         except ParseError as error:
             self._fault("ledger.jsonl", error.what)
             return
         if end != facts.ledger:
             self._fault("ledger.jsonl", "does not end where day.json says")
+
+    def _missing(self, first: int, last: int) -> None:
+        entries = f"entry {first}" if first == last else f"entries {first} to {last}"
+        self._verdict.notes.append(f"{self._day}: the ledger was sealed without {entries}")
 
     def _seal(self, day: DayFiles, manifest: bytes) -> None:
         checkpoint = self._checkpoint(day)

@@ -1,0 +1,145 @@
+"""`tocsin evidence verify` and `tocsin evidence anchor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tocsin.bundle import last_day, verify_folder
+from tocsin.cli._evidence_seal import config_option, evidence_folder
+from tocsin.cli._exit import ExitCode
+from tocsin.cli._output import format_option, write_json
+from tocsin.cli._timestamp import token_checker
+from tocsin.control import utc
+from tocsin.errors import ParseError
+from tocsin.seal import (
+    Trust,
+    read_allowed_signers,
+    read_checkpoint,
+    read_cosigner,
+    read_key_file,
+)
+
+if TYPE_CHECKING:
+    from tocsin.seal import Signer, Verdict
+
+__all__ = ["anchor", "verify"]
+
+_SHOWN = 30
+
+
+@click.command()
+@click.argument("folder", type=Path, required=False)
+@click.option("--key", "key_file", type=Path, help="The public key you were given, FILE.pub.")
+@click.option("--allowed-signers", "signers_file", type=Path,
+              help="OpenSSH's file of keys, with names and times of validity.")  # fmt: skip
+@click.option("--anchor", "anchors", type=Path, multiple=True,
+              help="A checkpoint that was kept elsewhere; can be given several times.")  # fmt: skip
+@click.option("--witness-key", "witnesses", multiple=True,
+              help="Key of a witness, as `tocsin witness` prints it.")  # fmt: skip
+@click.option("--tsa", type=Path, help="Certificate of the time-stamp authority, PEM.")
+@config_option
+@format_option
+def verify(
+    folder: Path | None, key_file: Path | None, signers_file: Path | None,
+    anchors: tuple[Path, ...], witnesses: tuple[str, ...], tsa: Path | None, config: Path,
+    form: str,
+) -> int:  # fmt: skip
+    """Check every sealed day in FOLDER: each byte, the chain, the signatures, the anchors.
+
+    The key never comes out of the evidence. Without --anchor the end of the chain rests on the
+    signing key alone, which is told, and has an exit code of its own.
+    """
+    root = evidence_folder(folder, config)
+    trust = Trust(
+        _signers(key_file, signers_file),
+        tuple(read_checkpoint(_read(path)) for path in anchors),
+        tuple(read_cosigner(text) for text in witnesses),
+        token_checker(_read(tsa)) if tsa else None,
+    )
+    verdict = verify_folder(root, trust)
+    if form == "json":
+        write_json(_as_data(verdict))
+    else:
+        _print(verdict)
+    if not verdict.holds:
+        return ExitCode.FAILED
+    return ExitCode.OK if verdict.anchored else ExitCode.UNANCHORED
+
+
+def _signers(key_file: Path | None, signers_file: Path | None) -> tuple[Signer, ...]:
+    if key_file is not None and signers_file is None:
+        return read_key_file(_read(key_file), str(key_file))
+    if signers_file is not None and key_file is None:
+        return read_allowed_signers(_read(signers_file), str(signers_file))
+    raise ParseError(
+        "give either --key or --allowed-signers",
+        hint="the key comes from those who sealed, by another way than the evidence",
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ParseError(f"can't read {path}: {error.strerror}") from None
+
+
+def _print(verdict: Verdict) -> None:
+    for fault in verdict.faults[:_SHOWN]:
+        click.echo(f"FAULT  {fault}")
+    if len(verdict.faults) > _SHOWN:
+        click.echo(f"FAULT  ... and {len(verdict.faults) - _SHOWN} more, see --format json")
+    for note in verdict.notes:
+        click.echo(f"note: {note}")
+    if not verdict.holds:
+        click.echo("ALTERED: these are not the days that were sealed")
+        return
+    first, last = verdict.days[0], verdict.days[-1]
+    click.echo(f"{len(verdict.days)} days, {first} to {last}, {verdict.files} files:"
+               " nothing is altered")  # fmt: skip
+    if verdict.witnessed:
+        click.echo(f"WITNESSED: up to {verdict.witnessed}, at {utc(verdict.witnessed_at)}")
+    if verdict.stamped:
+        click.echo(f"STAMPED: {verdict.stamped}, at {utc(verdict.stamped_at)}")
+    for name in verdict.unchecked:
+        click.echo(f"not checked: {name}")
+    if not verdict.anchored:
+        click.echo("UNANCHORED: whoever has the key could have cut off the end or rewritten"
+                   " all of it")  # fmt: skip
+        return
+    click.echo(f"ANCHORED: up to {verdict.anchored}")
+    if verdict.anchored != last:
+        after = len(verdict.days) - verdict.days.index(verdict.anchored) - 1
+        click.echo(f"note: the {after} days after it rest on the key alone")
+
+
+def _as_data(verdict: Verdict) -> dict[str, object]:
+    return {
+        "holds": verdict.holds, "days": verdict.days, "files": verdict.files,
+        "faults": [{"day": f.day, "file": f.file, "what": f.what} for f in verdict.faults],
+        "anchored": verdict.anchored, "witnessed": verdict.witnessed,
+        "witnessed_at": utc(verdict.witnessed_at) if verdict.witnessed else "",
+        "stamped": verdict.stamped,
+        "stamped_at": utc(verdict.stamped_at) if verdict.stamped else "",
+        "unchecked": verdict.unchecked, "notes": verdict.notes,
+    }  # fmt: skip
+
+
+@click.command()
+@click.argument("folder", type=Path, required=False)
+@config_option
+def anchor(folder: Path | None, config: Path) -> None:
+    """Print the three lines that the auditor should keep today.
+
+    They name the chain, its length and the root over all its days. Whoever has them can tell
+    whether anything before was changed or is missing: `verify --anchor`.
+    """
+    last = last_day(evidence_folder(folder, config))
+    click.echo(last.checkpoint.text.decode(), nl=False)
+    click.echo(
+        f"\nhint: mail these three lines for {last.name} to somebody who can't change the evidence",
+        err=True,
+    )

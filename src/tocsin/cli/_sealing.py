@@ -1,0 +1,132 @@
+"""What a day's bundle is put together from: records, the ledger of the state folder, rule files."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+import tocsin
+from tocsin.bundle import Contents
+from tocsin.cli._secrets import make_redactor
+from tocsin.control import utc
+from tocsin.durations import DAY
+from tocsin.engine import load_config
+from tocsin.evidence import describe, segments_of
+from tocsin.printable import printable
+from tocsin.seal import chain_ledger, last_second
+from tocsin.store import LedgerPart, read_ledger
+
+if TYPE_CHECKING:
+    from tocsin.bundle import Open
+    from tocsin.evidence import Redactor, RulesSegment
+
+__all__ = ["Sources", "contents_of"]
+
+_SECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where sealing takes things from, and when it does."""
+
+    config: Path
+    now: int
+    key: str
+    """Fingerprint of the key that seals."""
+
+
+def contents_of(opened: Open, sources: Sources) -> Contents:
+    """Raises ConfigError, StoreError."""
+    redactor = make_redactor(sources.config)
+    end = last_second(opened.day) + _SECOND
+    part, absent = _ledger(opened, sources.config, min(end, sources.now))
+    begin = opened.ledger if not part.restarted else type(opened.ledger)(0, opened.ledger.sha256)
+    lines = [(e.seq, e.time, e.kind, _clean(e.body, redactor)) for e in part.entries]
+    ledger, ledger_end = chain_ledger(lines, begin)
+    described = describe(opened.files)
+    segments = segments_of(((e.time, e.body) for e in part.entries), opened.before)
+    files, rules = _rules(segments, redactor)
+    facts: dict[str, Any] = {
+        "period": {"start": utc(end - DAY), "end": utc(end), "over": end <= sources.now},
+        "sealed": utc(sources.now),
+        "program": {"name": "tocsin", "version": tocsin.__version__},
+        "host": printable(socket.gethostname()),
+        "user": _user(),
+        "key": sources.key,
+        "records": described.records,
+        "late": described.late,
+        "rules_in_force": rules,
+        "ledger_entries": len(lines),
+        "redactions": dict(sorted(redactor.counts.items())),
+    }
+    if absent:
+        facts["ledger_absent"] = absent
+    return Contents(ledger, ledger_end, part.restarted, {**described.raw, **files}, facts)
+
+
+def _ledger(opened: Open, config: Path, before: int) -> tuple[LedgerPart, str]:
+    """The entries, or why there are none: evidence of a foreign Prometheus has no ledger."""
+    if not config.exists():
+        return LedgerPart(()), f"there is no {config.name}, so no state folder is known"
+    folder = load_config(config).storage_folder
+    if not (folder / "tocsin.db").exists():
+        return LedgerPart(()), "the state folder holds no database"
+    return read_ledger(folder, opened.ledger.seq, before), ""
+
+
+def _clean(body: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
+    text = msgspec.json.encode(body)
+    cleaned = redactor.clean(text)
+    if cleaned == text:
+        return body
+    found: dict[str, Any] = msgspec.json.decode(cleaned)
+    return found
+
+
+def _rules(
+    segments: tuple[RulesSegment, ...], redactor: Redactor
+) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
+    """The rule files as they were in force, as far as the disk still has them."""
+    files: dict[str, bytes] = {}
+    told = []
+    for segment in segments:
+        rules = []
+        for path, sha256 in segment.rules:
+            kept = _kept(path, sha256, files, redactor)
+            rules.append({"path": path, "sha256": sha256, "kept": kept})
+        told.append(
+            {"since": segment.since, "configuration": segment.configuration, "rules": rules}
+        )
+    return files, told
+
+
+def _kept(path: str, sha256: str, files: dict[str, bytes], redactor: Redactor) -> str:
+    """`whole`, `redacted`, or why the bundle does not have it."""
+    name = f"rules/{sha256}.yml"
+    if name in files:
+        return "whole"
+    if name.replace(".yml", ".redacted.yml") in files:
+        return "redacted"
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        return f"not kept: {error.strerror}"
+    if hashlib.sha256(data).hexdigest() != sha256:
+        return "not kept: the file was changed before the day was sealed"
+    cleaned = redactor.clean(data)
+    files[name if cleaned == data else name.replace(".yml", ".redacted.yml")] = cleaned
+    return "whole" if cleaned == data else "redacted"
+
+
+def _user() -> str:
+    try:
+        return printable(getpass.getuser())
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
