@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["Followed", "PackedError", "ReplacedError"]
 
 
+_LONGEST = 3
+"""Times the limit of a line: as much is read for a line end; UTF-16 takes twice the bytes."""
+
+
 class ReplacedError(Exception):
     """The content before the offset is no longer what it was."""
 
@@ -200,12 +204,12 @@ class Followed:
         if about.st_size < self.position.offset:
             raise ReplacedError
         self.look(about)
-        raw, at_end = self._raw(want)
-        piece = self._piece(raw, limits.line, final=final and at_end)
-        longest = 2 * limits.line + 4
-        if not piece.used and not at_end and want < longest:
-            raw, at_end = self._raw(longest)
+        while True:
+            raw, at_end = self._raw(want)
             piece = self._piece(raw, limits.line, final=final and at_end)
+            if piece.used or at_end or want >= _LONGEST * limits.line:
+                break
+            want *= 2
         trace = (self._read_trace() + raw[: piece.used])[-TRACE:]
         self._advance(piece, trace, about)
         self._trace = trace
@@ -235,14 +239,13 @@ class Followed:
             if stream.at == position.offset and digest(stream.trace) != position.trace:
                 raise ReplacedError
             return take_lines(b"", limits.line)
-        longest = 2 * limits.line + 4
-        raw = stream.look_ahead(want + 1)
-        at_end = len(raw) <= want
-        piece = self._piece(raw[:want], limits.line, final=at_end)
-        if not piece.used and not at_end and want < longest:
-            raw = stream.look_ahead(longest + 1)
-            at_end = len(raw) <= longest
-            piece = self._piece(raw[:longest], limits.line, final=at_end)
+        while True:
+            raw = stream.look_ahead(want + 1)
+            at_end = len(raw) <= want
+            piece = self._piece(raw[:want], limits.line, final=at_end)
+            if piece.used or at_end or want >= _LONGEST * limits.line:
+                break
+            want *= 2
         stream.advance(piece.used)
         about = os.stat(position.path)
         self._seen, self._settled = _Seen.of(about), True

@@ -180,7 +180,8 @@ class Register:
         position = file.position
         file.gone = False
         if path != position.path:
-            if not position.head_length and file.fd < 0 and age_key(path) > age_key(position.path):
+            if not position.head_length and file.fd < 0:
+                # Nothing tells it from another file that was given its inode.
                 self.lose(file, now, "removed before its end was seen")
                 return False
             file.update(path=path)
@@ -264,6 +265,9 @@ class Register:
 
     def _place(self, candidates: list[_Candidate], now: int) -> set[str]:
         """Follow what is new; the folders in which something is not decided yet."""
+        if not candidates:
+            self._watched = {}
+            return set()
         waiting = set()
         watched = {}
         relatives: dict[str, list[Followed]] = {}
