@@ -1,7 +1,7 @@
 """Where samples and log lines come from: scraping targets, asking an API, old log files."""
 
 from tocsin.source._fetch import Scraped, fetch, make_client
-from tocsin.source._log_files import LogFile, LogLimits, ReadCounts, read_head, read_log
+from tocsin.source._log_files import LogFile, LogLimits, ReadCounts, read_head, read_log, split_log
 from tocsin.source._prometheus import Address, PrometheusApi, parse_address
 from tocsin.source._reader import Reader
 from tocsin.source._tail import Tail
@@ -26,4 +26,5 @@ __all__ = [
     "parse_address",
     "read_head",
     "read_log",
+    "split_log",
 ]

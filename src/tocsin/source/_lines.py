@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Piece", "clean", "encoding_of", "shorten", "take_lines", "to_utf8"]
+__all__ = ["UTF_8", "Piece", "clean", "encoding_of", "shorten", "take_lines", "to_utf8"]
 
 UTF_8 = "utf-8"
 _MARKS = {

@@ -17,12 +17,21 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from tocsin.errors import SourceError
-from tocsin.source._lines import clean, shorten, to_utf8
+from tocsin.source._lines import UTF_8, clean, encoding_of, shorten, to_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["LogFile", "LogLimits", "ReadCounts", "inflate", "read_head", "read_log", "records"]
+__all__ = [
+    "LogFile",
+    "LogLimits",
+    "ReadCounts",
+    "inflate",
+    "read_head",
+    "read_log",
+    "records",
+    "split_log",
+]
 
 _GZIP = b"\x1f\x8b"
 _HEAD = 256 * 1024
@@ -123,23 +132,79 @@ def read_log(
     counts: ReadCounts,
     limits: LogLimits = DEFAULT_LIMITS,
     progress: Callable[[int], None] = lambda _: None,
+    part: tuple[int, int | None] = (0, None),
 ) -> Iterator[bytes]:
     """Blocks of whole lines, each line with its line end but perhaps the last.
 
-    `progress` is called with the number of bytes on disk that were read. Raises SourceError.
+    `progress` is called with the number of bytes on disk that were read; `part` is one of those
+    that `split_log` made. Raises SourceError.
     """
     try:
         if log.path == "-":
-            yield from _lines(_stdin(log.head, limits, counts, progress), counts, limits)
+            yield from _lines(to_utf8(_stdin(log.head, limits, counts, progress)), counts, limits)
             return
         with Path(log.path).open("rb") as file:
+            if part != (0, None):
+                chunks = _part(file, part, limits, counts, progress)
+                # A byte order mark is one only where the file begins.
+                yield from _lines(chunks if part[0] else to_utf8(chunks), counts, limits)
+                return
             chunks = inflate(file, limits, counts, progress)
             if log.is_delivery:
                 yield from records(chunks, counts, limits)
             else:
-                yield from _lines(chunks, counts, limits)
+                yield from _lines(to_utf8(chunks), counts, limits)
     except OSError as error:
         raise SourceError(f"{log.name}: {error.strerror}") from None
+
+
+def split_log(log: LogFile, size: int) -> list[tuple[int, int | None]]:
+    """Parts of about a size that are read one by one with the same result as the whole.
+
+    A part is where it begins and ends; the last one ends with the file. Archives, documents,
+    UTF-16 and standard input are one part. Raises SourceError.
+    """
+    begins = [0]
+    try:
+        if log.path != "-" and log.size > size and not log.is_delivery:
+            with Path(log.path).open("rb") as file:
+                raw = file.read(3)
+                if not raw.startswith(_GZIP) and (encoding_of(raw) or ("", 0))[0] == UTF_8:
+                    begins += _line_starts(file, log.size, size)
+    except OSError as error:
+        raise SourceError(f"{log.name}: {error.strerror}") from None
+    return list(zip(begins, [*begins[1:], None], strict=True))
+
+
+def _line_starts(file: BinaryIO, whole: int, size: int) -> Iterator[int]:
+    at = size
+    while at < whole:
+        file.seek(at)
+        while chunk := file.read(1 << 16):
+            end = chunk.find(b"\n") + 1
+            at += end or len(chunk)
+            if end:
+                break
+        if at < whole:
+            yield at
+        at += size
+
+
+def _part(
+    file: BinaryIO,
+    part: tuple[int, int | None],
+    limits: LogLimits,
+    counts: ReadCounts,
+    progress: Callable[[int], None],
+) -> Iterator[bytes]:
+    begin, end = part
+    file.seek(begin)
+    left = -1 if end is None else end - begin
+    while chunk := file.read(limits.chunk if left < 0 else min(limits.chunk, left)):
+        left -= len(chunk) if left >= 0 else 0
+        counts.bytes += len(chunk)
+        progress(len(chunk))
+        yield chunk
 
 
 def _stdin(
@@ -196,7 +261,7 @@ def inflate(
 
 def _lines(chunks: Iterator[bytes], counts: ReadCounts, limits: LogLimits) -> Iterator[bytes]:
     rest, skipping = b"", False
-    for each in to_utf8(chunks):
+    for each in chunks:
         chunk = each
         if skipping:
             end = chunk.find(b"\n")
@@ -236,12 +301,13 @@ def records(chunks: Iterator[bytes], counts: ReadCounts, limits: LogLimits) -> I
         kept.append(chunk)
         size += len(chunk)
         if size > limits.delivery:
-            yield from _lines((each for part in (kept, chunks) for each in part), counts, limits)
+            every = (each for part in (kept, chunks) for each in part)
+            yield from _lines(to_utf8(every), counts, limits)
             return
     try:
         found = msgspec.json.decode(b"".join(kept), type=_Delivery)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        yield from _lines(iter(kept), counts, limits)
+        yield from _lines(to_utf8(iter(kept)), counts, limits)
         return
     for record in found.records:
         # Outside of strings a line break means nothing, inside it can't be.

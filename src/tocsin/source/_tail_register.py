@@ -109,23 +109,24 @@ class Register:
             if file is None or not self._meet(file, path, about, now):
                 candidates.append(_Candidate(path, about, matched=True))
         moved = []
+        there: dict[int, os.stat_result] = {}
         folders: dict[str, dict[int, str]] = {}
         for identity, file in known.items():
             file.learn_head()
             was = file.position.path
-            # An empty file is known by its inode alone: another may have it after a restart.
-            if identity in found and not file.position.missing:
-                refilled = file.was_refilled(found[identity][1])
-                if refilled or (self._restarted and not file.position.head_length):
+            at = found.get(identity) or self._find(file, folders)
+            if at is None:
+                file.gone = True
+                if file.fd < 0 or not file.is_intact():
+                    self.lose(file, now, "removed before its end was seen")
+            elif identity not in found and not self._meet(file, *at, now):
+                candidates.append(_Candidate(*at, matched=False))
+            elif not file.position.missing:
+                there[file.position.file] = at[1]
+                # It is known by its inode alone: another may have it after a restart.
+                unsure = self._restarted and not file.position.head_length
+                if unsure or file.was_refilled(at[1]):
                     moved.append(file)
-            if identity not in found:
-                found_at = self._find(file, folders)
-                if found_at is None:
-                    file.gone = True
-                    if file.fd < 0 or not file.is_intact():
-                        self.lose(file, now, "removed before its end was seen")
-                elif not self._meet(file, *found_at, now):
-                    candidates.append(_Candidate(*found_at, matched=False))
             left = was == file.position.home and (file.position.path != was or file.gone)
             if left or file.position.undecided:
                 moved.append(file)
@@ -141,8 +142,8 @@ class Register:
             undecided = _folder(file.position.home) in waiting
             if file.position.undecided != undecided:
                 file.update(undecided=undecided)
-            if file.identity in found and not file.position.missing:
-                file.note(found[file.identity][1])
+            if file.position.file in there:
+                file.note(there[file.position.file])
         return self._forget(now, waiting)
 
     def _expand(
@@ -179,11 +180,12 @@ class Register:
         """Whether the file there is still the one we know; it is lost if not."""
         position = file.position
         file.gone = False
+        at_home = path == position.path == position.home
+        if not position.head_length and file.fd < 0 and about.st_size and not at_home:
+            # Nothing tells it from another file that was given its inode.
+            self.lose(file, now, "removed before its end was seen")
+            return False
         if path != position.path:
-            if not position.head_length and file.fd < 0:
-                # Nothing tells it from another file that was given its inode.
-                self.lose(file, now, "removed before its end was seen")
-                return False
             file.update(path=path)
         unchanged = (about.st_size, about.st_mtime_ns) == (position.size, position.modified)
         if unchanged and (file.fd >= 0 or position.done):
@@ -308,6 +310,8 @@ class Register:
                     device=each.about.st_dev,
                     inode=each.about.st_ino,
                     archive=look.archive,
+                    head=digest(look.head),
+                    head_length=len(look.head),
                     missing=0,
                     done=False,
                 )
@@ -353,7 +357,8 @@ class Register:
             ):
                 continue
             if not position.head_length:
-                if decided and not position.done and base_of(each.path) == base_of(position.home):
+                known = decided or each.identity == file.identity
+                if known and not position.done and base_of(each.path) == base_of(position.home):
                     return file
                 continue
             if look.archive:
