@@ -13,6 +13,7 @@ TABLES = (
     ("Scanner: filters over a combined log", "bench.scan"),
     ("SDK: cost of a request", "bench.sdk"),
     ("Daemon: idle cost, and from sample to webhook", "bench.daemon"),
+    ("Logs: idle cost of files followed, and from line to webhook", "bench.logs"),
 )
 
 failed = []

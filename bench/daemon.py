@@ -117,16 +117,16 @@ def idle(folder: Path) -> list[Row]:
         with daemon:
             if shutil.which("prometheus"):
                 with peers(folder / "peer", scraped.port, hook.port, "5s", rules) as pids:
-                    ours, theirs = _watch([[daemon.process.pid], pids])
+                    ours, theirs = watch([[daemon.process.pid], pids])
             else:
-                (ours,), theirs = _watch([[daemon.process.pid]]), (None, None)
+                (ours,), theirs = watch([[daemon.process.pid]]), (None, None)
     return [
         Row("idle, lab target: CPU", ours[0] * 100, "% of a core", "1", "Prometheus + AM", theirs[0] and theirs[0] * 100),
         Row("idle, lab target: memory", ours[1], "MB", "120", "Prometheus + AM", theirs[1]),
     ]  # fmt: skip
 
 
-def _watch(groups: list[list[int]]) -> list[tuple[float, float]]:
+def watch(groups: list[list[int]]) -> list[tuple[float, float]]:
     time.sleep(5)  # the start is not idle
     before = [sum(map(cpu_seconds, pids)) for pids in groups]
     begun = time.monotonic()

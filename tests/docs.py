@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
+import inspect
+import itertools
 import textwrap
+import typing
 from pathlib import Path
 
 import click
@@ -11,6 +16,7 @@ from tocsin.cli import cli
 from tocsin.cli._exit import ExitCode
 from tocsin.engine import CONFIG_KEYS
 from tocsin.engine._metrics import Metrics
+from tocsin.pattern import Settings
 from tocsin.rules._template_functions import FUNCTIONS
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -56,10 +62,32 @@ def configuration_page() -> str:
         "configuration if the new one is bad.",
     ]
     for section, keys in CONFIG_KEYS.items():
-        rows = "\n".join(f"| `{key}` | {text} |" for key, text in keys.items())
+        rows = "\n".join(f"| `{key}` | {text} |" for key, text in keys.items() if text)
         title = f"## {section}" if section else "## Top level"
         parts.append(f"{title}\n\n| key | meaning |\n| --- | --- |\n{rows}")
+        if section == "cloudwatch":
+            parts += settings_table()
     return "\n\n".join(parts) + "\n"
+
+
+def settings_table() -> list[str]:
+    """What AWS leaves undecided: each choice, its values with the default first, what it means."""
+    source = ast.parse(inspect.getsource(Settings))
+    texts = {
+        field.target.id: " ".join(text.value.value.split())
+        for field, text in itertools.pairwise(source.body[0].body)
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
+    }
+    kinds = typing.get_type_hints(Settings)
+    rows = []
+    for each in dataclasses.fields(Settings):
+        values = [str(value) for value in typing.get_args(kinds[each.name])] or ["true", "false"]
+        default = str(each.default).lower() if isinstance(each.default, bool) else each.default
+        values.sort(key=lambda value: value != default)
+        named = ", ".join(f"`{value}`" for value in values)
+        rows.append(f"| `{each.name}` | {named} | {texts[each.name]} |")
+    head = "Each choice with its values, the default first:"
+    return [head, "\n".join(["| key | values | meaning |", "| --- | --- | --- |", *rows])]
 
 
 def metrics_page() -> str:

@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 from tocsin.cli import cli
 from tocsin.engine import load_config
 
-BLOCK = re.compile(r"```yaml\n# (\S+)\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"```(?:yaml|hcl)\n# (\S+)\n(.*?)```", re.DOTALL)
 
 
 def written(folder, page):
@@ -34,6 +34,13 @@ def test_your_own_application(tmp_path, promtool):
         [promtool, "check", "rules", "logins.yml"], cwd=tmp_path / "rules", capture_output=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_watch_a_log(tmp_path, monkeypatch):
+    written(tmp_path, "docs/guides/watch-logs.md")
+    monkeypatch.chdir(tmp_path)
+    run = CliRunner().invoke(cli, ["check", "tocsin.yaml"], standalone_mode=False)
+    assert run.output in (ROOT / "docs/guides/watch-logs.md").read_text()
 
 
 def test_the_configuration_in_the_readme(tmp_path):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from tocsin.console import (
+    AlarmView,
     AlertView,
     BuildInfo,
+    LogGroupView,
+    Pushed,
     RuleGroupView,
     RuleView,
     RuntimeInfo,
@@ -26,6 +29,14 @@ class SampleView:
         self.head = Head(60 * MINUTE)
         self.time = now
         self.problems: list[str] = []
+        self.pushed: list[bytes] = []
+        self.alarm_views = [
+            AlarmView("burst", "metric", "many\x1b[31m", "OK", "quiet", now, now, True, False),
+            AlarmView("both", "composite", "", "ALARM", "", now, 0, True, True),
+        ]
+        self.group_views = [
+            LogGroupView("web", "combined", 1, 5, 4, {"empty line": 1}, now, ["gone\n"])
+        ]
         state = TargetState(TARGET)
         labels = tuple(Labels({"__name__": name, **rest}) for name, rest, _ in samples)
         for step in range(13):
@@ -76,6 +87,18 @@ class SampleView:
             TargetView("dead", "http://127.0.0.1:9/metrics", Labels({"job": "dead"}), "down",
                        TARGET.interval, TARGET.timeout, "refused\x1b[31m", NOW, 500),
         ]  # fmt: skip
+
+    def alarms(self):
+        return self.alarm_views
+
+    def log_groups(self):
+        return self.group_views
+
+    async def push(self, log_group, data):
+        if log_group != "web":
+            return None
+        self.pushed.append(data)
+        return Pushed(data.count(b"\n"), data.count(b"\n"), {})
 
     def metadata(self, metric, limit):
         known = {"requests_total": [Metadata("counter", "Requests.", "")], "x": [Metadata()]}

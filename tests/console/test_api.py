@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from pathlib import Path
 from urllib.parse import urlencode
@@ -110,6 +111,40 @@ def test_rules_and_alerts(client):
     (alert,) = data(client, "alerts")["alerts"]
     assert alert["value"] == "1e+00"
     assert alert["activeAt"] == "2027-01-15T08:00:00Z"
+
+
+def test_alarms_and_log_groups(client):
+    burst, both = data(client, "alarms")["alarms"]
+    assert (burst["state"], burst["description"]) == ("OK", "many\\x1b[31m")
+    assert (both["type"], both["firing"]) == ("composite", True)
+    assert data(client, "alarms", name="both")["alarms"] == [both]
+    (group,) = data(client, "log_groups")["logGroups"]
+    assert group["read"] == group["counted"] + sum(group["dropped"].values())
+    assert group["through"] == "2027-01-15T08:00:00Z"
+
+
+def test_lines_are_taken_over_http(client, view):
+    body = b"one\ntwo\n"
+    answer = client.post("/api/v1/logs/web", content=body)
+    assert answer.json()["data"] == {"read": 2, "counted": 2, "dropped": {}}
+    packed = client.post(
+        "/api/v1/logs/web", content=gzip.compress(body), headers={"Content-Encoding": "gzip"}
+    )
+    assert packed.status_code == 200
+    assert view.pushed == [body, body]
+    bomb = gzip.compress(b"\0" * (17 << 20))
+    for content, headers, status in (
+        (body, {"Origin": "http://evil.example"}, 403),
+        (body, {"Content-Encoding": "br"}, 415),
+        (body, {"Content-Encoding": "gzip"}, 400),
+        (gzip.compress(body)[:-3], {"Content-Encoding": "gzip"}, 400),
+        (bomb, {"Content-Encoding": "gzip"}, 413),
+    ):
+        answer = client.post("/api/v1/logs/web", content=content, headers=headers)
+        assert answer.status_code == status
+    assert client.post("/api/v1/logs/other", content=body).status_code == 404
+    assert client.get("/api/v1/logs/web").status_code == 405
+    assert len(view.pushed) == 2
 
 
 def test_targets_and_metadata(client):

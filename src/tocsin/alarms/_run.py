@@ -85,9 +85,10 @@ class AlarmRun:
         return found
 
     def _children(self) -> dict[str, ChildState]:
+        states: dict[str, AlarmState | CompositeState] = {**self.states, **self.composite_states}
         return {
             name: ChildState(state.value, state.since, self.alarms[name].alarm_arn or "")
-            for name, state in (*self.states.items(), *self.composite_states.items())
+            for name, state in states.items()
         }
 
     def _compose(

@@ -14,7 +14,7 @@ from tocsin.cli._exit import ExitCode
 from tocsin.cli._files import expand
 from tocsin.cli._output import format_option, write_json
 from tocsin.definitions import load_definitions, recognise
-from tocsin.engine import load_config
+from tocsin.engine import CONFIG_KEYS, load_config
 from tocsin.errors import FileErrors, Problem, Span
 from tocsin.rules import (
     AlertingRule,
@@ -101,7 +101,7 @@ def _check_file(
         if "tests" in keys or "rule_files" in keys:
             counts["rule test"] += len(load_test_file(text, str(path)).tests)
             return []
-        if keys & {"scrape", "receivers", "rules", "storage", "listen", "evidence"}:
+        if keys & CONFIG_KEYS[""].keys():
             return _check_config(load_config(path), counts)
         return _count(load_rule_file(text, str(path)), counts)
     except FileErrors as error:
@@ -119,8 +119,15 @@ def _count(file: RuleFile, counts: Counter[str]) -> list[Problem]:
 
 
 def _check_config(config: Config, counts: Counter[str]) -> list[Problem]:
-    counts["target"] += len(config.targets)
-    counts["receiver"] += len(config.receivers)
+    for what, things in (
+        ("target", config.targets),
+        ("log group", config.logs.groups),
+        ("metric filter", config.logs.definitions.filters),
+        ("alarm", config.logs.definitions.alarms),
+        ("receiver", config.receivers),
+    ):
+        if things:
+            counts[what] += len(things)
     for file in config.rule_files:
         _count(file, counts)
     problems = list(config.warnings)

@@ -3,8 +3,11 @@
 from tocsin.console._app import create_app
 from tocsin.console._live import LiveView
 from tocsin.console._view import (
+    AlarmView,
     AlertView,
     BuildInfo,
+    LogGroupView,
+    Pushed,
     RuleGroupView,
     RuleView,
     RuntimeInfo,
@@ -13,9 +16,12 @@ from tocsin.console._view import (
 )
 
 __all__ = [
+    "AlarmView",
     "AlertView",
     "BuildInfo",
     "LiveView",
+    "LogGroupView",
+    "Pushed",
     "RuleGroupView",
     "RuleView",
     "RuntimeInfo",

@@ -15,10 +15,13 @@ from starlette.routing import Route
 
 from tocsin.console._guard import Guard
 from tocsin.console._params import ApiError, Params
+from tocsin.console._push import push
 from tocsin.console._queries import Queries, success
 from tocsin.console._status import (
+    alarms_data,
     alerts_data,
     build_data,
+    log_groups_data,
     metadata_data,
     rules_data,
     runtime_data,
@@ -59,7 +62,12 @@ def create_app(
         queries.close()
 
     app = Starlette(
-        routes=[*_query_routes(queries), *_status_routes(view), *_health_routes(view)],
+        routes=[
+            *_query_routes(queries),
+            *_status_routes(view),
+            *_log_routes(view, allowed_hosts),
+            *_health_routes(view),
+        ],
         middleware=[Middleware(Guard, hosts=allowed_hosts)],
         exception_handlers={HTTPException: _not_there},
         lifespan=lifespan,
@@ -113,6 +121,24 @@ def _status_routes(view: View) -> list[Route]:
         _route("/api/v1/metadata", showing(metadata)),
         _route("/api/v1/status/buildinfo", showing(lambda _: build_data(view.build_info()))),
         _route("/api/v1/status/runtimeinfo", showing(lambda _: runtime_data(view.runtime_info()))),
+    ]
+
+
+def _log_routes(view: View, hosts: Collection[str]) -> list[Route]:
+    async def pushed(request: Request) -> Response:
+        return _json(success(await push(view, request, hosts)))
+
+    async def alarms(request: Request) -> Response:
+        params = await Params.of(request)
+        return _json(success(alarms_data(view.alarms(), params.text("name"))))
+
+    async def log_groups(_request: Request) -> Response:
+        return _json(success(log_groups_data(view.log_groups())))
+
+    return [
+        _route("/api/v1/alarms", alarms),
+        _route("/api/v1/log_groups", log_groups),
+        _route("/api/v1/logs/{name:path}", pushed, ["POST"]),
     ]
 
 

@@ -10,8 +10,11 @@ from prometheus_client import generate_latest
 
 import tocsin
 from tocsin.console._view import (
+    AlarmView,
     AlertView,
     BuildInfo,
+    LogGroupView,
+    Pushed,
     RuleGroupView,
     RuleView,
     RuntimeInfo,
@@ -85,7 +88,7 @@ class LiveView:
             for loop in self._engine.groups.values()
             for state in loop.state.rules.values()
             for alert in state.alerts
-        ]
+        ] + [_alert(alert) for alert in self._engine.logs.firing()]
 
     def targets(self) -> Sequence[TargetView]:
         return [
@@ -103,6 +106,47 @@ class LiveView:
             )
             for loop in self._engine.targets.values()
         ]
+
+    def alarms(self) -> Sequence[AlarmView]:
+        alarming = self._engine.logs.alarming
+        unfed, run = alarming.config.unfed, alarming.run
+        states = run.states | run.composite_states
+        return [
+            AlarmView(
+                name,
+                "metric" if name in run.states else "composite",
+                alarm.alarm_description or "",
+                states[name].value,
+                states[name].reason,
+                states[name].since,
+                run.states[name].evaluated or 0 if name in run.states else alarming.closed,
+                name not in unfed,
+                name in alarming.firing,
+            )
+            for name, alarm in run.alarms.items()
+        ]
+
+    def log_groups(self) -> Sequence[LogGroupView]:
+        return [
+            LogGroupView(
+                name,
+                group.reader.form,
+                group.files,
+                group.state.read,
+                group.state.counted,
+                group.state.dropped,
+                group.through,
+                sorted(group.troubled),
+            )
+            for name, group in self._engine.logs.groups.items()
+        ]
+
+    async def push(self, log_group: str, data: bytes) -> Pushed | None:
+        table = await self._engine.logs.push(log_group, data)
+        if table is None:
+            return None
+        dropped = {str(why): count for why, count in table.dropped.items()}
+        return Pushed(table.read, table.counted, dropped)
 
     def metadata(self, metric: str | None, limit: int | None) -> Mapping[str, Sequence[Metadata]]:
         found: dict[str, list[Metadata]] = {}

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tocsin.console._view import (
+        AlarmView,
         AlertView,
         BuildInfo,
+        LogGroupView,
         RuleGroupView,
         RuleView,
         RuntimeInfo,
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
     from tocsin.series import Metadata
 
 __all__ = [
+    "alarms_data",
     "alerts_data",
     "build_data",
+    "log_groups_data",
     "metadata_data",
     "rules_data",
     "runtime_data",
@@ -116,6 +120,45 @@ def _target(target: TargetView) -> dict[str, Any]:
         "health": target.health,
         "scrapeInterval": format_duration(target.interval),
         "scrapeTimeout": format_duration(target.timeout),
+    }
+
+
+def alarms_data(alarms: Sequence[AlarmView], name: str) -> dict[str, Any]:
+    """All alarms, or those of a name."""
+    return {
+        "alarms": [
+            {
+                "name": each.name,
+                "type": each.type,
+                "description": printable(each.description, 1_000),
+                "state": each.state,
+                "reason": printable(each.reason, 1_000),
+                "since": rfc3339(each.since),
+                "evaluated": rfc3339(each.evaluated),
+                "fed": each.fed,
+                "firing": each.firing,
+            }
+            for each in alarms
+            if not name or each.name == name
+        ]
+    }
+
+
+def log_groups_data(groups: Sequence[LogGroupView]) -> dict[str, Any]:
+    return {
+        "logGroups": [
+            {
+                "name": each.name,
+                "format": each.format,
+                "files": each.files,
+                "read": each.read,
+                "counted": each.counted,
+                "dropped": dict(each.dropped),
+                "through": rfc3339(each.through),
+                "problems": [printable(problem, 1_000) for problem in each.problems],
+            }
+            for each in groups
+        ]
     }
 
 

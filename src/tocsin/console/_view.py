@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from tocsin.series import Metadata
 
 __all__ = [
+    "AlarmView",
     "AlertView",
     "BuildInfo",
+    "LogGroupView",
+    "Pushed",
     "RuleGroupView",
     "RuleView",
     "RuntimeInfo",
@@ -100,6 +103,50 @@ class TargetView:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmView:
+    """A metric or composite alarm."""
+
+    name: str
+    type: str
+    """`metric` or `composite`."""
+    description: str
+    state: str
+    """`OK`, `ALARM` or `INSUFFICIENT_DATA`."""
+    reason: str
+    since: int
+    evaluated: int
+    """The end of the last window that was evaluated."""
+    fed: bool
+    """Whether a log group feeds it; if not, it is not evaluated."""
+    firing: bool
+    """Whether receivers were told, perhaps before its evaluation."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogGroupView:
+    """A log group and how its lines were accounted for: read = counted + dropped."""
+
+    name: str
+    format: str
+    files: int
+    read: int
+    counted: int
+    dropped: Mapping[str, int]
+    through: int
+    """Everything up to here was read."""
+    problems: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What became of lines that were sent."""
+
+    read: int
+    counted: int
+    dropped: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class BuildInfo:
     """Which Tocsin this is."""
 
@@ -161,6 +208,17 @@ class View(Protocol):
         ...
 
     def targets(self) -> Sequence[TargetView]: ...
+
+    def alarms(self) -> Sequence[AlarmView]: ...
+
+    def log_groups(self) -> Sequence[LogGroupView]: ...
+
+    async def push(self, log_group: str, data: bytes) -> Pushed | None:
+        """Count lines; None if no log group of that name takes any.
+
+        Raises StoreError where the lines can't be kept, and were not counted.
+        """
+        ...
 
     def metadata(self, metric: str | None, limit: int | None) -> Mapping[str, Sequence[Metadata]]:
         """By metric family, each different statement of a target once; `limit` families."""

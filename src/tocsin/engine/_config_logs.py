@@ -13,7 +13,7 @@ from tocsin.durations import parse_offset
 from tocsin.engine._log_group import LATENESS, LogGroup
 from tocsin.errors import ParseError, Problem
 from tocsin.logformat import make_format
-from tocsin.pattern import DEFAULTS, Settings
+from tocsin.pattern import Settings
 from tocsin.yamlfile import YamlScalar
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ LOG_KEYS: dict[str, dict[str, str]] = {
     "cloudwatch": {
         "account": "the account that notifications name, default 000000000000",
         "region": "the region that notifications name, default us-east-1",
-        **{each.name: "see below" for each in fields(Settings)},
+        # What each of these means stands with `Settings`.
+        **{each.name: "" for each in fields(Settings)},
     },
 }
 
@@ -47,10 +48,10 @@ LOG_KEYS: dict[str, dict[str, str]] = {
 class LogConfig:
     """What of the configuration is about logs."""
 
-    groups: tuple[LogGroup, ...] = ()
-    definitions: Definitions = Definitions()
-    settings: Settings = DEFAULTS
-    place: Place = Place()
+    groups: tuple[LogGroup, ...]
+    definitions: Definitions
+    settings: Settings
+    place: Place
 
     @property
     def unfed(self) -> frozenset[str]:
@@ -163,11 +164,12 @@ def _definitions(
 
 
 def _settings(reader: YamlReader, section: YamlMapping) -> Settings:
-    kinds, given = get_type_hints(Settings), {}
+    kinds = get_type_hints(Settings)
+    given: dict[str, Any] = {}
     for each in fields(Settings):
         if each.name not in section.items:
             continue
-        choices: tuple[Any, ...] = get_args(kinds[each.name])
+        choices = get_args(kinds[each.name])
         if not choices:
             given[each.name] = reader.boolean(section, each.name, default=bool(each.default))
             continue
@@ -197,6 +199,4 @@ def _warn_of_silence(reader: YamlReader, top: YamlMapping, config: LogConfig) ->
         reader.problems.append(Problem(span, what, severity="warning"))
     for name in sorted(names - asked) if config.definitions.filters else ():
         what = f"no metric filter reads log group {name!r}"
-        reader.problems.append(
-            Problem(reader.span_of(top, "log_groups"), what, severity="warning")
-        )
+        reader.problems.append(Problem(reader.span_of(top, "log_groups"), what, severity="warning"))

@@ -14,6 +14,7 @@ from tocsin.durations import HOUR, MINUTE, SECOND
 from tocsin.engine._core import Core, History, head_window
 from tocsin.engine._evaluating import GroupLoop, state_key
 from tocsin.engine._journal import Journal
+from tocsin.engine._logs import Logs
 from tocsin.engine._metrics import Metrics
 from tocsin.engine._notifying import Notifying
 from tocsin.engine._scraping import TargetLoop
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
     from tocsin.alerting import Notification
     from tocsin.engine._clock import Clock
     from tocsin.engine._config import Config
+    from tocsin.engine._config_logs import LogConfig
     from tocsin.rules import ActiveAlert
-    from tocsin.store import Store
+    from tocsin.store import Store, Tally
 
 __all__ = ["Engine"]
 
@@ -68,6 +70,7 @@ class Engine:
         self._notify_client = make_notify_client()
         self.notifying = self._make_notifying(config)
         self._restore()
+        self.logs = self._make_logs(config)
 
     def _restore(self) -> None:
         """Bring memory to where the last committed step left it."""
@@ -91,6 +94,17 @@ class Engine:
             config.external_labels, config.external_url or self._own_url(config),
         )  # fmt: skip
 
+    def _make_logs(self, config: Config, before: Logs | None = None) -> Logs:
+        """Log groups go on where the last committed step left them, or the loop before."""
+        states = self.store.states() | (before.states() if before else {})
+
+        def tallies(log_group: str) -> list[Tally]:
+            if before is not None and log_group in before.groups:
+                return before.tallies(log_group)
+            return self.store.tallies(log_group)
+
+        return Logs(self.core, config.logs, lambda: self.notifying, states, tallies)
+
     @staticmethod
     def _own_url(config: Config) -> str:
         host, port = config.listen
@@ -100,6 +114,7 @@ class Engine:
         """Start every loop on the running event loop."""
         self._put_undelivered()
         self._apply(self.config)
+        self._spawn("logs", self.logs.run())
         self._spawn("housekeeping", self._housekeeping())
         self._spawn("resend", self.notifying.resend(self.firing))
 
@@ -161,9 +176,25 @@ class Engine:
             body = {**_identity(config), "before": _identity(before)}
             self.core.commit(Step(now, ledger=[LedgerEntry(now, "configuration", body)]))
             self._apply(config)
+            await self._reload_logs(before.logs, config)
             self._spawn("resend", self.notifying.resend(self.firing))
             self.metrics.reloads.labels("ok").inc()
             self.core.recover("configuration")
+
+    async def _reload_logs(self, before: LogConfig, config: Config) -> None:
+        if config.logs == before:
+            return
+        await self._stop_logs()
+        self.logs = self._make_logs(config, self.logs)
+        self._spawn("logs", self.logs.run())
+
+    async def _stop_logs(self) -> None:
+        """What is being read is counted and committed first."""
+        self.logs.stop()
+        task = self._tasks.pop("logs", None)
+        if task is not None:
+            await asyncio.wait([task])
+        self.logs.close()
 
     def _put_undelivered(self, left: Sequence[Notification] = ()) -> None:
         """Send what the outbox holds, and what did not get that far while the disk was full."""
@@ -197,9 +228,12 @@ class Engine:
                 for alert in state.alerts if state else ():
                     if alert.state == "firing":
                         yield rule.query.text, alert
+        for alert in self.logs.firing():
+            yield "", alert
 
     async def stop(self) -> None:
         """End the loops; deliver what is under way; leave the rest in the outbox."""
+        await self._stop_logs()
         for name in list(self._tasks):
             self._cancel(name)
         await self.notifying.stop()
@@ -251,7 +285,9 @@ class Engine:
         name = task.get_name()
         _log.error("loop %s failed and starts again", name, exc_info=task.exception())
         self.core.degrade(f"loop {name}", f"{type(task.exception()).__name__}")
-        loop = self.targets.get(name) or self.groups.get(name.removeprefix("rules/"))
+        loop: TargetLoop | GroupLoop | Logs | None = self.logs
+        if name != "logs":
+            loop = self.targets.get(name) or self.groups.get(name.removeprefix("rules/"))
         if loop is not None and self._tasks.get(name) is task:
             asyncio.get_running_loop().call_later(
                 1.0,

@@ -49,6 +49,17 @@ class Metrics:
             "tocsin_notifications", "Attempts to notify, by result", ["receiver", "result"],
             registry=registry,
         )  # fmt: skip
+        self.log_read = Counter(
+            "tocsin_log_lines_read", "Lines read or sent, by log group", ["log_group"],
+            registry=registry,
+        )  # fmt: skip
+        self.log_counted = Counter(
+            "tocsin_log_lines_counted", "Lines that are events", ["log_group"], registry=registry
+        )
+        self.log_dropped = Counter(
+            "tocsin_log_lines_dropped", "Lines that are not counted, by reason",
+            ["log_group", "reason"], registry=registry,
+        )  # fmt: skip
         self.commits_failed = Counter(
             "tocsin_commits_failed", "Steps that the disk did not take at once", registry=registry
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,17 +11,19 @@ from tocsin.alarms import DatapointTable, Metric, MetricAlarm, of_values
 from tocsin.durations import MINUTE, SECOND
 from tocsin.engine._replay_alarms import alarm_metrics, run_alarms, thresholds
 from tocsin.engine._replay_files import log_group_of, open_log
+from tocsin.engine._replay_workers import count_log, worker_processes, workers_for
 from tocsin.errors import ParseError, Problem, Span, TocsinError
 from tocsin.pattern import DEFAULTS
 from tocsin.scan import Scanner, Table
-from tocsin.source import ReadCounts, read_head, read_log
+from tocsin.source import ReadCounts, read_head
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tocsin.alarms import CompositeAlarm, Transition
     from tocsin.engine._replay_alarms import Threshold
     from tocsin.engine._replay_files import Opened
+    from tocsin.engine._replay_workers import Workers
     from tocsin.pattern import MetricFilter, Settings
     from tocsin.scan import SourceKey
     from tocsin.source import LogLimits
@@ -122,14 +125,38 @@ class Replayer:
             )
         return sorted(found, key=lambda each: (each.first is None, each.first or 0, each.log.path))
 
+    @contextmanager
+    def workers(
+        self, opened: Sequence[Opened], count: int | None = None
+    ) -> Iterator[Workers | None]:
+        """Processes to count with, None if this one does it alone.
+
+        Without a count, as many as there are processors where the files are large.
+        """
+        count = workers_for(opened) if count is None else count
+        if count == 1:
+            yield None
+            return
+        with worker_processes(count, self._filters, self._options.settings, self._limits) as made:
+            yield made
+
     def run(
-        self, opened: Sequence[Opened], progress: Callable[[int], None], *, report: bool = False
+        self,
+        opened: Sequence[Opened],
+        progress: Callable[[int], None],
+        *,
+        report: bool = False,
+        workers: Workers | None = None,
     ) -> Replayed:
-        """Read the files and evaluate the alarms."""
+        """Read the files and evaluate the alarms. Raises SourceError, TocsinError."""
         done = Replayed()
-        for each in opened:
+        if workers is None:
+            reading = [self._count(each, done.tally, progress) for each in opened]
+        else:
+            reading = workers.count(opened, done.tally, progress)
+        for each, counts in zip(opened, reading, strict=True):
             done.warnings += each.warnings
-            self._read(each, done, progress)
+            self._tell(each, counts, done)
         if not done.tally.balanced:
             raise TocsinError(
                 "lines were lost while counting", hint="this is a mistake of Tocsin's"
@@ -141,12 +168,12 @@ class Replayer:
             self._judge(done, done.begin, done.end, report=report)
         return done
 
-    def _read(self, each: Opened, done: Replayed, progress: Callable[[int], None]) -> None:
+    def _count(self, each: Opened, table: Table, progress: Callable[[int], None]) -> ReadCounts:
         filters = [one for one in self._filters if one.log_group == each.log_group]
         scanner = Scanner(filters, each.format, self._options.settings)
-        counts = ReadCounts()
-        for block in read_log(each.log, counts, self._limits, progress):
-            scanner.scan(block, done.tally)
+        return count_log(each.log, scanner, table, self._limits, progress)
+
+    def _tell(self, each: Opened, counts: ReadCounts, done: Replayed) -> None:
         done.reading.add(counts)
         for count, what in (
             (

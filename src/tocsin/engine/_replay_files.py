@@ -38,6 +38,8 @@ class Opened:
     detected: Detected
     first: int | None
     """The time of the first event."""
+    spec: tuple[str, Clues]
+    """Of what `format` was made."""
     log_group: str = ""
     warnings: tuple[Problem, ...] = ()
 
@@ -64,7 +66,9 @@ def open_log(
         _, first = _first(make_format(form, clues), lines)
         if year is None:
             warnings.append(_guess(log, first))
-    return Opened(log, make_format(form, clues), detected, first, log_group, tuple(warnings))
+    return Opened(
+        log, make_format(form, clues), detected, first, (form, clues), log_group, tuple(warnings)
+    )
 
 
 def _first(form: Format, lines: Sequence[bytes]) -> tuple[bool, int | None]:

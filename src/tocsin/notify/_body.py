@@ -81,7 +81,9 @@ def sns_body(notification: Notification) -> bytes:
             "NewStateReason": alert.annotations.get("description", ""),
             "StateChangeTime": rfc3339(alert.ends_at or alert.starts_at),
             "OldStateValue": "OK" if firing else "ALARM",
-            "Alerts": [{"Labels": each.labels, "State": each.status} for each in notification.alerts],
+            "Alerts": [
+                {"Labels": each.labels, "State": each.status} for each in notification.alerts
+            ],
         }
     )
 

@@ -45,7 +45,9 @@ def alert_line(alert: NotifiedAlert, *, colour: bool = False) -> str:
         word = f"{_RED if firing else _GREEN}{word}{_PLAIN}"
     rest = ", ".join(f'{k}="{v}"' for k, v in sorted(alert.labels.items()) if k != "alertname")
     summary = alert.annotations.get("summary") or alert.annotations.get("description", "")
+    sources = alert.annotations.get("sources", "") if firing else ""
     told = f"{alert.labels.get('alertname', '')} {{{rest}}} {summary}".rstrip()
+    told += f"; by {sources}" if sources else ""
     return (
         f"{rfc3339(alert.starts_at if firing else alert.ends_at)} {word} {printable(told, _LINE)}"
     )

@@ -1,0 +1,241 @@
+"""The alarms of a running daemon: evaluated once a minute is complete, told once it is certain.
+
+An evaluation looks only at minutes that are closed, so it says what a replay of the same log
+says. But where what was counted so far decides it, whatever may follow, the receivers are told
+at once; the evaluation then finds what was told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import msgspec
+
+from tocsin.alarms import (
+    AlarmRun,
+    AlarmState,
+    CompositeState,
+    MetricAlarm,
+    Transition,
+    certain_alarm,
+    due_actions,
+    evaluation_interval,
+    evaluation_range,
+    only_grows,
+    sns_message,
+)
+from tocsin.alerting import Notification, notified_alert
+from tocsin.durations import HOUR, MINUTE, SECOND
+from tocsin.engine._datapoints import Datapoints
+from tocsin.rules import ActiveAlert
+from tocsin.store import LedgerEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from tocsin.alarms import CompositeAlarm
+    from tocsin.engine._config_logs import LogConfig
+    from tocsin.engine._notifying import Notifying
+    from tocsin.pattern import Datapoint
+
+__all__ = ["Alarming", "AlarmsState", "Told"]
+
+_log = logging.getLogger(__name__)
+
+
+class AlarmsState(msgspec.Struct):
+    """What the alarms remember; survives a restart through the store."""
+
+    begin: int
+    """When the daemon first had log groups: what is older was never watched."""
+    closed: int
+    """Everything up to here was read and evaluated."""
+    floor: int
+    """Events of minutes before it come too late."""
+    alarms: dict[str, AlarmState] = {}
+    composites: dict[str, CompositeState] = {}
+    firing: dict[str, ActiveAlert] = {}
+    """What receivers were told, and not told to be over."""
+    early: dict[str, int] = {}
+    """Alarms told before their evaluation, with the time of that evaluation."""
+
+
+class Told(msgspec.Struct):
+    """What came of an evaluation."""
+
+    ledger: list[LedgerEntry] = []
+    notifications: list[Notification] = []
+
+
+class Alarming:
+    """Works on datapoints that it is given; commits and sends nothing itself."""
+
+    def __init__(
+        self,
+        config: LogConfig,
+        state: AlarmsState | None,
+        now: int,
+        notifying: Callable[[], Notifying],
+        sources: Callable[[MetricAlarm, int, int], dict[str, str]],
+    ) -> None:
+        """`sources` answers annotations about who was behind an alarm from one time to another."""
+        minute = now - now % MINUTE
+        self.config = config
+        alarms = config.definitions.alarms
+        spans = [
+            evaluation_range(each.evaluation_periods) * each.seconds * SECOND
+            + evaluation_interval(each)
+            for each in alarms
+            if isinstance(each, MetricAlarm)
+        ]
+        self.horizon = max([HOUR, *spans])
+        """Microseconds that alarms look back, at most."""
+        known = state or AlarmsState(minute, minute, minute - self.horizon)
+        self.begin, self.closed, self.floor = known.begin, known.closed, known.floor
+        self.run = AlarmRun(alarms, minute, known.alarms, known.composites, config.unfed)
+        self.firing, self.early = dict(known.firing), dict(known.early)
+        self.datapoints = Datapoints()
+        self._notifying = notifying
+        self._sources = sources
+        self._growing = [
+            each
+            for each in alarms
+            if isinstance(each, MetricAlarm)
+            and each.alarm_name not in config.unfed
+            and only_grows(each, config.feeding(each))
+        ]
+
+    @property
+    def state(self) -> AlarmsState:
+        return AlarmsState(
+            self.begin, self.closed, self.floor, dict(self.run.states),
+            dict(self.run.composite_states), dict(self.firing), dict(self.early),
+        )  # fmt: skip
+
+    def recount(self, minute: int, measured: Iterable[Datapoint]) -> None:
+        """A minute has new counts."""
+        self.datapoints.put(minute, measured)
+
+    def look_ahead(self, minutes: Collection[int], now: int) -> Told:
+        """Tell what is certain of minutes that still count."""
+        told = Told()
+        for alarm in self._growing:
+            name = alarm.alarm_name
+            if name in self.firing:
+                continue
+            state, interval = self.run.states[name], evaluation_interval(alarm)
+            for minute in sorted(minutes):
+                time = (minute // interval + 1) * interval
+                if time <= (state.since if state.evaluated is None else state.evaluated):
+                    continue
+                found = certain_alarm(alarm, self.datapoints, time)
+                if found is None:
+                    continue
+                change = Transition(
+                    name, time, state.value, "ALARM", found.reason, found.reason_data,
+                    due_actions(alarm, "ALARM"), found.periods[: alarm.evaluation_periods],
+                )  # fmt: skip
+                told.ledger.append(_entry(change, now, early=True))
+                self.early[name] = time
+                self._fire(change, now, told)
+                break
+        return told
+
+    def advance(self, end: int, now: int) -> Told:
+        """Everything up to `end` was read: evaluate, and tell what changed."""
+        told = Told()
+        for each in self.run.advance(self.datapoints, end):
+            self._settle(each, now, told)
+        self.closed = self.floor = end
+        for name, time in list(self.early.items()):
+            if time > end:
+                continue
+            del self.early[name]
+            if name in self.firing and self.run.states[name].value != "ALARM":
+                _log.error("alarm %s was told early and is not in ALARM", name)
+                self._resolve(_end(name, now, "it was told too early"), now, told)
+        self.datapoints.drop_before(end - self.horizon)
+        return told
+
+    def retire(self, now: int) -> Told:
+        """End the alarms that are told as firing and are no longer defined or fed."""
+        told = Told()
+        for name in list(self.firing):
+            if name not in self.run.alarms or name in self.config.unfed:
+                self._resolve(_end(name, now, "the alarm is no longer evaluated"), now, told)
+        return told
+
+    def _settle(self, change: Transition, now: int, told: Told) -> None:
+        """An evaluation found a change of state."""
+        told.ledger.append(_entry(change, now))
+        known = change.alarm in self.firing
+        if change.after != "ALARM" and known:
+            self._resolve(change, now, told)
+        elif change.after == "ALARM" and not known and not change.suppressed_by:
+            self._fire(change, now, told)
+
+    def _fire(self, change: Transition, now: int, told: Told) -> None:
+        alarm = self.run.alarms[change.alarm]
+        if not alarm.actions_enabled:
+            return
+        annotations = {
+            "summary": alarm.alarm_description or alarm.alarm_name,
+            "reason": change.reason,
+        }
+        if isinstance(alarm, MetricAlarm) and change.datapoints:
+            times = [each.time for each in change.datapoints]
+            annotations |= self._sources(alarm, min(times), max(times) + alarm.seconds * SECOND)
+        alert = ActiveAlert(_labels(alarm), annotations, "firing", None, "", now, now)
+        self.firing[change.alarm] = alert
+        self._tell(change, alert, 0, now, told)
+
+    def _resolve(self, change: Transition, now: int, told: Told) -> None:
+        alert = self.firing.pop(change.alarm)
+        self.early.pop(change.alarm, None)
+        annotations = alert.annotations | {"reason": change.reason}
+        self._tell(change, msgspec.structs.replace(alert, annotations=annotations), now, now, told)
+
+    def _tell(
+        self, change: Transition, alert: ActiveAlert, ended: int, now: int, told: Told
+    ) -> None:
+        notifying, alarm = self._notifying(), self.run.alarms.get(change.alarm)
+        url = f"{notifying.external_url.rstrip('/')}/api/v1/alarms?name={quote(change.alarm)}"
+        for receiver in notifying.names:
+            # The same change has the same key, however often it is found.
+            content = msgspec.json.encode([receiver, change.alarm, change.time, change.after])
+            told.notifications.append(
+                Notification(
+                    key=hashlib.sha256(content).hexdigest()[:32],
+                    receiver=receiver,
+                    group_key=f'{{}}:{{alertname="{change.alarm}"}}',
+                    group_labels={"alertname": change.alarm},
+                    alerts=(notified_alert(alert, notifying.external_labels, url, ended),),
+                    created=now,
+                    message=sns_message(alarm, change, self.config.place) if alarm else {},
+                )
+            )
+
+
+def _entry(change: Transition, now: int, *, early: bool = False) -> LedgerEntry:
+    return LedgerEntry(now, "transition", {
+        "alarm": change.alarm, "before": change.before, "after": change.after,
+        "evaluated_at": change.time, "early": early, "reason": change.reason,
+        "reason_data": change.reason_data, "suppressed_by": change.suppressed_by,
+        "delayed": change.delayed,
+    })  # fmt: skip
+
+
+def _end(name: str, now: int, reason: str) -> Transition:
+    return Transition(name, now, "ALARM", "INSUFFICIENT_DATA", reason, "", ())
+
+
+def _labels(alarm: MetricAlarm | CompositeAlarm) -> dict[str, str]:
+    labels = {"alertname": alarm.alarm_name}
+    if isinstance(alarm, MetricAlarm) and not alarm.metrics:
+        labels |= {"namespace": alarm.namespace or "", "metric_name": alarm.metric_name or ""}
+        for each in alarm.dimensions:
+            labels.setdefault(each.name, each.value)
+    return labels

@@ -1,0 +1,311 @@
+"""The log groups of a running daemon: read in turn, counted, kept; and the alarms on them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tocsin.alarms import Metric
+from tocsin.durations import MILLISECOND, MINUTE, SECOND
+from tocsin.engine._alarming import Alarming, AlarmsState
+from tocsin.engine._log_reading import GroupReader, Window
+from tocsin.engine._replay_alarms import alarm_metrics
+from tocsin.engine._tally import decode_tally, encode_tally, keep_busiest, split
+from tocsin.errors import StoreError
+from tocsin.scan import Table
+from tocsin.source import TailState  # noqa: TC001 - msgspec reads it
+from tocsin.store import LedgerEntry, Step, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tocsin.alarms import MetricAlarm
+    from tocsin.engine._alarming import Told
+    from tocsin.engine._config_logs import LogConfig
+    from tocsin.engine._core import Core
+    from tocsin.engine._log_reading import Reading
+    from tocsin.engine._notifying import Notifying
+    from tocsin.pattern import MetricFilter
+    from tocsin.rules import ActiveAlert
+
+__all__ = ["GroupState", "Logs", "state_key"]
+
+_log = logging.getLogger(__name__)
+_POLL = 250 * MILLISECOND
+_BUSIEST = 100
+"""Sources of a cell that are kept once its minute is closed."""
+_NAMED = 10
+"""Sources that an alert names."""
+_SLOW = 30 * SECOND
+ALARMS_KEY = "alarms"
+
+
+def state_key(log_group: str) -> str:
+    return f"logs/{log_group}"
+
+
+class GroupState(msgspec.Struct):
+    """What is remembered of a log group; survives a restart through the store."""
+
+    tail: TailState | None = None
+    form: str = ""
+    read: int = 0
+    """Lines; at all times `read = counted + dropped`."""
+    counted: int = 0
+    dropped: dict[str, int] = {}
+    repeats: int = 0
+    cut: int = 0
+
+
+@dataclass(slots=True)
+class _Group:
+    """A log group at work."""
+
+    reader: GroupReader
+    state: GroupState
+    through: int = 0
+    """Everything up to here was read."""
+    minutes: dict[int, Table] = field(default_factory=dict)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    files: int = 0
+    troubled: frozenset[str] = frozenset()
+
+
+class Logs:
+    """Reads every log group a few times a second and evaluates alarms as minutes close."""
+
+    def __init__(
+        self,
+        core: Core,
+        config: LogConfig,
+        notifying: Callable[[], Notifying],
+        states: Mapping[str, bytes],
+        tallies: Callable[[str], list[Tally]],
+    ) -> None:
+        """`states` and `tallies` are what the store has."""
+        self.core = core
+        self.config = config
+        now = core.clock.now()
+        stored = states.get(ALARMS_KEY)
+        known = msgspec.json.decode(stored, type=AlarmsState) if stored else None
+        self.alarming = Alarming(config, known, now, notifying, self._sources)
+        self._notifying = notifying
+        self._stopping = asyncio.Event()
+        self._filters = config.definitions.filters
+        self.groups: dict[str, _Group] = {}
+        for group in config.groups:
+            raw = states.get(state_key(group.name))
+            state = msgspec.json.decode(raw, type=GroupState) if raw else GroupState()
+            reader = GroupReader(group, self._filters, config.settings, state.tail, state.form)
+            made = _Group(reader, state, self.alarming.closed)
+            bodies: dict[int, list[bytes]] = {}
+            for tally in tallies(group.name):
+                bodies.setdefault(tally.minute, []).append(tally.body)
+            made.minutes = {
+                minute: decode_tally(group.name, minute, each) for minute, each in bodies.items()
+            }
+            self.groups[group.name] = made
+        for minute in sorted({m for group in self.groups.values() for m in group.minutes}):
+            self._recount(minute)
+        self._commit(Step(now), self.alarming.retire(now), alarms=True)
+
+    async def run(self) -> None:
+        """Read round after round, until told to stop."""
+        while not self._stopping.is_set():
+            if not await self.round():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), _POLL / SECOND)
+
+    def stop(self) -> None:
+        """Let the round under way be the last."""
+        self._stopping.set()
+
+    async def round(self) -> bool:
+        """Take of each log group what is there, and evaluate; whether there is more."""
+        more = False
+        for name in self.groups:
+            more |= await self._poll(name)
+        self._advance()
+        return more
+
+    async def _poll(self, name: str) -> bool:
+        """Take what a log group's files have; whether there is more."""
+        group = self.groups[name]
+        if not group.reader.group.paths:
+            group.through = self.core.clock.now() - group.reader.group.lateness
+            return False
+        async with group.turn:
+            window = self._window()
+            reading = await asyncio.to_thread(group.reader.read, window)
+            self._take(name, group, reading, window)
+        more = reading.taken is not None and reading.taken.more
+        if not more:
+            group.through = max(group.through, window.now - group.reader.group.lateness)
+        problems = reading.taken.problems if reading.taken else []
+        group.files = reading.taken.files if reading.taken else 0
+        self._watch(name, group, window.now, problems, more=more)
+        return more
+
+    async def push(self, name: str, data: bytes) -> Table | None:
+        """Count lines that were sent, and answer once they are on disk.
+
+        None if no log group of that name takes any. Raises StoreError, before anything is
+        counted, while the disk takes nothing: the sender still has the lines.
+        """
+        group = self.groups.get(name)
+        if group is None or not group.reader.group.push:
+            return None
+        async with group.turn:
+            if "storage" in self.core.degraded:
+                raise StoreError("the disk takes nothing now", hint="send it again later")
+            window = self._window()
+            reading = await asyncio.to_thread(group.reader.take, data, window)
+            self._take(name, group, reading, window)
+            return reading.table
+
+    def _window(self) -> Window:
+        return Window(self.alarming.floor, self.alarming.begin, self.core.clock.now())
+
+    def _take(self, name: str, group: _Group, reading: Reading, window: Window) -> None:
+        """Everything that a round brought, committed together."""
+        now, table, state = window.now, reading.table, group.state
+        taken = reading.taken
+        if taken is not None and not (taken.blocks or taken.gaps):
+            return
+        state.read += table.read
+        state.counted += table.counted
+        for why, count in table.dropped.items():
+            state.dropped[str(why)] = state.dropped.get(str(why), 0) + count
+        state.repeats += table.repeats
+        step = Step(now)
+        if taken is not None:
+            state.cut += taken.cut
+            state.tail = group.reader.tail.state
+            for gap in taken.gaps:
+                body = {"what": "log", "log_group": name, "path": gap.path, "state": "closed",
+                        "start": group.through, "end": now, "detail": gap.what}  # fmt: skip
+                step.ledger.append(LedgerEntry(now, "gap", body))
+                _log.warning("log group %s: %s: %s", name, gap.path, gap.what)
+        state.form = group.reader.form
+        changed = split(table)
+        for minute, part in changed.items():
+            group.minutes.setdefault(minute, Table()).merge(part)
+            step.tallies.append(Tally(name, minute, encode_tally(part)))
+            self._recount(minute)
+        step.states[state_key(name)] = msgspec.json.encode(state)
+        told = self.alarming.look_ahead(changed, now)
+        self._count(name, table)
+        self._commit(step, told, alarms=bool(told.ledger))
+
+    def _recount(self, minute: int) -> None:
+        measured = []
+        for group in self.groups.values():
+            if minute in group.minutes:
+                table = group.minutes[minute]
+                measured += table.minutes.datapoints(group.reader.filters, self.config.settings)
+        self.alarming.recount(minute, measured)
+
+    def _commit(self, step: Step, told: Told, *, alarms: bool) -> None:
+        step.ledger += told.ledger
+        step.outbox += told.notifications
+        if alarms:
+            step.states[ALARMS_KEY] = msgspec.json.encode(self.alarming.state)
+        self.core.commit(step)
+        for entry in told.ledger:
+            self.core.metrics.transitions.labels(entry.body["after"]).inc()
+        self._notifying().put(told.notifications)
+
+    def _advance(self) -> None:
+        """Evaluate up to where every log group was read."""
+        if not self.groups:
+            return
+        alarming = self.alarming
+        end = min(group.through for group in self.groups.values())
+        end -= end % MINUTE
+        if end <= alarming.closed:
+            return
+        now = self.core.clock.now()
+        told = alarming.advance(end, now)
+        step = Step(now)
+        for name, group in self.groups.items():
+            self._fold(name, group, step)
+            group.state.tail = group.reader.tail.state
+            step.states[state_key(name)] = msgspec.json.encode(group.state)
+        self._commit(step, told, alarms=True)
+
+    def _fold(self, name: str, group: _Group, step: Step) -> None:
+        """Keep of closed minutes what alarms may still look at, in one piece each."""
+        oldest = self.alarming.closed - self.alarming.horizon
+        for minute in list(group.minutes):
+            if minute < oldest:
+                del group.minutes[minute]
+                step.folded.append(Tally(name, minute, b""))
+            elif self.alarming.closed - 2 * MINUTE <= minute < self.alarming.closed:
+                keep_busiest(group.minutes[minute], _BUSIEST)
+                step.folded.append(Tally(name, minute, encode_tally(group.minutes[minute])))
+
+    def _count(self, name: str, table: Table) -> None:
+        metrics = self.core.metrics
+        metrics.log_read.labels(name).inc(table.read)
+        metrics.log_counted.labels(name).inc(table.counted)
+        for why, count in table.dropped.items():
+            metrics.log_dropped.labels(name, str(why)).inc(count)
+
+    def _watch(
+        self, name: str, group: _Group, now: int, problems: list[tuple[str, str]], *, more: bool
+    ) -> None:
+        """What keeps a log group from being read is told, once."""
+        found = frozenset(f"{path}: {what}" for path, what in problems)
+        if more and now - group.through > _SLOW + group.reader.group.lateness:
+            found |= {"there is more to read than was read so far"}
+        for each in sorted(found - group.troubled):
+            _log.warning("log group %s: %s", name, each)
+        group.troubled = found
+        if found:
+            self.core.degrade(f"log group {name}", "; ".join(sorted(found)[:5]))
+        else:
+            self.core.recover(f"log group {name}")
+
+    def _sources(self, alarm: MetricAlarm, start: int, end: int) -> dict[str, str]:
+        """Who was behind an alarm: its busiest clients, as annotations."""
+        wanted = {metric for metric, _ in alarm_metrics(alarm)}
+        filters: dict[tuple[str, str], MetricFilter] = {e.key: e for e in self._filters}
+        clients: Counter[str] = Counter()
+        for group in self.groups.values():
+            for minute in range(start - start % MINUTE, end, MINUTE):
+                table = group.minutes.get(minute)
+                for key, found in table.sources.items() if table else ():
+                    what = filters[key[0]].transformation
+                    if Metric.of(what.namespace, what.metric, dict(key[1])) in wanted:
+                        clients.update(found)
+        clients.pop("", None)
+        if not clients:
+            return {}
+        ranked = sorted(clients.items(), key=lambda each: (-each[1], each[0]))
+        named = ", ".join(f"{client} ({count})" for client, count in ranked[:_NAMED])
+        return {"sources": named, "distinct_sources": str(len(ranked))}
+
+    def firing(self) -> Iterator[ActiveAlert]:
+        """Each alarm that receivers hold to be firing."""
+        yield from self.alarming.firing.values()
+
+    def states(self) -> dict[str, bytes]:
+        """What the store would have if it took everything."""
+        found = {state_key(n): msgspec.json.encode(g.state) for n, g in self.groups.items()}
+        return found | {ALARMS_KEY: msgspec.json.encode(self.alarming.state)}
+
+    def tallies(self, log_group: str) -> list[Tally]:
+        """Likewise."""
+        group = self.groups.get(log_group)
+        minutes = group.minutes if group else {}
+        return [Tally(log_group, m, encode_tally(table)) for m, table in minutes.items()]
+
+    def close(self) -> None:
+        for group in self.groups.values():
+            group.reader.tail.close()

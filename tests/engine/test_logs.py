@@ -1,0 +1,336 @@
+"""Live log groups: what the daemon counts and tells is what a replay of the same log finds."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+import tempfile
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.engine.test_replay import ACCESS, metric_filter, replayed, sum_alarm
+from tocsin.alarms import CompositeAlarm, Place
+from tocsin.definitions import Definitions
+from tocsin.engine import Core, History
+from tocsin.engine._config_logs import LogConfig
+from tocsin.engine._journal import Journal
+from tocsin.engine._log_group import LogGroup
+from tocsin.engine._logs import Logs
+from tocsin.engine._metrics import Metrics
+from tocsin.pattern import DEFAULTS
+from tocsin.series import Head
+from tocsin.store import open_store
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+BEGIN = 1_700_000_040 * SECOND
+assert BEGIN % MINUTE == 0
+
+FILTERS = (
+    metric_filter("missing", ACCESS.format("404")),
+    metric_filter("error", ACCESS.format("5*")),
+)
+ALARMS = (
+    sum_alarm("missing", 5, period=60),
+    sum_alarm("error", 3, period=120, evaluation_periods=3, datapoints_to_alarm=2),
+    sum_alarm("missing", 9, alarm_name="kept", treat_missing_data="missing", statistic="SampleCount"),
+    CompositeAlarm("both", 'ALARM("many-missing") AND NOT ALARM("many-error")'),
+)  # fmt: skip
+
+
+class Hands:
+    """A clock that the test sets."""
+
+    def __init__(self, now):
+        self.time = now
+
+    def now(self):
+        return self.time
+
+
+class Told:
+    """In place of receivers: remembers what they would be sent."""
+
+    def __init__(self):
+        self.names = ("team",)
+        self.external_labels = {}
+        self.external_url = "http://localhost"
+        self.notifications = []
+
+    def put(self, notifications):
+        self.notifications += notifications
+
+
+def line(time, status=404, client="203.0.113.9"):
+    stamp = datetime.fromtimestamp(time / SECOND, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
+    return f'{client} - - [{stamp}] "GET / HTTP/1.1" {status} 12 "-" "probe"\n'
+
+
+class Host:
+    """What a daemon is around its logs; `restart` is what a kill leaves."""
+
+    def __init__(self, folder, config, now):
+        self.folder, self.config, self.clock, self.told = folder, config, Hands(now), Told()
+        self.logs = self.store = None
+        self.restart()
+
+    def restart(self, config=None):
+        self.close()
+        self.config = config or self.config
+        self.store = open_store(self.folder / "state", self.clock.now())
+        head = Head(MINUTE)
+        history = History(head, self.store, 0)
+        core = Core(self.clock, self.clock.now, head, history, Journal(self.store), Metrics())
+        self.core = core
+        self.logs = Logs(
+            core, self.config, lambda: self.told, self.store.states(), self.store.tallies
+        )
+
+    def close(self):
+        if self.logs is not None:
+            self.logs.close()
+            self.store.close()
+
+    def read(self):
+        async def rounds():
+            while await self.logs.round():
+                pass
+
+        asyncio.run(rounds())
+
+    def at(self, time):
+        self.clock.time = time
+        self.read()
+
+    @property
+    def settled(self):
+        """The transitions that evaluations found, as the ledger has them."""
+        return [
+            (e.body["evaluated_at"], e.body["alarm"], e.body["before"], e.body["after"], e.body["reason"])
+            for e in self.store.ledger(kinds=["transition"])
+            if not e.body["early"]
+        ]  # fmt: skip
+
+    @property
+    def state(self):
+        return self.logs.groups["web"].state
+
+
+def config(folder, filters=FILTERS, alarms=ALARMS, **group):
+    given = {"paths": (str(folder / "access.log*"),), "lateness": 30 * SECOND, **group}
+    return LogConfig((LogGroup("web", **given),), Definitions(filters, alarms), DEFAULTS, Place())
+
+
+@pytest.fixture
+def host(tmp_path):
+    made = Host(tmp_path, config(tmp_path), BEGIN)
+    yield made
+    made.close()
+
+
+def test_an_alarm_is_told_at_once_and_the_evaluation_finds_it(host, tmp_path):
+    log = tmp_path / "access.log"
+    log.write_text("".join(line(BEGIN + 10 * SECOND) for _ in range(4)))
+    host.at(BEGIN + 11 * SECOND)
+    assert host.told.notifications == []
+    with log.open("a") as file:
+        file.write(line(BEGIN + 12 * SECOND, client="198.51.100.7"))
+    host.at(BEGIN + 12 * SECOND)
+    (told,) = host.told.notifications
+    assert told.group_labels == {"alertname": "many-missing"}
+    assert told.alerts[0].annotations["sources"] == "203.0.113.9 (4), 198.51.100.7 (1)"
+    assert told.message["NewStateValue"] == "ALARM"
+    assert told.message["Trigger"]["Threshold"] == 5
+    assert host.settled == []
+    host.at(BEGIN + 10 * MINUTE)
+    first, last = [each for each in host.settled if each[1] == "many-missing"]
+    assert first[:4] == (BEGIN + MINUTE, "many-missing", "INSUFFICIENT_DATA", "ALARM")
+    assert last[2:4] == ("ALARM", "OK")
+    # Told once, and once that it is over; the composite alarm comes with the evaluation.
+    assert [(n.group_labels["alertname"], n.status) for n in host.told.notifications] == [
+        ("many-missing", "firing"), ("both", "firing"), ("many-missing", "resolved"), ("both", "resolved"),
+    ]  # fmt: skip
+    assert len({n.key for n in host.told.notifications}) == 4
+
+
+def test_what_was_told_early_is_not_told_again_after_a_kill(host, tmp_path):
+    (tmp_path / "access.log").write_text("".join(line(BEGIN + SECOND) for _ in range(6)))
+    host.at(BEGIN + 2 * SECOND)
+    host.restart()
+    host.at(BEGIN + 100 * SECOND)
+    missing = [n for n in host.told.notifications if n.group_labels["alertname"] == "many-missing"]
+    assert len(missing) == 1
+    assert host.store.outbox()[0].key == missing[0].key
+
+
+def test_events_that_come_too_late_are_counted_as_late(host, tmp_path):
+    log = tmp_path / "access.log"
+    log.write_text(line(BEGIN + 5 * SECOND))
+    host.at(BEGIN + 5 * MINUTE)
+    with log.open("a") as file:
+        file.write(line(BEGIN + 6 * SECOND) + line(BEGIN + 5 * MINUTE) + "garbage\n")
+        file.write(line(BEGIN + 9 * 60 * MINUTE))
+    host.at(BEGIN + 5 * MINUTE + SECOND)
+    assert host.state.read == 5
+    assert host.state.counted == 2
+    assert host.state.dropped == {
+        "later than the allowed lateness": 1,
+        "not a line of the format": 1,
+        "more than two hours ahead of the clock": 1,
+    }
+
+
+def test_an_old_log_met_for_the_first_time_fills_the_windows_and_alarms_nobody(tmp_path):
+    old = [BEGIN - age for age in (10 * 24 * 60 * MINUTE, 2 * MINUTE, MINUTE)]
+    text = "".join(line(each) for each in old for _ in range(9))
+    (tmp_path / "access.log").write_text(text)
+    host = Host(tmp_path, config(tmp_path), BEGIN)
+    host.at(BEGIN + SECOND)
+    assert host.told.notifications == []
+    assert host.state.dropped == {"from before the first start": 9}
+    host.at(BEGIN + 2 * MINUTE)
+    # The alarm over five minutes sees the two minutes before it began.
+    assert "kept" in [n.group_labels["alertname"] for n in host.told.notifications]
+    host.close()
+
+
+def test_time_that_the_daemon_was_away_is_made_up_for(host, tmp_path):
+    log = tmp_path / "access.log"
+    log.write_text(line(BEGIN + SECOND))
+    host.at(BEGIN + 2 * MINUTE)
+    with log.open("a") as file:
+        for minute in (5, 9):
+            file.write(line(BEGIN + minute * MINUTE) * 7)
+    host.clock.time = BEGIN + 30 * MINUTE
+    host.restart()
+    host.read()
+    fired = [each[0] for each in host.settled if each[1:4:2] == ("many-missing", "ALARM")]
+    assert fired == [BEGIN + 6 * MINUTE, BEGIN + 10 * MINUTE]
+    statuses = [
+        n.status for n in host.told.notifications if n.group_labels["alertname"] == "many-missing"
+    ]
+    assert statuses == ["firing", "resolved", "firing", "resolved"]
+
+
+def test_a_new_configuration_keeps_counts_and_ends_alarms_that_are_gone(host, tmp_path):
+    (tmp_path / "access.log").write_text(line(BEGIN + SECOND) * 6)
+    host.at(BEGIN + 2 * SECOND)
+    assert [n.status for n in host.told.notifications] == ["firing"]
+    host.restart(config(tmp_path, alarms=ALARMS[1:3]))
+    assert [n.status for n in host.told.notifications] == ["firing", "resolved"]
+    host.at(BEGIN + 2 * MINUTE)
+    assert host.state.read == 6
+    assert host.logs.alarming.datapoints
+
+
+def test_pushed_lines_count_and_other_groups_take_none(tmp_path):
+    host = Host(tmp_path, config(tmp_path, paths=(), push=True), BEGIN)
+    host.clock.time = BEGIN + SECOND
+    table = asyncio.run(host.logs.push("web", (line(BEGIN) * 6).encode()))
+    assert (table.read, table.counted) == (6, 6)
+    assert [n.status for n in host.told.notifications] == ["firing"]
+    assert asyncio.run(host.logs.push("other", b"x\n")) is None
+    host.restart()
+    assert host.state.read == 6
+    host.close()
+
+
+@contextmanager
+def temporary_host(**group):
+    with tempfile.TemporaryDirectory() as name:
+        host = Host(Path(name), config(Path(name), **group), BEGIN)
+        try:
+            yield host
+        finally:
+            host.close()
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.integers(0, 12 * 60 - 1),  # when, seconds after the begin
+        st.integers(0, 29),  # how much later it is written
+        st.sampled_from([404, 404, 404, 200, 503]),
+        st.integers(1, 6),  # how often
+        st.sampled_from(["203.0.113.9", "198.51.100.7", "2001:db8::1"]),
+    ),
+    max_size=60,
+)
+DISTURBANCES = st.lists(
+    st.tuples(
+        st.integers(0, 14 * 60),
+        st.sampled_from(
+            ["kill", "kill before commit", "rotate", "compress", "half a line", "poll"]
+        ),
+    ),
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=1000 if os.environ.get("TOCSIN_SOAK") else 25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(EVENTS, DISTURBANCES, st.integers(1, 40))
+def test_live_finds_what_a_replay_finds(events, disturbances, pace):
+    """The same log in pieces, with rotations and kills, late and out of order."""
+    first = (0, 0, 200, 1, "203.0.113.9")
+    written = sorted(
+        (at + delay, at, status, count, who) for at, delay, status, count, who in [first, *events]
+    )
+    doings = sorted(disturbances)
+    whole: list[str] = []
+    with temporary_host() as host:
+        log, rotated, half = host.folder / "access.log", 0, ""
+        for second in range(0, 16 * 60, pace):
+            now = BEGIN + second * SECOND
+            text = half
+            while written and written[0][0] <= second:
+                _, at, status, count, who = written.pop(0)
+                text += line(BEGIN + at * SECOND, status, who) * count
+            half = ""
+            whole.append(text)
+            while doings and doings[0][0] <= second:
+                what = doings.pop(0)[1]
+                host.clock.time = now
+                if what == "half a line" and text:
+                    cut = text.rstrip("\n").rfind("\n") + 1 + 7
+                    with log.open("a") as file:
+                        file.write(text[:cut])
+                    text = text[cut:]
+                    host.read()
+                elif what == "rotate" and log.exists() and not text:
+                    rotated += 1
+                    log.rename(host.folder / f"access.log.{rotated}")
+                elif what == "compress" and (old := host.folder / f"access.log.{rotated}").exists():
+                    (host.folder / f"{old.name}.gz").write_bytes(gzip.compress(old.read_bytes()))
+                    old.unlink()
+                elif what == "kill":
+                    host.restart()
+                elif what == "kill before commit":
+                    group = host.logs.groups["web"]
+                    group.reader.read(host.logs._window())
+                    host.restart()
+                else:
+                    host.read()
+            if text:
+                with log.open("a") as file:
+                    file.write(text)
+            host.at(now)
+        for minute in range(16, 40):
+            host.at(BEGIN + minute * MINUTE)
+        copy = host.folder / "whole.txt"
+        copy.write_text("".join(whole))
+        expected = replayed([copy], FILTERS, ALARMS)
+        assert host.state.read == host.state.counted == expected.tally.read
+        assert host.settled == [
+            (each.transition.time, each.transition.alarm, each.transition.before, each.transition.after,
+             each.transition.reason)
+            for each in expected.transitions
+        ]  # fmt: skip
