@@ -60,6 +60,11 @@ _FILE = click.Path(exists=True, dir_okay=False)
 @click.option(
     "--threshold-report", "report", is_flag=True, help="How often other thresholds would fire."
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    help="Processes that count. Default: one for each processor if the files are large.",
+)
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
 )
@@ -71,6 +76,7 @@ def replay(
     year: int | None,
     utc_offset: str,
     report: bool,
+    workers: int | None,
     files: tuple[str, ...],
     form: str,
 ) -> int:
@@ -89,8 +95,9 @@ def replay(
         share = f"{each.detected.confidence:.0%} of the lines looked at"
         how = "as told" if log_format else share
         click.echo(f"{printable(each.log.name)}: {each.format.name} ({how})", err=True)
-    with _progress(sum(each.log.size for each in opened)) as advance:
-        done = replayer.run(opened, advance, report=report)
+    size = sum(each.log.size for each in opened)
+    with replayer.workers(opened, workers) as started, _progress(size) as advance:
+        done = replayer.run(opened, advance, report=report, workers=started)
     for problem in done.warnings:
         click.echo(printable(str(problem), 500), err=True)
     if form == "json":

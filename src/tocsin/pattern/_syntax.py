@@ -109,6 +109,10 @@ class Regex:
     def __post_init__(self) -> None:
         object.__setattr__(self, "search", compile_search(self.source))
 
+    def __reduce__(self) -> tuple[type[Regex], tuple[str, Span]]:
+        # What is compiled stays in its process.
+        return Regex, (self.source, self.span)
+
     def __str__(self) -> str:
         return f"%{self.source}%"
 
