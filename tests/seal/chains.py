@@ -6,12 +6,23 @@ import hashlib
 import json
 import subprocess
 from datetime import date, timedelta
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tocsin.bundle import Contents, read_day_folder, seal_day, survey
-from tocsin.seal import Signer, Trust, Verifier, chain_ledger, public_key_line, read_checkpoint
+import tocsin.bundle
+from tocsin.bundle import Contents, attach, locked, seal_day, survey, verify_folder
+from tocsin.seal import (
+    Cosigner,
+    Signer,
+    Trust,
+    chain_ledger,
+    cosign,
+    public_key_line,
+    read_checkpoint,
+)
 
+SCRIPT = Path(tocsin.bundle.__file__).parent / "verify.sh"
 ORIGIN = "evidence@example.org"
 KEY = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"a key for tests").digest())
 OTHER = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"another").digest())
@@ -40,21 +51,23 @@ def fill(root, day, count=3):
         (folder / f"control-{number}.json").write_text(json.dumps(record) + "\n")
 
 
-def chain(root, count, *, key=KEY, origin=ORIGIN, files=3):
+WITNESS = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"a witness").digest())
+COSIGNER = Cosigner("witness.example", WITNESS.public_key().public_bytes_raw())
+
+
+def chain(root, count, *, key=KEY, origin=ORIGIN, files=3, attached=False):
     for day in names(count):
         fill(root, day, files)
-        seal_day(root, day, key, origin, contents)
+        checkpoint = seal_day(root, day, key, origin, contents).checkpoint
+        if attached:
+            with locked(root):
+                line = cosign(checkpoint, COSIGNER.name, WITNESS, 1_800_000_000)
+                attach(root, day, "checkpoint.cosig", line)
     return root
 
 
 def verify(root, *, signers=None, anchors=(), **more):
-    found = survey(root)
-    verifier = Verifier(Trust(signers or (Signer(public()),), tuple(anchors), **more))
-    for day in found.days:
-        verifier.add(read_day_folder(root, day))
-    verdict = verifier.finish()
-    verdict.faults[:0] = found.faults
-    return verdict
+    return verify_folder(root, Trust(signers or (Signer(public()),), tuple(anchors), **more))
 
 
 def anchor_of(root):
@@ -66,9 +79,10 @@ def allowed_signers(path, key=KEY, principal=ORIGIN):
     return path
 
 
-def run_script(script, signers, anchor="", shell=("sh",), more=()):
+def run_script(root, signers, anchor="", shell=("sh",), more=(), **environment):
+    """The script as the package has it, called in the evidence folder."""
     arguments = [str(signers), *([str(anchor)] if anchor else []), *map(str, more)]
     return subprocess.run(
-        [*shell, str(script), *arguments], capture_output=True, text=True, timeout=120,
-        stdin=subprocess.DEVNULL,
+        [*shell, str(SCRIPT), *arguments], capture_output=True, text=True, timeout=300,
+        stdin=subprocess.DEVNULL, cwd=root, errors="replace", **environment,
     )  # fmt: skip

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 
 import pytest
-from tests.seal.chains import allowed_signers, anchor_of, chain, run_script, verify
+from tests.seal.chains import SCRIPT, allowed_signers, anchor_of, chain, run_script, verify
 
 SHELLS = [("dash",), ("busybox", "sh"), ("bash", "--posix")]
 
@@ -17,12 +18,52 @@ def test_a_whole_bundle(tmp_path, shell, count):
         pytest.skip(f"{shell[0]} is not installed")
     root = chain(tmp_path / "evidence", count)
     signers = allowed_signers(tmp_path / "allowed_signers")
-    script = root / "20261127/verify.sh"
-    done = run_script(script, signers, shell=shell)
+    done = run_script(root, signers, shell=shell)
     assert done.returncode == 5, done.stdout + done.stderr
     assert "UNANCHORED" in done.stdout
+    assert (root / "20261127/verify.sh").read_bytes() == SCRIPT.read_bytes()
     (tmp_path / "anchor").write_bytes(anchor_of(root).text)
-    done = run_script(script, signers, tmp_path / "anchor", shell=shell)
+    done = run_script(root, signers, tmp_path / "anchor", shell=shell)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     verdict = verify(root, anchors=[anchor_of(root)])
     assert verdict.faults == []
+
+
+def test_with_the_small_tools_of_busybox(tmp_path):
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        pytest.skip("busybox is not installed")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    listed = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+    for name in listed.stdout.split():
+        (tools / name).symlink_to(busybox)
+    for name in ("ssh-keygen", "openssl"):
+        (tools / name).unlink(missing_ok=True)
+        (tools / name).symlink_to(shutil.which(name))
+    root = chain(tmp_path / "evidence", 5, attached=True)
+    signers = allowed_signers(tmp_path / "allowed_signers")
+    (tmp_path / "anchor").write_bytes(anchor_of(root).text)
+    done = run_script(root, signers, tmp_path / "anchor", (busybox, "sh"), env={"PATH": str(tools)})
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    (root / "20261128/control-1.json").chmod(0o644)
+    (root / "20261128/control-1.json").write_text("{}")
+    done = run_script(root, signers, tmp_path / "anchor", (busybox, "sh"), env={"PATH": str(tools)})
+    assert done.returncode == 1
+    assert "20261128/control-1.json" in done.stdout
+
+
+def test_without_a_tool_nothing_is_said_to_be_well(tmp_path):
+    root = chain(tmp_path / "evidence", 2)
+    signers = allowed_signers(tmp_path / "allowed_signers")
+    done = run_script(root, signers, shell=(shutil.which("sh"),), env={"PATH": str(tmp_path)})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nothing was checked" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["nowhere"], ["a", "b", "c", "d"]])
+def test_a_wrong_call(tmp_path, arguments):
+    root = chain(tmp_path / "evidence", 1)
+    done = subprocess.run(["sh", SCRIPT, *arguments], cwd=root, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr

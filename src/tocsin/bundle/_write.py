@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["attach", "locked", "put_in_place", "stage"]
 
-_PATIENCE = 10.0
+_PATIENCE = 5.0
 _ASIDE = "unsealed"
 """The day's folder as it was, for the moment in which the sealed one takes its place."""
 

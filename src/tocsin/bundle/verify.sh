@@ -1,8 +1,9 @@
 #!/bin/sh
-# Checks all sealed days of this evidence folder with the tools of any Unix:
+# Checks all sealed days of the evidence folder it is called in, with the tools of any Unix:
 # sha256sum (or shasum), ssh-keygen 8.9, openssl 3, find, sed, sort and the like.
 #
-#   sh verify.sh ALLOWED_SIGNERS [ANCHOR [TSA_ROOT]]
+#   cd evidence
+#   sh 20261121/verify.sh ALLOWED_SIGNERS [ANCHOR [TSA_ROOT]]
 #
 # ALLOWED_SIGNERS  whose signatures count; it must come from outside this folder
 # ANCHOR           a checkpoint that you kept earlier: three lines, name, days, root
@@ -20,20 +21,27 @@ LC_ALL=C TZ=UTC0
 export LC_ALL TZ
 umask 077
 [ $# -ge 1 ] && [ $# -le 3 ] || { echo "usage: sh verify.sh ALLOWED_SIGNERS [ANCHOR [TSA_ROOT]]" >&2; exit 2; }
-full() { case $1 in '' | /*) printf '%s' "$1" ;; *) printf '%s' "$PWD/$1" ;; esac; }
-signers=$(full "$1") anchor=$(full "${2-}") tsa=$(full "${3-}")
+signers=$1 anchor=${2-} tsa=${3-}
 for each in "$signers" "$anchor" "$tsa"; do
   [ -z "$each" ] || [ -f "$each" ] || { echo "can't read $each" >&2; exit 2; }
 done
 command -v sha256sum >/dev/null || sha256sum() { shasum -a 256 "$@"; }
-here=$(dirname -- "$0") && cd -- "$here/.." || exit 2
+for each in sha256sum ssh-keygen openssl find sed sort uniq grep cut tr cat cmp head tail fold base64 \
+  wc mktemp mkdir rm; do
+  command -v "$each" >/dev/null || { echo "$each is missing: nothing was checked" >&2; exit 2; }
+done
 tmp=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$tmp"' EXIT
 trap 'exit 2' HUP INT TERM
 : >"$tmp/faults"
 fault() { printf '%s\n' "$*" >>"$tmp/faults"; }
 faults() { sed "s|^|$1|" >>"$tmp/faults"; }
+only_second() { sort "$1" "$1" "$2" | uniq -u; }
 finish() {
+  # A full disk must not look like evidence without a fault.
+  word=''
+  echo end >"$tmp/end" && read -r word <"$tmp/end"
+  [ "$word" = end ] || { echo "can't write to $tmp: nothing was checked" >&2; exit 2; }
   if [ -s "$tmp/faults" ]; then
     tr -cd '\012\040-\176' <"$tmp/faults" | sed 's/^/FAULT  /'
     echo "ALTERED: these are not the days that were sealed"
@@ -53,6 +61,7 @@ for day in *; do
     2[0-9][0-9][0-9][0-9][0-9][0-9][0-9]) ;;
     *) fault "does not belong here: $day"; continue ;;
   esac
+  [ -d "$day" ] || fault "not a folder: $day"
   if [ -e "$day/SHA256SUMS" ] || [ -e "$day/SHA256SUMS.sig" ] || [ -e "$day/checkpoint" ] ||
     [ -e "$day/checkpoint.cosig" ] || [ -e "$day/checkpoint.tsr" ]; then
     [ -z "$unsealed" ] || fault "not sealed, but a later day is:$unsealed"
@@ -114,7 +123,7 @@ ends='(SHA256SUMS|SHA256SUMS\.sig|checkpoint|checkpoint\.cosig|checkpoint\.tsr)'
 grep -v -E "^[0-9a-f]{64}  [0-9]{8}/(\.\./[0-9]{8}/$ends|$part(/$part){0,3})\$" "$tmp/all" |
   faults "SHA256SUMS: not a line of ours: "
 sed -n 's|^.\{66\}\([0-9]\{8\}\)/\.\./\([0-9]\{8\}\)/.*|\1 \2|p' "$tmp/all" | sort -u >"$tmp/found"
-comm -3 "$tmp/pairs" "$tmp/found" | tr -d '\011' | faults "does not follow the day before: "
+sort "$tmp/pairs" "$tmp/found" | uniq -u | faults "does not follow the day before: "
 finish
 
 # The files are those of the list, no more and no fewer, and their bytes too.
@@ -124,20 +133,21 @@ finish
   for name in checkpoint.cosig checkpoint.tsr; do [ ! -f "$last/$name" ] || echo "$last/$name"; done
 } | sort >"$tmp/expected"
 uniq -d "$tmp/expected" | faults "named twice: "
-tr 'A-Z' 'a-z' <"$tmp/expected" | uniq -d | faults "names that differ by case only: "
+tr 'A-Z' 'a-z' <"$tmp/expected" | sort | uniq -d | faults "names that differ by case only: "
 without_unsealed() {
   for each in $unsealed; do printf '%s\n' "/^$each\$/d" "/^$each\\//d"; done >"$tmp/skip"
   sed -e 's|^\./||' | sed -f "$tmp/skip" | sort
 }
 find . -type f | without_unsealed >"$tmp/found"
-comm -13 "$tmp/expected" "$tmp/found" | faults "not in SHA256SUMS: "
-comm -23 "$tmp/expected" "$tmp/found" | faults "missing: "
-sort "$tmp/wanted" | comm -23 - "$tmp/expected" | faults "not in SHA256SUMS: "
+only_second "$tmp/expected" "$tmp/found" | faults "not in SHA256SUMS: "
+only_second "$tmp/found" "$tmp/expected" | faults "missing: "
+only_second "$tmp/expected" "$tmp/wanted" | faults "not in SHA256SUMS: "
 sed -n 's|/[^/]*$||p' "$tmp/expected" | sort -u >"$tmp/folders"
 sed -n 's|/[^/]*$||p' "$tmp/folders" | sort -u >"$tmp/folders2"
 sed -n 's|/[^/]*$||p' "$tmp/folders2" | sort -u >"$tmp/folders3"
 sort -u "$tmp/folders" "$tmp/folders2" "$tmp/folders3" >"$tmp/expected"
-find . -type d ! -name . | without_unsealed | comm -13 "$tmp/expected" - | faults "empty folder: "
+find . -type d ! -name . | without_unsealed >"$tmp/found"
+only_second "$tmp/expected" "$tmp/found" | faults "empty folder: "
 finish
 sha256sum -c "$tmp/all" >"$tmp/sums" 2>/dev/null || {
   grep -v ': OK$' "$tmp/sums" | faults ""
