@@ -8,6 +8,7 @@ a bound and no further, and says so.
 
 from __future__ import annotations
 
+import itertools
 import sys
 import zlib
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from tocsin.errors import SourceError
+from tocsin.source._journal_export import JournalExport, is_journal_export, journal_lines
 from tocsin.source._lines import UTF_8, clean, encoding_of, shorten, to_utf8
 
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ class ReadCounts:
     """Archives that were not read to their end because they inflate too much."""
     nuls: int = 0
     """NUL bytes before lines, taken away."""
+    malformed: int = 0
+    """Entries of a journal export that were not what the format says."""
 
     def add(self, other: ReadCounts) -> None:
         self.bytes += other.bytes
@@ -77,6 +81,7 @@ class ReadCounts:
         self.damaged += other.damaged
         self.bombs += other.bombs
         self.nuls += other.nuls
+        self.malformed += other.malformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +90,15 @@ class LogFile:
 
     path: str
     head: bytes = b""
-    """Its first bytes, inflated, in UTF-8; of standard input, which can't be read twice, they
-    are gone from there."""
+    """Its first bytes, inflated, in UTF-8; the lines of a journal export."""
     size: int = 0
     """On disk; 0 if unknown."""
     modified: int = 0
     """Microseconds; 0 if unknown."""
+    raw: bytes = b""
+    """The first bytes of standard input, which can't be read twice."""
+    journal: bool = False
+    """Whether it is the systemd journal as `journalctl -o export` writes it."""
 
     @property
     def is_delivery(self) -> bool:
@@ -110,7 +118,10 @@ def read_head(path: str, limits: LogLimits = DEFAULT_LIMITS) -> LogFile:
     """Open a file and look at its beginning. Raises SourceError."""
     try:
         if path == "-":
-            return LogFile(path, sys.stdin.buffer.read(_HEAD))
+            raw = sys.stdin.buffer.read(_HEAD)
+            journal = is_journal_export(raw)
+            head = b"".join(_text(iter([raw]), journal, ReadCounts(), limits))
+            return LogFile(path, head, raw=raw, journal=journal)
         # A pipe or a device would be read for ever, or be emptied by looking.
         where = Path(path)
         if not where.is_file():
@@ -118,11 +129,14 @@ def read_head(path: str, limits: LogLimits = DEFAULT_LIMITS) -> LogFile:
             raise SourceError(f"{path}: {what}")
         about = where.stat()
         with where.open("rb") as file:
-            chunks = to_utf8(inflate(file, limits, ReadCounts(), lambda _: None))
+            chunks = inflate(file, limits, ReadCounts(), lambda _: None)
+            raw = next(chunks, b"")
+            journal = is_journal_export(raw)
+            text = _text(itertools.chain([raw], chunks), journal, ReadCounts(), limits)
             head = b""
-            while len(head) < _HEAD and (chunk := next(chunks, None)) is not None:
+            while len(head) < _HEAD and (chunk := next(text, None)) is not None:
                 head += chunk
-        return LogFile(path, head, about.st_size, about.st_mtime_ns // 1000)
+        return LogFile(path, head, about.st_size, about.st_mtime_ns // 1000, journal=journal)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from None
 
@@ -141,7 +155,8 @@ def read_log(
     """
     try:
         if log.path == "-":
-            yield from _lines(to_utf8(_stdin(log.head, limits, counts, progress)), counts, limits)
+            chunks = _stdin(log.raw, limits, counts, progress)
+            yield from _lines(_text(chunks, log.journal, counts, limits), counts, limits)
             return
         with Path(log.path).open("rb") as file:
             if part != (0, None):
@@ -153,7 +168,7 @@ def read_log(
             if log.is_delivery:
                 yield from records(chunks, counts, limits)
             else:
-                yield from _lines(to_utf8(chunks), counts, limits)
+                yield from _lines(_text(chunks, log.journal, counts, limits), counts, limits)
     except OSError as error:
         raise SourceError(f"{log.name}: {error.strerror}") from None
 
@@ -162,11 +177,11 @@ def split_log(log: LogFile, size: int) -> list[tuple[int, int | None]]:
     """Parts of about a size that are read one by one with the same result as the whole.
 
     A part is where it begins and ends; the last one ends with the file. Archives, documents,
-    UTF-16 and standard input are one part. Raises SourceError.
+    journal exports, UTF-16 and standard input are one part. Raises SourceError.
     """
     begins = [0]
     try:
-        if log.path != "-" and log.size > size and not log.is_delivery:
+        if log.path != "-" and log.size > size and not (log.is_delivery or log.journal):
             with Path(log.path).open("rb") as file:
                 raw = file.read(3)
                 if not raw.startswith(_GZIP) and (encoding_of(raw) or ("", 0))[0] == UTF_8:
@@ -205,6 +220,20 @@ def _part(
         counts.bytes += len(chunk)
         progress(len(chunk))
         yield chunk
+
+
+def _text(
+    chunks: Iterator[bytes], journal: bool, counts: ReadCounts, limits: LogLimits
+) -> Iterator[bytes]:
+    """The lines of a journal export, anything else in UTF-8."""
+    if not journal:
+        yield from to_utf8(chunks)
+        return
+    # Room for the stamp and the names, so that the line is not cut where the message isn't.
+    export = JournalExport(limits.line // 2)
+    yield from journal_lines(chunks, export)
+    counts.malformed += export.malformed
+    counts.cut += export.cut
 
 
 def _stdin(
@@ -270,7 +299,7 @@ def _lines(chunks: Iterator[bytes], counts: ReadCounts, limits: LogLimits) -> It
             chunk, skipping = chunk[end + 1 :], False
         end = chunk.rfind(b"\n") + 1
         if end:
-            yield _clean(rest + chunk[:end], counts, limits)
+            yield _clean(b"".join((rest, memoryview(chunk)[:end])), counts, limits)
             rest = chunk[end:]
         else:
             rest += chunk

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from tocsin.source._journal_export import is_journal_export
 from tocsin.source._lines import encoding_of, take_lines
-from tocsin.source._tail_content import Archive, open_plain, packed_with
+from tocsin.source._tail_content import Archive, NotAFileError, open_plain, packed_with
 from tocsin.source._tail_state import HEAD, TRACE, FilePosition, digest
 
 if TYPE_CHECKING:
@@ -266,6 +267,8 @@ class Followed:
         mark = 0
         if not position.encoding:
             known = encoding_of(raw) or (("utf-8", 0) if final else None)
+            if is_journal_export(raw):
+                raise NotAFileError(0, "a journal export, which is not followed; hint: replay it")
             if known is None or not raw:
                 return take_lines(b"", limit)
             encoding, mark = known
