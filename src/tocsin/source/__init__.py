@@ -2,6 +2,7 @@
 
 from tocsin.source._fetch import Scraped, fetch, make_client
 from tocsin.source._log_files import LogFile, LogLimits, ReadCounts, read_head, read_log, split_log
+from tocsin.source._otlp import OtlpLogs, OtlpRecord, OtlpRefusedError, decode_otlp_logs
 from tocsin.source._prometheus import Address, PrometheusApi, parse_address
 from tocsin.source._reader import Reader
 from tocsin.source._tail import Tail
@@ -13,6 +14,9 @@ __all__ = [
     "Gap",
     "LogFile",
     "LogLimits",
+    "OtlpLogs",
+    "OtlpRecord",
+    "OtlpRefusedError",
     "PrometheusApi",
     "ReadCounts",
     "Reader",
@@ -21,6 +25,7 @@ __all__ = [
     "TailBlock",
     "TailState",
     "Taken",
+    "decode_otlp_logs",
     "fetch",
     "make_client",
     "parse_address",
