@@ -71,7 +71,7 @@ def test_check_of_a_configuration_scrapes_its_targets(tmp_path):
     assert code == 0
     assert "rule 'B' reads 'levle', which no target exposes" in out
     assert "'level'" not in out
-    assert out.endswith("1 target, 0 receivers, 1 rule group, 2 alerting rules, "
+    assert out.endswith("1 target, 1 rule group, 2 alerting rules, "
                         "0 recording rules; 0 errors, 1 warning\n")  # fmt: skip
     code, out, _ = run("check", "tocsin.yaml", cwd=tmp_path)
     assert code == 0
