@@ -12,6 +12,7 @@ TABLES = (
     ("PromQL: a query over the same samples", "bench.promql"),
     ("Scanner: filters over a combined log", "bench.scan"),
     ("SDK: cost of a request", "bench.sdk"),
+    ("Evidence: verifying a year", "bench.evidence"),
     ("Daemon: idle cost, and from sample to webhook", "bench.daemon"),
     ("Logs: idle cost of files followed, and from line to webhook", "bench.logs"),
 )

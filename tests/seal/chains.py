@@ -79,10 +79,10 @@ def allowed_signers(path, key=KEY, principal=ORIGIN):
     return path
 
 
-def run_script(root, signers, anchor="", shell=("sh",), more=(), **environment):
+def run_script(root, signers, anchor="", under=("sh",), more=(), **environment):
     """The script as the package has it, called in the evidence folder."""
     arguments = [str(signers), *([str(anchor)] if anchor else []), *map(str, more)]
     return subprocess.run(
-        [*shell, str(SCRIPT), *arguments], capture_output=True, text=True, timeout=300,
+        [*under, str(SCRIPT), *arguments], capture_output=True, text=True, timeout=300,
         stdin=subprocess.DEVNULL, cwd=root, errors="replace", **environment,
     )  # fmt: skip

@@ -18,12 +18,12 @@ def test_a_whole_bundle(tmp_path, shell, count):
         pytest.skip(f"{shell[0]} is not installed")
     root = chain(tmp_path / "evidence", count)
     signers = allowed_signers(tmp_path / "allowed_signers")
-    done = run_script(root, signers, shell=shell)
+    done = run_script(root, signers, under=shell)
     assert done.returncode == 5, done.stdout + done.stderr
     assert "UNANCHORED" in done.stdout
     assert (root / "20261127/verify.sh").read_bytes() == SCRIPT.read_bytes()
     (tmp_path / "anchor").write_bytes(anchor_of(root).text)
-    done = run_script(root, signers, tmp_path / "anchor", shell=shell)
+    done = run_script(root, signers, tmp_path / "anchor", under=shell)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     verdict = verify(root, anchors=[anchor_of(root)])
     assert verdict.faults == []
@@ -56,7 +56,7 @@ def test_with_the_small_tools_of_busybox(tmp_path):
 def test_without_a_tool_nothing_is_said_to_be_well(tmp_path):
     root = chain(tmp_path / "evidence", 2)
     signers = allowed_signers(tmp_path / "allowed_signers")
-    done = run_script(root, signers, shell=(shutil.which("sh"),), env={"PATH": str(tmp_path)})
+    done = run_script(root, signers, under=(shutil.which("sh"),), env={"PATH": str(tmp_path)})
     assert (done.returncode, done.stdout) == (2, "")
     assert "nothing was checked" in done.stderr
 
