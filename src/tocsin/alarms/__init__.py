@@ -33,6 +33,7 @@ from tocsin.alarms._math_functions import FUNCTIONS, Grid
 from tocsin.alarms._math_parse import UNSUPPORTED, Program, compile_math
 from tocsin.alarms._message import Place, sns_message, sns_subject
 from tocsin.alarms._missing import Decision, decide, evaluation_range
+from tocsin.alarms._outlook import Outlook, outlook_of
 from tocsin.alarms._reason import Evaluated
 from tocsin.alarms._rule import AlarmRule, alarm_name, compile_rule
 from tocsin.alarms._run import AlarmRun
@@ -60,6 +61,7 @@ __all__ = [
     "MetricAlarm",
     "MetricQuery",
     "MetricStat",
+    "Outlook",
     "Place",
     "Program",
     "Statistic",
@@ -85,6 +87,7 @@ __all__ = [
     "of_set",
     "of_values",
     "only_grows",
+    "outlook_of",
     "parse_statistic",
     "run",
     "sns_message",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,6 +28,7 @@ from tocsin.alarms import (
     evaluate_composite,
     evaluation_interval,
     evaluation_range,
+    outlook_of,
 )
 from tocsin.durations import SECOND
 
@@ -41,6 +43,8 @@ _CLOCK = re.compile(r"\b(?:MINUTE|HOUR|DAY|DATE|MONTH|YEAR|EPOCH)\b")
 MAX_EVALUATIONS = 1_000_000
 """Of an expression that reads the clock; then silence is skipped for it too."""
 _END = 1 << 62
+_BATCH = 8192
+"""Evaluations that are looked at together."""
 _QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
 
 
@@ -91,11 +95,24 @@ def run_alarms(
 def _metric_alarm(
     alarm: MetricAlarm, table: DatapointTable, begin: int, end: int
 ) -> Iterator[Transition]:
-    state = AlarmState(since=begin)
-    for time in _times(alarm, table, begin, end):
-        state, transition = evaluate(alarm, state, table, time)
-        if transition is not None:
-            yield transition
+    state, outlook = AlarmState(since=begin), outlook_of(alarm, table)
+    for times in _batches(_times(alarm, table, begin, end)):
+        decisions = None if outlook is None else outlook.decisions(times)
+        at = 0
+        while True:
+            if outlook is not None and decisions is not None:
+                at = outlook.next_change(decisions, at, state.value)
+            if at >= len(times):
+                break
+            state, transition = evaluate(alarm, state, table, times[at])
+            if transition is not None:
+                yield transition
+            at += 1
+
+
+def _batches(times: Iterator[int]) -> Iterator[list[int]]:
+    while batch := list(islice(times, _BATCH)):
+        yield batch
 
 
 def _times(alarm: MetricAlarm, table: DatapointTable, begin: int, end: int) -> Iterator[int]:
@@ -151,11 +168,7 @@ def _note(children: dict[str, ChildState], change: Transition) -> None:
 
 def thresholds(alarm: MetricAlarm, table: DatapointTable, begin: int, end: int) -> list[Threshold]:
     """The alarm with other thresholds: around the quantiles of what it saw in each period."""
-    values = sorted(
-        value
-        for time in _times(alarm, table, begin, end)
-        if (value := assess(alarm, table, time).periods[0].value) is not None
-    )
+    values = sorted(_newest(alarm, table, begin, end))
     own = alarm.threshold or 0.0
     tried: dict[float, float | None] = {own: None}
     for quantile in _QUANTILES if values else ():
@@ -164,6 +177,17 @@ def thresholds(alarm: MetricAlarm, table: DatapointTable, begin: int, end: int) 
         _tried(alarm, table, (begin, end), threshold, tried[threshold])
         for threshold in sorted(tried)
     ]
+
+
+def _newest(alarm: MetricAlarm, table: DatapointTable, begin: int, end: int) -> Iterator[float]:
+    """The value of the newest period at each evaluation that finds one."""
+    outlook = outlook_of(alarm, table)
+    for times in _batches(_times(alarm, table, begin, end)):
+        found = None if outlook is None else outlook.exact_newest(times)
+        if found is None:
+            values = (assess(alarm, table, time).periods[0].value for time in times)
+            found = [each for each in values if each is not None]
+        yield from found
 
 
 def _tried(
