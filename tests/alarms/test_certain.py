@@ -30,8 +30,8 @@ ALARMS = st.builds(
     statistic=st.sampled_from(["Sum", "SampleCount", "Maximum", "Minimum", "Average"]),
     threshold=st.sampled_from([1.0, 3.0]),
     period=st.sampled_from([60, 60, 10, 120]),
-    evaluation_periods=st.integers(2, 4),
-    datapoints_to_alarm=st.integers(1, 2),
+    evaluation_periods=st.integers(1, 3),
+    datapoints_to_alarm=st.sampled_from([None, 1]),
     treat_missing_data=st.sampled_from(["missing", "notBreaching", "breaching", "ignore"]),
 )  # fmt: skip
 SAMPLES = st.lists(st.tuples(st.integers(0, 9), st.sampled_from([1.0, 2.0, 4.0])), max_size=25)
