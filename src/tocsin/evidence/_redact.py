@@ -34,6 +34,7 @@ _PATTERNS = tuple(
         ("bearer or basic credential", rb"((?:bearer|basic)\s)[a-z0-9._~+/-]{8,}=*"),
         ("value of a secret key", rb"((?:" + _WORDS + rb")\"\s*:\s*\")(?!\[re)(?:[^\"\\]|\\.)+"),
         ("value of a secret key", rb"((?:" + _WORDS + rb")=)(?!\[re)[^\s\"'&,;\\<>]{4,}"),
+        ("value of a secret key", rb"((?:" + _WORDS + rb"):[ \t]+)(?!\[re)[^\s\"'&,;\\<>]{8,}"),
         ("access key id", rb"()\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
         ("signed token", rb"()\beyJ[a-z0-9_-]{8,}\.eyJ[a-z0-9_-]{8,}\.[a-z0-9_-]{8,}"),
         ("webhook address", rb"(https://hooks\.slack\.com/)[a-z0-9/]{8,}"),
