@@ -6,10 +6,12 @@ import json
 import sys
 from io import BytesIO, TextIOWrapper
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from tocsin.cli import cli, main
+from tocsin.errors import ParseError
 from tocsin.pattern import Settings, explain, parse, render
 
 LOGIN = '{ ($.eventname = ConsoleLogin) && ($.more.MFAUsed != "Yes" || $.roles[*] = admin) }'
@@ -162,3 +164,42 @@ def test_a_setting_shows():
     node = explain(parse("{ $.a != 1 }"), "{}", Settings(missing_not_equal=True))
     assert node.matched
     assert node.children[0].reason == "$.a is not in the event; by setting, != holds"
+
+
+DEFINED = """
+resource "aws_cloudwatch_log_metric_filter" "bytes" {
+  name           = "sent"
+  log_group_name = "web"
+  pattern        = "{ $.bytes = * }"
+  metric_transformation {
+    name       = "Bytes"
+    namespace  = "Web"
+    value      = "$.bytes"
+    dimensions = { Host = "$.host" }
+  }
+}
+"""
+
+
+def test_of_a_filter_it_tells_what_a_match_adds(tmp_path, monkeypatch):
+    (tmp_path / "main.tf").write_text(DEFINED)
+    (tmp_path / "tocsin.yaml").write_text("definitions: [main.tf]\n")
+    monkeypatch.chdir(tmp_path)
+    for more in (["--definitions", "main.tf"], []):
+        done = run("--filter", "sent", *more, '{"bytes": 12, "host": "a"}')
+        assert done.return_value == 0
+        assert done.output.splitlines()[-1] == "  adds 12 to Web/Bytes {Host=a}"
+    done = run("--filter", "web/sent", '{"bytes": "many"}')
+    assert done.output.splitlines()[-1].startswith("  adds nothing: ")
+    done = run("--filter", "sent", "--format", "json", '{"bytes": 3, "host": "b"}')
+    (event,) = json.loads(done.stdout)["events"]
+    assert (event["adds"], event["dimensions"], event["metric"]) == (3, {"Host": "b"}, "Bytes")
+    with pytest.raises(ParseError, match="no metric filter is named 'other'"):
+        CliRunner().invoke(
+            cli,
+            ["explain", "--filter", "other", "x"],
+            standalone_mode=False,
+            catch_exceptions=False,
+        )
+    with pytest.raises(click.UsageError):
+        CliRunner().invoke(cli, ["explain", "x"], standalone_mode=False, catch_exceptions=False)

@@ -68,10 +68,7 @@ class Daemon:
             )
             self.engine.start()
             serving = asyncio.ensure_future(server.serve([listener]))
-            _log.info(
-                "watching %d targets with %d rule groups; API on http://%s:%d",
-                len(self.engine.targets), len(self.engine.groups), host, port,
-            )  # fmt: skip
+            _log.info("watching %s; API on http://%s:%d", _watched(self.engine), host, port)
             await self.stopping.wait()
             _log.info("stopping")
             server.should_exit = True
@@ -105,6 +102,17 @@ class Daemon:
             engine.reload_failed(f"{type(error).__name__}: {error}")
         else:
             _log.info("configuration loaded")
+
+
+def _watched(engine: Engine) -> str:
+    counts = {
+        "target": len(engine.targets),
+        "rule group": len(engine.groups),
+        "log group": len(engine.logs.groups),
+        "alarm": len(engine.logs.alarming.run.alarms),
+    }
+    told = [f"{n} {what}{'' if n == 1 else 's'}" for what, n in counts.items() if n]
+    return ", ".join(told) or "nothing"
 
 
 def _names(config: Config) -> list[str]:

@@ -256,6 +256,8 @@ class Logs:
         metrics.log_counted.labels(name).inc(table.counted)
         for why, count in table.dropped.items():
             metrics.log_dropped.labels(name, str(why)).inc(count)
+        for (key, _), count in table.minutes.matches.items():
+            metrics.matches.labels(*key).inc(count)
 
     def _watch(
         self, name: str, group: _Group, now: int, problems: list[tuple[str, str]], *, more: bool

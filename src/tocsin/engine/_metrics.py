@@ -60,6 +60,10 @@ class Metrics:
             "tocsin_log_lines_dropped", "Lines that are not counted, by reason",
             ["log_group", "reason"], registry=registry,
         )  # fmt: skip
+        self.matches = Counter(
+            "tocsin_metric_filter_matches", "Events that a metric filter matched",
+            ["log_group", "filter"], registry=registry,
+        )  # fmt: skip
         self.commits_failed = Counter(
             "tocsin_commits_failed", "Steps that the disk did not take at once", registry=registry
         )
