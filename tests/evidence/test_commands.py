@@ -370,3 +370,34 @@ def test_nobody_to_stamp(tocsin):
 def test_the_script_in_the_bundle_is_the_one_of_the_package(tocsin, tmp_path):
     tocsin("seal", "2026-11-01")
     assert (tmp_path / "evidence/20261101/verify.sh").read_bytes() == SCRIPT.read_bytes()
+
+
+def test_names_are_replaced_and_one_can_be_opened(tocsin, tmp_path):
+    answer = json.dumps({"status": "success", "data": {"alerts": [
+        {"labels": {"alertname": "A", "user": "alice"}, "state": "firing", "activeAt": "2026-11-01T00:00:00Z"}
+    ]}}).encode()  # fmt: skip
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_arguments):
+            pass
+
+    with http_server(Handler) as url:
+        tocsin("collect", "--prometheus", url, "--day", "2026-11-01", "--commit", "user")
+    tocsin("seal", "2026-11-01", "--commit", "user")
+    texts = [p.read_bytes() for p in (tmp_path / "evidence").rglob("*") if p.is_file()]
+    assert not any(b"alice" in text for text in texts)
+    (made,) = {m for text in texts for m in re.findall(rb"commit:[0-9a-f]{64}", text)}
+    told = tocsin("open", made.decode())
+    assert told.startswith("user  alice\nsalt  ")
+    check = told.splitlines()[-1].removeprefix("check: ")
+    done = subprocess.run(["sh", "-c", check], capture_output=True, text=True)
+    assert f"commit:{done.stdout[:64]}" == made.decode()
+    assert "nothing opens" in tocsin("open", "commit:00", code=1)
+    assert (tmp_path / "evidence.openings/secret").stat().st_mode & 0o077 == 0
+    tocsin("verify", "--key", "evidence.key.pub", code=5)

@@ -18,9 +18,11 @@ import click
 import tocsin
 from tocsin.cli._evidence_attest import attest
 from tocsin.cli._evidence_key import key
+from tocsin.cli._evidence_open import open_
 from tocsin.cli._evidence_seal import seal
 from tocsin.cli._evidence_verify import anchor, verify
 from tocsin.cli._exit import ExitCode
+from tocsin.cli._openings import commit_option, keep_openings, make_commitments
 from tocsin.cli._output import format_option, write_json
 from tocsin.cli._records import write_records
 from tocsin.cli._secrets import make_redactor
@@ -28,7 +30,15 @@ from tocsin.control import LAB_CONTROLS, period_of
 from tocsin.durations import SECOND
 from tocsin.engine import load_config
 from tocsin.errors import ParseError
-from tocsin.evidence import Answer, Collector, Record, Request, build_record, requests_of
+from tocsin.evidence import (
+    Answer,
+    Collector,
+    Record,
+    Request,
+    build_record,
+    day_folder,
+    requests_of,
+)
 from tocsin.printable import printable
 from tocsin.source import Address, PrometheusApi, parse_address
 
@@ -57,8 +67,12 @@ def evidence() -> None:
 @click.option("--folder", type=Path, help="Where to write.  [default: evidence]")
 @click.option("--config", type=Path, default=Path("tocsin.yaml"), show_default=True,
               help="Where the defaults come from, if it is there.")  # fmt: skip
+@commit_option
 @format_option
-def collect(url: str | None, day: str | None, folder: Path | None, config: Path, form: str) -> int:
+def collect(
+    url: str | None, day: str | None, folder: Path | None, config: Path,
+    labels: tuple[str, ...], form: str,
+) -> int:  # fmt: skip
     """Ask for the day's proof of every control and write one record each.
 
     Writes FOLDER/YYYYMMDD/CONTROL.json; a second run of a day writes CONTROL.run2.json, so
@@ -71,12 +85,14 @@ def collect(url: str | None, day: str | None, folder: Path | None, config: Path,
         "tocsin", tocsin.__version__, printable(socket.gethostname()), _user(), os.getpid(),
         uuid.uuid4().hex, address.url, now,
     )  # fmt: skip
-    redactor = make_redactor(config)
+    commitments = make_commitments(folder, labels)
+    redactor = make_redactor(config, commitments)
     answers = {
         request: _redacted(answer, redactor.clean(answer.body))
         for request, answer in asyncio.run(_ask(address, requests_of(LAB_CONTROLS, period))).items()
     }
     records = [build_record(control, period, answers, collector) for control in LAB_CONTROLS]
+    keep_openings(folder, day_folder(period.day), commitments)
     paths = write_records(folder, period.day, records)
     if form == "json":
         write_json([_as_data(r, p) for r, p in zip(records, paths, strict=True)])
@@ -94,7 +110,7 @@ def collect(url: str | None, day: str | None, folder: Path | None, config: Path,
     return ExitCode.OK
 
 
-for command in (anchor, attest, key, seal, verify):
+for command in (anchor, attest, key, open_, seal, verify):
     evidence.add_command(command)
 
 

@@ -11,6 +11,7 @@ import click
 
 from tocsin.bundle import seal_day, survey
 from tocsin.cli._evidence_key import key_option, load_key, name_of
+from tocsin.cli._openings import commit_option, keep_openings, make_commitments
 from tocsin.cli._output import format_option, write_json
 from tocsin.cli._sealing import Sources, contents_of
 from tocsin.control import utc
@@ -21,7 +22,7 @@ from tocsin.printable import printable
 from tocsin.seal import day_after, fingerprint, is_day
 
 if TYPE_CHECKING:
-    from tocsin.bundle import Sealed
+    from tocsin.bundle import Contents, Open, Sealed
 
 __all__ = ["config_option", "evidence_folder", "seal"]
 
@@ -47,10 +48,12 @@ def evidence_folder(folder: Path | None, config: Path) -> Path:
 @config_option
 @click.option("--early", is_flag=True, help="Seal a day that is not over; what comes after is"
               " a late record of the next day.")  # fmt: skip
+@commit_option
 @format_option
 def seal(
-    day: str, key_file: Path, folder: Path | None, config: Path, early: bool, form: str
-) -> None:
+    day: str, key_file: Path, folder: Path | None, config: Path, early: bool,
+    labels: tuple[str, ...], form: str,
+) -> None:  # fmt: skip
     """Seal DAY, and every unsealed day between it and the last sealed one.
 
     DAY is YYYY-MM-DD or YYYYMMDD, of UTC. The day's records, the answers in them, the rules that
@@ -62,11 +65,17 @@ def seal(
     signing = load_key(key_file)
     origin = name_of(key_file)
     root = evidence_folder(folder, config)
-    sources = Sources(config, now, fingerprint(signing.public_key().public_bytes_raw()))
-    done = [
-        seal_day(root, each, signing, origin, lambda opened: contents_of(opened, sources))
-        for each in _days(root, name)
-    ]
+    commitments = make_commitments(root, labels)
+    sources = Sources(
+        config, now, fingerprint(signing.public_key().public_bytes_raw()), commitments
+    )
+
+    def contents(opened: Open) -> Contents:
+        made = contents_of(opened, sources)
+        keep_openings(root, opened.day, commitments)
+        return made
+
+    done = [seal_day(root, each, signing, origin, contents) for each in _days(root, name)]
     if form == "json":
         write_json([_as_data(each) for each in done])
         return

@@ -25,7 +25,7 @@ from tocsin.store import LedgerPart, read_ledger
 
 if TYPE_CHECKING:
     from tocsin.bundle import Open
-    from tocsin.evidence import Redactor, RulesSegment
+    from tocsin.evidence import Commitments, Redactor, RulesSegment
 
 __all__ = ["Sources", "contents_of"]
 
@@ -40,11 +40,12 @@ class Sources:
     now: int
     key: str
     """Fingerprint of the key that seals."""
+    commitments: Commitments | None
 
 
 def contents_of(opened: Open, sources: Sources) -> Contents:
     """Raises ConfigError, StoreError."""
-    redactor = make_redactor(sources.config)
+    redactor = make_redactor(sources.config, sources.commitments)
     end = last_second(opened.day) + _SECOND
     part, absent = _ledger(opened, sources.config, min(end, sources.now))
     begin = opened.ledger if not part.restarted else type(opened.ledger)(0, opened.ledger.sha256)

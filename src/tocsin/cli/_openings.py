@@ -1,0 +1,82 @@
+"""Commitments in the place of names, and what opens them again; kept outside the evidence."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from tocsin.errors import StoreError
+from tocsin.evidence import Commitments, Opening
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+__all__ = ["commit_option", "find_opening", "keep_openings", "make_commitments", "openings_folder"]
+
+commit_option: Callable[[Callable[..., object]], Callable[..., object]] = click.option(
+    "--commit", "labels", multiple=True, metavar="LABEL",
+    help="Put a salted commitment in the place of this label's values, such as user; can be"
+    " given several times. `tocsin evidence open` opens one.",
+)  # fmt: skip
+
+
+def openings_folder(root: Path) -> Path:
+    """Beside the evidence, never in it."""
+    return root.with_name(f"{root.name}.openings")
+
+
+def make_commitments(root: Path, labels: tuple[str, ...]) -> Commitments | None:
+    """With the secret of this evidence folder, made when first needed. Raises StoreError."""
+    if not labels:
+        return None
+    path = openings_folder(root) / "secret"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            _append(path, f"{secrets.token_hex(32)}\n".encode())
+        return Commitments(labels, bytes.fromhex(path.read_text()))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"can't use the secret of the commitments in {path}: {error}") from None
+
+
+def keep_openings(root: Path, day: str, commitments: Commitments | None) -> None:
+    """Write down what opens the commitments made for `day`, `YYYYMMDD`. Raises StoreError."""
+    if commitments is None or not commitments.openings:
+        return
+    path = openings_folder(root) / f"{day}.jsonl"
+    known = {opening.commitment for opening in _read(path)} if path.exists() else set()
+    new = [opening for name, opening in commitments.openings.items() if name not in known]
+    _append(path, b"".join(msgspec.json.encode(opening) + b"\n" for opening in new))
+
+
+def find_opening(root: Path, commitment: str) -> Opening | None:
+    """Raises StoreError."""
+    for path in sorted(openings_folder(root).glob("*.jsonl")):
+        for opening in _read(path):
+            if opening.commitment == commitment:
+                return opening
+    return None
+
+
+def _read(path: Path) -> Iterator[Opening]:
+    try:
+        for line in path.read_bytes().splitlines():
+            yield msgspec.json.decode(line, type=Opening)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise StoreError(f"can't read {path}: {error}") from None
+
+
+def _append(path: Path, data: bytes) -> None:
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        with open(file, "ab") as stream:  # noqa: PTH123 - an open file has no path
+            stream.write(data)
+            stream.flush()
+            os.fsync(file)
+    except OSError as error:
+        raise StoreError(f"can't write {path}: {error.strerror}") from None
