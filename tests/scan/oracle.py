@@ -6,7 +6,7 @@ from collections import Counter
 
 from tocsin.durations import MINUTE
 from tocsin.logformat import Clues, Parsed, Reason, make_format
-from tocsin.pattern import DEFAULTS, Skip, Transformation, contribute, make_filter
+from tocsin.pattern import DEFAULTS, Skip, Transformation, contribute, event_keys, make_filter
 from tocsin.scan import ENGINES, LARGEST, Table, best_engine
 
 INSTALLED = [each for each in ENGINES if each == "find" or best_engine() == each]
@@ -91,8 +91,9 @@ def expected(block, filters, form=None, settings=DEFAULTS):
             table.repeats += found.repeat - 1
             text = line if found.event is None else found.event
             minute = found.time - found.time % MINUTE
+            for key in event_keys(filters):
+                table.minutes.events[key, minute] += found.repeat
             for each in filters:
-                table.minutes.events[each.key, minute] += found.repeat
                 given = contribute(each, text, settings)
                 if given is None:
                     continue

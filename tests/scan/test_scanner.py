@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import random
 import re
+import time
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from tests.scan.oracle import HTTP, INSTALLED, JSON, MORE, expected, form_of, plain
+from tests.scan.oracle import HTTP, INSTALLED, JSON, MORE, expected, filter_of, form_of, plain
 from tocsin.errors import TocsinError
 from tocsin.logformat import Clues, make_format
 from tocsin.pattern import Settings
@@ -340,3 +341,69 @@ def test_columns_can_be_left_out():
     log = b"\n".join(line_of(random.Random(at).choice) for at in range(300))
     slow = scanned(log, HTTP + MORE, columns=False)
     assert plain(slow) == plain(scanned(log, HTTP + MORE))
+
+
+HOSTILE_LINES = [
+    b'1.2.3.4 - - [10/Oct/9999:13:55:36 +0000] "GET /a HTTP/1.1" 404 1 "-" "-"',
+    b'1.2.3.4 - - [31/Dec/1969:23:59:59 +0000] "GET /a HTTP/1.1" 404 1 "-" "-"',
+    b'1.2.3.4 - - [01/Jan/1970:00:00:00 +0100] "GET /a HTTP/1.1" 404 1 "-" "-"',
+    b'1.2.3.4 - - [10/Oct/2000:13:55:36 +0000] "GET /\x00 HTTP/1.1" 404 1 "-" "-"',
+    b'1.2.3.4\x00 - - [10/Oct/2000:13:55:36 +0000] "GET / HTTP/1.1" 404 1 "-" "-"',
+    b"\x00" * 300,
+    b'1.2.3.4 - - [10/Oct/2000:13:55:36 +0000] "GET /\xff\xfe HTTP/1.1" 404 1 "-" "\xc3"',
+    b'\xff\xfe - - [10/Oct/2000:13:55:36 +0000] "GET / HTTP/1.1" 404 1 "-" "-"',
+    b'1.2.3.4 - - [10/Oct/2000:13:55:36 +0000] "GET /' + b"a" * 30_000 + b'!" 404 1 "-" "-"',
+]
+
+
+@pytest.mark.parametrize("engine", INSTALLED)
+@pytest.mark.parametrize("line", HOSTILE_LINES, ids=range(len(HOSTILE_LINES)))
+def test_a_hostile_line_is_what_the_parser_says(engine, line):
+    log = PADDING + line + b"\n" + PADDING * 40
+    table = scanned(log, HTTP + MORE, engine=engine)
+    assert plain(table) == plain(expected(log, HTTP + MORE))
+    assert table.balanced
+
+
+@pytest.mark.parametrize("form", ["combined", "json"])
+def test_a_catastrophic_regex_is_none(form):
+    evil = [
+        filter_of("One", r"%a*a*a*a*a*a*a*a*a*a*b%"),
+        filter_of("Two", r"%[a-z]+[a-z]+[a-z]+[a-z]+#%"),
+        filter_of("Three", r"{ $.message = %a*a*a*a*a*a*a*a*a*a*b% }"),
+    ]
+    text = b"a" * 20_000
+    line = (
+        b'1.2.3.4 - - [10/Oct/2000:13:55:36 +0000] "GET /%s HTTP/1.1" 404 1 "-" "-"\n' % text
+        if form == "combined"
+        else b'{"time": "2024-05-01T10:00:00Z", "message": "%s"}\n' % text
+    )
+    log = line * 20
+    begin = time.process_time()
+    table = Scanner(evil, form_of(form)).scan(log)
+    assert time.process_time() - begin < 10
+    assert table.counted == 20
+    assert not table.minutes.matches
+
+
+@pytest.mark.parametrize("form", ["combined", "json"])
+def test_thousands_of_filters_at_once(form):
+    count = 2000
+    if form == "combined":
+        kinds = [
+            "[ip, id, user, time, request, status={}, size, ...]",
+            '[ip, id, user, time, request="*/path{}/*", status=404, size, ...]',
+            '"needle{}x"',
+            "%needle{}[xy]%",
+        ]
+        line = '1.2.3.4 - - [10/Oct/2000:13:55:36 +0000] "GET /path{1}/ HTTP/1.1" {0} 1 "-" "needle{1}x"\n'
+    else:
+        kinds = ["{{ $.status = {} }}", "{{ $.name = needle{}x && $.status = 404 }}", '"needle{}x"']
+        line = '{{"time": "2024-05-01T10:00:00Z", "status": {0}, "name": "needle{1}x"}}\n'
+    filters = [filter_of(f"f{at}", kinds[at % len(kinds)].format(at)) for at in range(count)]
+    log = "".join(line.format((200, 404, 416)[at % 3], at) for at in range(0, count, 40)).encode()
+    begin = time.process_time()
+    table = Scanner(filters, form_of(form)).scan(log)
+    assert time.process_time() - begin < 20
+    assert plain(table) == plain(expected(log, filters, form_of(form)))
+    assert table.slow <= 3 if form == "combined" else table.slow == 0

@@ -7,7 +7,7 @@ from tocsin.pattern._filter import UNITS, MetricFilter, Transformation, make_fil
 from tocsin.pattern._lint import LINTS, Lint, lint
 from tocsin.pattern._literals import literals
 from tocsin.pattern._match import Match, match
-from tocsin.pattern._minutes import Contribution, Datapoint, Minutes, contribute
+from tocsin.pattern._minutes import Contribution, Datapoint, Minutes, contribute, event_keys
 from tocsin.pattern._parse import MAX_LENGTH, parse
 from tocsin.pattern._scan import FieldUse, field_use, json_property
 from tocsin.pattern._settings import DEFAULTS, Settings
@@ -35,6 +35,7 @@ __all__ = [
     "Skip",
     "Transformation",
     "contribute",
+    "event_keys",
     "explain",
     "field_use",
     "json_property",

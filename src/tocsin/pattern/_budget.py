@@ -36,7 +36,7 @@ MAX_DIMENSIONS = 1000
 MAX_VALUES = 10_000
 """Distinct values of one metric that a minute keeps exactly."""
 MAX_ENTRIES = 3_000_000
-"""Numbers that a table keeps: a year of minutes with events for five filters."""
+"""Numbers that a table keeps: a year of minutes for five filters that match in all of them."""
 
 Dimensions = tuple[tuple[str, str], ...]
 Key = tuple[str, str]
@@ -63,7 +63,7 @@ class Counts:
     """Numbers by filter and minute."""
 
     events: Counter[tuple[Key, int]] = field(default_factory=Counter)
-    """How many events each filter saw, by minute."""
+    """How many events a filter saw, by minute; only of the filters that `event_keys` names."""
     matches: Counter[tuple[Key, int]] = field(default_factory=Counter)
     samples: Counter[_Sample] = field(default_factory=Counter)
     skipped: Counter[tuple[Key, Skip]] = field(default_factory=Counter)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tocsin.durations import MINUTE
-from tocsin.pattern._budget import Counts, Dimensions, Skip
+from tocsin.pattern._budget import Counts, Dimensions, Key, Skip
 from tocsin.pattern._compare import as_text
 from tocsin.pattern._event import Event
 from tocsin.pattern._match import match
@@ -22,12 +22,12 @@ from tocsin.pattern._reference import as_float, read
 from tocsin.pattern._settings import DEFAULTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tocsin.pattern._filter import MetricFilter
     from tocsin.pattern._settings import Settings
 
-__all__ = ["Contribution", "Datapoint", "Minutes", "contribute"]
+__all__ = ["Contribution", "Datapoint", "Minutes", "contribute", "event_keys"]
 
 _LONGEST_VALUE = 1024
 
@@ -106,6 +106,18 @@ def contribute(
     return Contribution(value, tuple(sorted(found.items())))
 
 
+def event_keys(filters: Sequence[MetricFilter]) -> list[Key]:
+    """The filters of a log group whose events are counted.
+
+    Those with a default value need it; the first one stands for the minutes that had events.
+    """
+    return [
+        each.key
+        for at, each in enumerate(filters)
+        if at == 0 or each.transformation.default is not None
+    ]
+
+
 def _value(metric_filter: MetricFilter, event: Event, settings: Settings) -> float | Skip:
     reference = metric_filter.value
     if isinstance(reference, float):
@@ -133,8 +145,10 @@ class Minutes(Counts):
         """Count an event of the filters' log group, at its own time."""
         event = message if isinstance(message, Event) else Event(message)
         minute = time - time % MINUTE
+        filters = tuple(filters)
+        for key in event_keys(filters):
+            self.see(key, minute, 1)
         for each in filters:
-            self.see(each.key, minute, 1)
             found = contribute(each, event, settings, system)
             if found is None:
                 continue

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tocsin.pattern import DEFAULTS
+from tocsin.pattern import DEFAULTS, event_keys
 from tocsin.scan._columns import ColumnReader
 from tocsin.scan._json import JsonReader
 from tocsin.scan._matching import Matching
@@ -54,6 +54,7 @@ class Scanner:
         """Whether lines are read as columns, many at once; if not, one by one."""
         self._max_sources = max_sources
         self._plans = [Plan(each, settings) for each in filters]
+        self._event_keys = event_keys(filters)
         self._matching = Matching(form, settings)
         self._read = ColumnReader(
             form,
@@ -97,9 +98,9 @@ class Scanner:
             table.read += len(lines)
             table.slow += len(lines)
             events = self._matching.lines(table, lines, self._plans)
-        for plan in self._plans:
+        for key in self._event_keys:
             for minute, count in events.items():
-                table.minutes.see(plan.filter.key, minute, count)
+                table.minutes.see(key, minute, count)
         return table
 
     def _columns(self, table: Table, block: bytes) -> Counter[int]:
