@@ -244,4 +244,8 @@ if [ -z "$anchor" ]; then
   echo "UNANCHORED: whoever has the key could have cut off the end or rewritten all of it"
   exit 5
 fi
-echo "ANCHORED: the first $size days are those of the anchor"
+number=0
+for day in $days; do
+  number=$((number + 1))
+  [ "$number" -ne "$size" ] || echo "ANCHORED: up to $day"
+done

@@ -1,0 +1,63 @@
+"""The commands of the guides, run as a reader would run them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Runs a guide's commands in one shell, in an empty folder with `tocsin` on the path."""
+    (tmp_path / "bin").mkdir()
+    command = tmp_path / "bin/tocsin"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m tocsin.cli "$@"\n')
+    command.chmod(0o755)
+    (tmp_path / "work").mkdir()
+
+    def run(page):
+        text = (ROOT / page).read_text()
+        script = "set -ex\n" + "".join(BLOCK.findall(text))
+        environment = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+        return subprocess.run(
+            ["bash", "-c", script], cwd=tmp_path / "work", env=environment,
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+
+    return run
+
+
+def test_sealing_and_then_auditing(shell, tmp_path):
+    done = shell("docs/guides/seal.md")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "ANCHORED: up to 20261120"
+    done = shell("docs/guides/audit.md")
+    assert done.returncode == 0, done.stdout + done.stderr
+    out = done.stdout.splitlines()
+    assert out[0].startswith(
+        'Good "tocsin-evidence" signature for evidence@example.org with ED25519'
+    )
+    assert out[1:4] == ["SHA256SUMS", "SHA256SUMS.sig", "checkpoint"]
+    assert any(line.startswith("FAULT  20261120/README.txt") for line in out)
+
+
+def test_the_readme_in_the_bundle_names_the_files_that_are_there(shell, tmp_path):
+    shell("docs/guides/seal.md")
+    text = Path(tmp_path / "work/evidence/20261120/README.txt").read_text()
+    for command in (
+        "ssh-keygen -Y verify",
+        "sha256sum -c --strict",
+        "openssl ts -verify",
+        "verify.sh",
+    ):
+        assert command in text
+    assert max(map(len, text.splitlines())) <= 110
