@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
     from tocsin.source._log_files import LogLimits
 
-__all__ = ["Archive", "Look", "NotAFileError", "open_plain", "packed_with", "peek"]
+__all__ = ["Archive", "Look", "NotAFileError", "open_known", "packed_with", "peek"]
 
 _PACKED = {
     "gzip": re.compile(rb"\x1f\x8b"),
@@ -40,14 +39,20 @@ class Look(NamedTuple):
     """Whether it is to be read as a whole: inflated, or as one document."""
 
 
-def open_plain(path: str) -> int:
-    """A descriptor of a regular file. Raises OSError."""
+def open_known(path: str, identity: tuple[int, int]) -> int:
+    """A descriptor of the regular file with that device and inode.
+
+    Raises OSError; FileNotFoundError also if another file is there by now.
+    """
     # A pipe would block the opening.
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise NotAFileError(0, "not a file")
-    return fd
+    about = os.fstat(fd)
+    if S_ISREG(about.st_mode) and (about.st_dev, about.st_ino) == identity:
+        return fd
+    os.close(fd)
+    if S_ISREG(about.st_mode):
+        raise FileNotFoundError
+    raise NotAFileError(0, "not a file")
 
 
 def packed_with(head: bytes) -> str:
@@ -55,33 +60,30 @@ def packed_with(head: bytes) -> str:
     return next((name for name, magic in _PACKED.items() if magic.match(head)), "")
 
 
-def peek(path: str, limits: LogLimits) -> Look:
-    """Look at the beginning of a file. Raises OSError, NotAFileError."""
-    fd = open_plain(path)
-    try:
-        head = os.pread(fd, HEAD, 0)
-    finally:
-        os.close(fd)
-    packed = packed_with(head)
-    if packed not in ("", "gzip"):
-        raise NotAFileError(0, f"compressed with {packed}, which is not read; hint: gzip is")
-    if packed:
-        with Path(path).open("rb") as file:
+def peek(path: str, identity: tuple[int, int], limits: LogLimits) -> Look:
+    """Look at the beginning of a file. Raises OSError, as `open_known` does."""
+    with os.fdopen(open_known(path, identity), "rb") as file:
+        head = file.read(HEAD)
+        packed = packed_with(head)
+        if packed not in ("", "gzip"):
+            raise NotAFileError(0, f"compressed with {packed}, which is not read; hint: gzip is")
+        if packed:
+            file.seek(0)
             head = b""
             for chunk in inflate(file, limits, ReadCounts(), lambda _: None):
                 head += chunk
                 if len(head) >= HEAD:
                     break
-        return Look(head[:HEAD], archive=True)
+            return Look(head[:HEAD], archive=True)
     return Look(head, path.endswith(".json") and read_head(path, limits).is_delivery)
 
 
 class Archive:
     """The content of an archive in a stream that is read once, from the beginning."""
 
-    def __init__(self, path: str, limits: LogLimits) -> None:
+    def __init__(self, path: str, identity: tuple[int, int], limits: LogLimits) -> None:
         self.counts = ReadCounts()
-        self._file = Path(path).open("rb")  # noqa: SIM115 - it is read over many polls
+        self._file = os.fdopen(open_known(path, identity), "rb")
         self._chunks = self._read(path, limits)
         self._ahead = b""
         self.at = 0
@@ -110,6 +112,9 @@ class Archive:
         self.trace = (self.trace + self._ahead[:size])[-TRACE:]
         self._ahead = self._ahead[size:]
         self.at += size
+
+    def about(self) -> os.stat_result:
+        return os.fstat(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()

@@ -9,7 +9,7 @@ import msgspec
 
 from tocsin.source._journal_export import is_journal_export
 from tocsin.source._lines import encoding_of, take_lines
-from tocsin.source._tail_content import Archive, NotAFileError, open_plain, packed_with
+from tocsin.source._tail_content import Archive, NotAFileError, open_known, packed_with
 from tocsin.source._tail_state import HEAD, TRACE, FilePosition, digest
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Followed:
         position = self.position
         return not (position.size or about.st_size) and about.st_mtime_ns != position.modified
 
-    def begins_like(self, path: str) -> bool:
+    def begins_like(self, path: str, identity: tuple[int, int]) -> bool:
         """Whether the file at the path has nothing but what this one begins with.
 
         Also if this one was truncated just now, so that it can't be told.
@@ -125,9 +125,9 @@ class Followed:
         if position.archive:
             return False
         try:
-            mine = self.fd if self.fd >= 0 else open_plain(position.path)
+            mine = self.fd if self.fd >= 0 else open_known(position.path, self.identity)
             try:
-                other = open_plain(path)
+                other = open_known(path, identity)
                 try:
                     size = os.fstat(other).st_size
                     last = max(size - TRACE, 0)
@@ -147,14 +147,9 @@ class Followed:
             return False
 
     def open(self) -> None:
-        """Raises OSError; ReplacedError if another file is at the path by now."""
+        """Raises OSError; FileNotFoundError if another file is at the path by now."""
         if self.fd < 0:
-            fd = open_plain(self.position.path)
-            about = os.fstat(fd)
-            if (about.st_dev, about.st_ino) != self.identity:
-                os.close(fd)
-                raise ReplacedError
-            self.fd = fd
+            self.fd = open_known(self.position.path, self.identity)
 
     def look(self, about: os.stat_result) -> None:
         """Note whether the file changed since it was last read.
@@ -230,7 +225,7 @@ class Followed:
     def _read_archive(self, want: int, limits: LogLimits) -> Piece:
         position = self.position
         if self._archive is None:
-            self._archive = Archive(position.path, limits)
+            self._archive = Archive(position.path, self.identity, limits)
         stream = self._archive
         if stream.at < position.offset:
             step = min(len(stream.look_ahead(want)), position.offset - stream.at)
@@ -248,7 +243,7 @@ class Followed:
                 break
             want *= 2
         stream.advance(piece.used)
-        about = os.stat(position.path)
+        about = stream.about()
         self._seen, self._settled = _Seen.of(about), True
         self._advance(piece, stream.trace, about)
         if at_end:

@@ -11,7 +11,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.durations import DAY
-from tocsin.source._tail_content import Look, peek
+from tocsin.source._tail_content import Look, open_known, peek
 from tocsin.source._tail_file import Followed, PackedError, ReplacedError
 from tocsin.source._tail_names import age_key, base_of, is_rotated_from
 from tocsin.source._tail_state import TRACE, FilePosition, Gap, TailState, digest
@@ -180,7 +180,7 @@ class Register:
         """Whether the file there is still the one we know; it is lost if not."""
         position = file.position
         file.gone = False
-        at_home = path == position.path == position.home
+        at_home = position.archive or path == position.path == position.home
         if not position.head_length and file.fd < 0 and about.st_size and not at_home:
             # Nothing tells it from another file that was given its inode.
             self.lose(file, now, "removed before its end was seen")
@@ -193,13 +193,13 @@ class Register:
         try:
             if position.archive:
                 if not unchanged:
-                    head = peek(path, self._limits).head[: position.head_length]
+                    head = peek(path, file.identity, self._limits).head[: position.head_length]
                     if digest(head) != position.head:
                         raise ReplacedError  # noqa: TRY301 - as for a plain file
                     file.close()
-                    file.backlog = True
                     file.update(done=False)
                     file.note(about)
+                file.backlog = not file.position.done
                 return True
             file.open()
             file.verify(os.fstat(file.fd))
@@ -286,8 +286,10 @@ class Register:
                 seen = _Watched(now, *state)
             settled = now - seen.since >= self._grace
             try:
-                look = peek(each.path, self._limits)
+                look = peek(each.path, each.identity, self._limits)
             except FileNotFoundError:
+                # It was renamed just now.
+                waiting.add(_folder(each.path))
                 continue
             except OSError as error:
                 self.problems[each.path] = _message(error)
@@ -385,7 +387,12 @@ class Register:
                 head = look.head[: position.head_length or None]
                 if not position.archive and digest(head) == position.head:
                     return True
-            elif not settled and look.head and position.head_length and file.begins_like(each.path):
+            elif (
+                not settled
+                and look.head
+                and position.head_length
+                and file.begins_like(each.path, each.identity)
+            ):
                 return True
         return False
 
@@ -423,7 +430,7 @@ def _holds(each: _Candidate, position: FilePosition) -> bool:
     if each.about.st_size < position.offset:
         return False
     try:
-        with open(each.path, "rb") as file:  # noqa: PTH123 - it is already a path
+        with os.fdopen(open_known(each.path, each.identity), "rb") as file:
             length = min(TRACE, position.offset)
             file.seek(position.offset - length)
             return digest(file.read(length)) == position.trace
