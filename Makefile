@@ -41,8 +41,9 @@ test: $(READY)  ## Run the tests
 bench: $(READY)  ## Measure speeds beside their peers and print the ratios
 	@$(BIN)/python -m bench
 
-soak: $(READY)  ## The long campaigns: 100 random kills, 400 generated rule files
-	@$(BIN)/python -m pytest -q --soak tests/engine/test_kill.py tests/rules/test_against_promtool.py
+soak: $(READY)  ## The long campaigns: random kills, generated rule files, every byte of sealed days
+	@$(BIN)/python -m pytest -q --soak tests/engine/test_kill.py tests/rules/test_against_promtool.py \
+	  tests/seal/test_attacks.py tests/seal/test_kill.py
 
 docs: $(READY)  ## Write the generated reference pages anew
 	@$(BIN)/python -m tests.docs

@@ -11,7 +11,6 @@ from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._timestamp import stamp
 from tocsin.errors import DeliveryError, EvidenceError, ParseError
 from tocsin.seal import ATTACHED, read_signatures
-from tocsin.witness import ask_witness
 
 __all__ = ["attest"]
 
@@ -31,6 +30,8 @@ def attest(
 
     Writes checkpoint.cosig and checkpoint.tsr into the day; the next day's seal covers them.
     """
+    from tocsin.witness import ask_witness  # noqa: PLC0415 - late, so that commands start fast
+
     if not witnesses and not timestamp:
         raise ParseError("whom to ask?", hint="give --witness URL or --timestamp URL")
     root = evidence_folder(folder, config)

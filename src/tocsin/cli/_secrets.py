@@ -21,6 +21,7 @@ __all__ = ["make_redactor"]
 
 _NAMES = re.compile(r"secret|token|passw|api_?key|access_?key|credential", re.IGNORECASE)
 _TOKEN = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9._~-]{12,}")
+_WORD = re.compile(r"[a-z]{,15}|[A-Z]{,15}|/[a-z/._-]*")
 _SHORTEST = 8
 
 
@@ -34,7 +35,8 @@ def make_redactor(config: Path, commitments: Commitments | None = None) -> Redac
 
 def _of_environment() -> Iterator[str]:
     for name, value in os.environ.items():
-        if _NAMES.search(name) and len(value) >= _SHORTEST:
+        # A word such as `disabled` is no secret, and stands in many texts.
+        if _NAMES.search(name) and len(value) >= _SHORTEST and not _WORD.fullmatch(value):
             yield value
 
 

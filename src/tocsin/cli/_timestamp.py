@@ -8,8 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-
 from tocsin.errors import DeliveryError, ParseError
 
 if TYPE_CHECKING:
@@ -31,6 +29,8 @@ def _need() -> None:
 def token_checker(roots: bytes) -> Callable[[bytes, bytes], int]:
     """Checks tokens against the certificates of `roots`, PEM. Raises ParseError."""
     _need()
+    from cryptography import x509  # noqa: PLC0415 - late, so that other commands start fast
+
     try:
         certificates = x509.load_pem_x509_certificates(roots)
     except ValueError:

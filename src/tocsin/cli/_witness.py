@@ -10,7 +10,6 @@ import click
 from tocsin.cli._evidence_key import key_option, load_key, name_of
 from tocsin.errors import ParseError, StoreError
 from tocsin.seal import Cosigner, read_allowed_signers
-from tocsin.witness import Witness, make_witness
 
 __all__ = ["witness"]
 
@@ -30,6 +29,8 @@ def witness(key_file: Path, signers_file: Path, folder: Path, listen: str) -> No
     Prints the key by which `tocsin evidence verify --witness-key` knows this witness.
     """
     import uvicorn  # noqa: PLC0415 - late, so that other commands start fast
+
+    from tocsin.witness import Witness, make_witness  # noqa: PLC0415 - the same
 
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
