@@ -10,7 +10,8 @@ import sys
 
 TABLES = (
     ("PromQL: a query over the same samples", "bench.promql"),
-    ("Scanner: filters over a combined log", "bench.scan"),
+    ("Scanner: filters over combined and JSON lines", "bench.scan"),
+    ("Alarms: a year of minutes", "bench.alarms"),
     ("SDK: cost of a request", "bench.sdk"),
     ("Evidence: verifying a year", "bench.evidence"),
     ("Daemon: idle cost, and from sample to webhook", "bench.daemon"),
