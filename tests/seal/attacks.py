@@ -398,6 +398,37 @@ addition(b"20261120/x.json", "an unsealed day before the last")
 addition(b".sealing/x", "what an interrupted seal leaves")
 
 
+def beside(root):
+    """A day that waits to be sealed."""
+    (root / "20261204").mkdir()
+    (root / "20261204/control-0.json").write_text("{}")
+    return root / "20261204"
+
+
+@attack
+def a_link_in_an_unsealed_day(root, _out):
+    (beside(root) / "link").symlink_to(root / LAST)
+
+
+@attack
+def a_pipe_in_an_unsealed_day(root, _out):
+    os.mkfifo(beside(root) / "pipe")
+
+
+@attack
+def a_file_of_holes(root, _out):
+    path = root / LAST / "control-0.json"
+    path.chmod(0o644)
+    os.truncate(path, 1 << 40)
+
+
+@attack
+def a_manifest_of_holes(root, _out):
+    path = root / LAST / "SHA256SUMS"
+    path.chmod(0o644)
+    os.truncate(path, 1 << 40)
+
+
 @attack
 def an_empty_folder(root, _out):
     (root / MIDDLE / "empty").mkdir()

@@ -24,7 +24,8 @@ _ARTEFACTS = frozenset({MANIFEST, SIGNATURE, HEAD, *ATTACHED})
 _TEXTS = _ARTEFACTS | {"day.json", "ledger.jsonl"}
 _DEEPEST = 4
 _MOST_FILES = 50_000
-_MOST_TEXT = 256 << 20
+_LARGEST = 256 << 20
+"""Bytes of one file: a file of holes costs its maker nothing, and its reader hours."""
 _CHUNK = 1 << 20
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -69,9 +70,9 @@ def survey(root: Path) -> Survey:
     return Survey(tuple(days), tuple(sorted(d for d in unsealed if d > last)), tuple(faults))
 
 
-def read_day_folder(root: Path, day: str) -> DayFiles:
+def read_day_folder(root: Path, day: str, *, sealed: bool = True) -> DayFiles:
     """Hash every file of a day, and keep those that are read. Raises StoreError."""
-    reading = _Reading(day)
+    reading = _Reading(day, sealed=sealed)
     try:
         folder = os.open(root / day, _FLAGS | os.O_DIRECTORY)
     except OSError as error:
@@ -84,8 +85,9 @@ def read_day_folder(root: Path, day: str) -> DayFiles:
 
 
 class _Reading:
-    def __init__(self, day: str) -> None:
+    def __init__(self, day: str, *, sealed: bool) -> None:
         self.day = day
+        self.sealed = sealed
         self.digests: dict[str, str] = {}
         self.texts: dict[str, bytes] = {}
         self.strange: list[Fault] = []
@@ -110,7 +112,7 @@ class _Reading:
                 else:
                     kind = "a symbolic link" if entry.is_symlink() else "not a regular file"
                     self._odd(name, kind)
-        if empty:
+        if empty and self.sealed:
             self._odd(prefix.rstrip("/"), "an empty folder")
 
     def _below(self, here: int, entry: str, name: str, depth: int) -> None:
@@ -140,6 +142,9 @@ class _Reading:
                 return
             if status.st_nlink != 1:
                 self._odd(name, "a hard link: it can be written under another name")
+            if status.st_size > _LARGEST:
+                self._odd(name, f"larger than {_LARGEST >> 20} MiB, as none of ours is")
+                return
             self._hash(file, name, status.st_size)
         except OSError as error:
             self._odd(name, f"can't be read: {error.strerror}")
@@ -149,9 +154,6 @@ class _Reading:
     def _hash(self, file: int, name: str, size: int) -> None:
         data = os.read(file, min(size + 1, _CHUNK))
         if name in _TEXTS:
-            if size > _MOST_TEXT:
-                self._odd(name, f"larger than {_MOST_TEXT >> 20} MiB")
-                return
             parts = [data]
             while data := os.read(file, _CHUNK):
                 parts.append(data)
@@ -164,7 +166,7 @@ class _Reading:
         self.digests[name] = digest.hexdigest()
 
 
-def read_file(path: Path, most: int = _MOST_TEXT) -> bytes:
+def read_file(path: Path, most: int = _LARGEST) -> bytes:
     """A regular file that is no link. Raises OSError."""
     file = os.open(path, _FLAGS)
     with open(file, "rb") as stream:  # noqa: PTH123 - an open file has no path

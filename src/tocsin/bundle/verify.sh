@@ -52,6 +52,7 @@ finish() {
 # Only folders and regular files with one name. Nothing else is opened: a pipe would hang.
 find . ! -type d ! -type f | faults "not a regular file: "
 find . -type f -links +1 | faults "hard link: "
+find . -type f -size +524288 | faults "larger than 256 MiB: "
 finish
 
 # A day is sealed if it has any part of a seal; days after the last sealed one are not yet.
