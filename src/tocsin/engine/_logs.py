@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin.alarms import Metric
+from tocsin.alarms import Metric, MetricAlarm
 from tocsin.durations import MILLISECOND, MINUTE, SECOND
 from tocsin.engine._alarming import Alarming, AlarmsState
 from tocsin.engine._log_reading import GroupReader, Window
 from tocsin.engine._replay_alarms import alarm_metrics
-from tocsin.engine._tally import decode_tally, encode_tally, keep_busiest, split
+from tocsin.engine._tally import condense, decode_tally, encode_tally, keep_busiest, split
 from tocsin.errors import StoreError
 from tocsin.scan import Table
 from tocsin.source import TailState  # noqa: TC001 - msgspec reads it
@@ -25,13 +25,11 @@ from tocsin.store import LedgerEntry, Step, Tally
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tocsin.alarms import MetricAlarm
     from tocsin.engine._alarming import Told
     from tocsin.engine._config_logs import LogConfig
     from tocsin.engine._core import Core
     from tocsin.engine._log_reading import Reading
     from tocsin.engine._notifying import Notifying
-    from tocsin.pattern import MetricFilter
     from tocsin.rules import ActiveAlert
 
 __all__ = ["GroupState", "Logs", "state_key"]
@@ -98,6 +96,16 @@ class Logs:
         self._notifying = notifying
         self._stopping = asyncio.Event()
         self._filters = config.definitions.filters
+        self._metrics = {
+            each.key: (each.transformation.namespace, each.transformation.metric)
+            for each in self._filters
+        }
+        self._watched = {
+            metric
+            for alarm in config.definitions.alarms
+            if isinstance(alarm, MetricAlarm)
+            for metric, _ in alarm_metrics(alarm)
+        }
         self.groups: dict[str, _Group] = {}
         for group in config.groups:
             raw = states.get(state_key(group.name))
@@ -193,7 +201,7 @@ class Logs:
                 step.ledger.append(LedgerEntry(now, "gap", body))
                 _log.warning("log group %s: %s: %s", name, gap.path, gap.what)
         state.form = group.reader.form
-        changed = split(table)
+        changed = split(table, self._is_watched)
         for minute, part in changed.items():
             group.minutes.setdefault(minute, Table()).merge(part)
             step.tallies.append(Tally(name, minute, encode_tally(part)))
@@ -202,6 +210,10 @@ class Logs:
         told = self.alarming.look_ahead(changed, now)
         self._count(name, table)
         self._commit(step, told, alarms=bool(told.ledger))
+
+    def _is_watched(self, key: tuple[str, str], dimensions: tuple[tuple[str, str], ...]) -> bool:
+        """Whether an alarm looks at what a filter makes with these dimensions."""
+        return Metric.of(*self._metrics[key], dict(dimensions)) in self._watched
 
     def _recount(self, minute: int) -> None:
         measured = []
@@ -247,6 +259,7 @@ class Logs:
                 del group.minutes[minute]
                 step.folded.append(Tally(name, minute, b""))
             elif self.alarming.closed - 2 * MINUTE <= minute < self.alarming.closed:
+                group.minutes[minute] = condense(group.minutes[minute])
                 keep_busiest(group.minutes[minute], _BUSIEST)
                 step.folded.append(Tally(name, minute, encode_tally(group.minutes[minute])))
 
@@ -277,14 +290,12 @@ class Logs:
     def _sources(self, alarm: MetricAlarm, start: int, end: int) -> dict[str, str]:
         """Who was behind an alarm: its busiest clients, as annotations."""
         wanted = {metric for metric, _ in alarm_metrics(alarm)}
-        filters: dict[tuple[str, str], MetricFilter] = {e.key: e for e in self._filters}
         clients: Counter[str] = Counter()
         for group in self.groups.values():
             for minute in range(start - start % MINUTE, end, MINUTE):
                 table = group.minutes.get(minute)
                 for key, found in table.sources.items() if table else ():
-                    what = filters[key[0]].transformation
-                    if Metric.of(what.namespace, what.metric, dict(key[1])) in wanted:
+                    if Metric.of(*self._metrics[key[0]], dict(key[1])) in wanted:
                         clients.update(found)
         clients.pop("", None)
         if not clients:

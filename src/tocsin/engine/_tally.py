@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,15 @@ import msgspec
 from tocsin.scan import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["decode_tally", "encode_tally", "keep_busiest", "split"]
+__all__ = ["condense", "decode_tally", "encode_tally", "keep_busiest", "split"]
 
 _Dimensions = tuple[tuple[str, str], ...]
+_Key = tuple[str, str]
+_Pair = tuple[float, int]
+_VALUES = 256
+"""Values of a cell that a closed minute keeps."""
 
 
 class _Cell(msgspec.Struct, array_like=True):
@@ -34,23 +39,60 @@ class _Tally(msgspec.Struct, omit_defaults=True):
     sources: list[_Cell] = []
 
 
-def split(table: Table) -> dict[int, Table]:
-    """A table by minute. What is not of a minute, such as the lines read, is in none of them."""
+def split(table: Table, watched: Callable[[_Key, _Dimensions], bool]) -> dict[int, Table]:
+    """A table by minute. What is not of a minute, such as the lines read, is in none of them.
+
+    Of samples and sources only those stay whose filter and dimensions are `watched`: strangers
+    may choose the values of dimensions, but not what an alarm looks at.
+    """
     found: dict[int, Table] = defaultdict(Table)
     minutes = table.minutes
     for (key, minute), count in minutes.events.items():
-        found[minute].minutes.events[key, minute] += count
+        found[minute].minutes.see(key, minute, count)
     for (key, minute), count in minutes.matches.items():
-        found[minute].minutes.matches[key, minute] += count
-    for sample, count in minutes.samples.items():
-        found[sample[1]].minutes.samples[sample] += count
+        found[minute].minutes.match(key, minute, count)
+    for (key, minute, dimensions, value), count in minutes.samples.items():
+        if watched(key, dimensions):
+            found[minute].minutes.sample(key, minute, dimensions, value, count)
     for source, clients in table.sources.items():
-        found[source[2]].blame(source, clients)
-    for source, count in table.errors.items():
-        found[source[2]].errors[source] += count
-    for source, count in table.lost.items():
-        found[source[2]].lost[source] += count
+        if watched(source[0], source[1]):
+            found[source[2]].blame(source, clients)
+            found[source[2]].errors[source] += table.errors[source]
+            found[source[2]].lost[source] += table.lost[source]
     return dict(found)
+
+
+def condense(table: Table) -> Table:
+    """A table with few values a cell: neighbours become their mean, the outermost stay.
+
+    Counts, minimum and maximum are those of before, the sum is but for rounding.
+    """
+    cells: dict[tuple[_Key, int, _Dimensions], list[tuple[float, int]]] = defaultdict(list)
+    for (key, minute, dimensions, value), count in sorted(table.minutes.samples.items()):
+        cells[key, minute, dimensions].append((value, count))
+    if all(len(values) <= _VALUES for values in cells.values()):
+        return table
+    made = Table()
+    for (key, minute), count in table.minutes.events.items():
+        made.minutes.see(key, minute, count)
+    for (key, minute), count in table.minutes.matches.items():
+        made.minutes.match(key, minute, count)
+    for (key, minute, dimensions), values in cells.items():
+        width = -(-len(values) // _VALUES)
+        groups = [values[:1], *_batched(values[1:-1], width), values[-1:]]
+        for group in groups if len(values) > _VALUES else [[each] for each in values]:
+            count = sum(each for _, each in group)
+            mean = math.fsum(value * each for value, each in group) / count
+            made.minutes.sample(key, minute, dimensions, mean, count)
+    made.sources, made.errors, made.lost, made.kept = (
+        table.sources, table.errors, table.lost, table.kept,
+    )  # fmt: skip
+    return made
+
+
+def _batched(values: Sequence[_Pair], size: int) -> Iterator[Sequence[_Pair]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
 
 
 def keep_busiest(table: Table, most: int) -> None:
@@ -90,11 +132,11 @@ def decode_tally(log_group: str, minute: int, bodies: Iterable[bytes]) -> Table:
         tally = msgspec.msgpack.decode(body, type=_Tally)
         minutes = table.minutes
         for name, count in tally.events.items():
-            minutes.events[(log_group, name), minute] += count
+            minutes.see((log_group, name), minute, count)
         for name, count in tally.matches.items():
-            minutes.matches[(log_group, name), minute] += count
+            minutes.match((log_group, name), minute, count)
         for name, dimensions, value, count in tally.samples:
-            minutes.samples[(log_group, name), minute, dimensions, value] += count
+            minutes.sample((log_group, name), minute, dimensions, value, count)
         for cell in tally.sources:
             key = ((log_group, cell.filter), cell.dimensions, minute)
             if cell.clients:
