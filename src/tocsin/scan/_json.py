@@ -77,8 +77,8 @@ class JsonReader:
                 for text in plan.texts:
                     self._by_text[text].append(plan)
         self._search = make_search(list(self._by_text), engine) if self._by_text else None
-        self._objects = ObjectReader(list(dict.fromkeys((*by_name, *TIMES))))
-        self._clients = ObjectReader(_HEADS)
+        self._objects = ObjectReader(tuple(by_name), TIMES)
+        self._clients = ObjectReader((), _HEADS)
         self._properties = [_Property(name, plans, settings) for name, plans in by_name.items()]
 
     def scan(self, table: Table, block: bytes) -> Counter[int]:
@@ -86,6 +86,8 @@ class JsonReader:
         objects = self._objects(block)
         minutes = self._minutes(objects.found)
         sure = minutes >= 0
+        if len(sure):
+            self._objects.settle(enough=bool(sure.all()))
         table.read += len(objects.starts)
         others = np.ones(len(objects.starts), np.bool_)
         others[objects.sure[sure]] = False
@@ -182,9 +184,13 @@ class JsonReader:
         for at in nobody:
             # In order, so that each comes to its place.
             clients.insert(at, "")
+        if self._clients.is_narrow:
+            nobody = [at for at, each in enumerate(clients) if not each]
+        for at in nobody:
             parsed = self._parse(lines[at])
             if isinstance(parsed, Parsed):
                 clients[at] = parsed.fields.get("client", "")[:LONGEST_CLIENT]
+        self._clients.settle(enough=all(clients) and not nobody)
         return clients
 
 

@@ -56,12 +56,42 @@ class Objects:
 class ObjectReader:
     """Cuts blocks into lines and decodes them."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        """The properties to look up, which have to be plain names."""
-        self._all = _Shape(names, names)
-        self._shape = _Shape(names, ())
-        self._names = tuple(names)
+    def __init__(self, always: Sequence[str], ranked: Sequence[str]) -> None:
+        """The properties to look up, which have to be plain names.
+
+        Of those that are ranked the first one that holds something is all that matters.
+        """
+        self._always = tuple(always)
+        self._ranked = tuple(ranked)
+        self._settled: bool | None = None
+        self._take(self._ranked, ())
         self._scratch = np.empty(0, np.bool_)
+
+    def _take(self, ranked: Sequence[str], present: Collection[str]) -> None:
+        # In this order a property has the same field, however many are taken.
+        self._names = tuple(dict.fromkeys((*self._always, *ranked)))
+        self._all = _Shape(self._names, self._names)
+        self._shape = _Shape(self._names, present)
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether some of the ranked properties are not looked up."""
+        return self._settled is True
+
+    def settle(self, *, enough: bool) -> None:
+        """Once a block had enough in the ranked properties it has, leave out those behind them.
+
+        Where that turns out not to be enough, all are looked up again, for good.
+        """
+        known = self._shape.values
+        last = max((at for at, each in enumerate(self._ranked) if each in known), default=-1)
+        if enough and self._settled is None and last >= 0:
+            self._settled = True
+            self._take(self._ranked[: last + 1], known)
+        elif not enough and self._settled is not False:
+            if self._settled:
+                self._take(self._ranked, known)
+            self._settled = False
 
     @property
     def values(self) -> dict[str, Callable[[Any], Any]]:
