@@ -38,8 +38,8 @@ __all__ = ["LARGE", "Workers", "count_log", "worker_processes", "workers_for"]
 
 LARGE = 64_000_000
 """Bytes on disk from which on workers are worth their start."""
-PART = 64_000_000
-"""Bytes of a file that a worker gets at a time."""
+PART = 16_000_000
+"""Bytes of a file that a worker gets at a time: enough of them that all end together."""
 _WAIT = 0.2
 """Seconds between two looks at the progress."""
 
