@@ -35,7 +35,7 @@ class SampleView:
             AlarmView("both", "composite", "", "ALARM", "", now, 0, True, True),
         ]
         self.group_views = [
-            LogGroupView("web", "combined", 1, 5, 4, {"empty line": 1}, now, ["gone\n"])
+            LogGroupView("web", "combined", 1, 5, 4, {"empty line": 1}, now, ["gone\n"], True)
         ]
         state = TargetState(TARGET)
         labels = tuple(Labels({"__name__": name, **rest}) for name, rest, _ in samples)
@@ -98,7 +98,8 @@ class SampleView:
         if log_group != "web":
             return None
         self.pushed.append(data)
-        return Pushed(data.count(b"\n"), data.count(b"\n"), {})
+        count = data.count(b"\n") if isinstance(data, bytes) else len(data)
+        return Pushed(count, count, {})
 
     def metadata(self, metric, limit):
         known = {"requests_total": [Metadata("counter", "Requests.", "")], "x": [Metadata()]}

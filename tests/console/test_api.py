@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -145,6 +147,30 @@ def test_lines_are_taken_over_http(client, view):
     assert client.post("/api/v1/logs/other", content=body).status_code == 404
     assert client.get("/api/v1/logs/web").status_code == 405
     assert len(view.pushed) == 2
+
+
+def test_opentelemetry_records_are_taken_into_the_group_they_name(client, view):
+    def post(body, **headers):
+        given = {"Content-Type": "application/json", **headers}
+        return client.post("/v1/logs", content=json.dumps(body).encode(), headers=given)
+
+    def request(*records, **resource):
+        pairs = [{"key": k, "value": {"stringValue": v}} for k, v in resource.items()]
+        return {"resourceLogs": [
+            {"resource": {"attributes": pairs}, "scopeLogs": [{"logRecords": list(records)}]}
+        ]}  # fmt: skip
+
+    record = {"timeUnixNano": "1700000000000000000", "body": {"stringValue": "one\ntwo"}}
+    answer = post(request(record, {"body": {"stringValue": "now"}}, **{"service.name": "web"}))
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert view.pushed == [[(1_700_000_000 * SECOND, b"one\ntwo"), (NOW, b"now")]]
+    view.group_views.append(replace(view.group_views[0], name="app"))
+    answer = post(request(record, **{"service.name": "unknown"}))
+    assert answer.json()["partialSuccess"]["rejectedLogRecords"] == "1"
+    assert post({}, **{"Content-Type": "text/plain"}).status_code == 415
+    assert post([1]).status_code == 400
+    assert post({}, Origin="http://evil.example").status_code == 403
+    assert len(view.pushed) == 1
 
 
 def test_targets_and_metadata(client):

@@ -334,3 +334,14 @@ def test_live_finds_what_a_replay_finds(events, disturbances, pace):
              each.transition.reason)
             for each in expected.transitions
         ]  # fmt: skip
+
+
+def test_events_with_times_of_their_own(tmp_path):
+    host = Host(tmp_path, config(tmp_path, paths=(), push=True), BEGIN)
+    text = line(0).strip().encode()
+    events = [(BEGIN + SECOND, text)] * 6 + [(BEGIN - 400 * 24 * 3600 * SECOND, text)]
+    table = asyncio.run(host.logs.push("web", events))
+    assert (table.read, table.counted) == (7, 6)
+    (told,) = host.told.notifications
+    assert told.alerts[0].annotations["sources"] == "203.0.113.9 (6)"
+    host.close()

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from tocsin.console._guard import Guard
 from tocsin.console._params import ApiError, Params
-from tocsin.console._push import push
+from tocsin.console._push import push, push_otlp
 from tocsin.console._queries import Queries, success
 from tocsin.console._status import (
     alarms_data,
@@ -128,6 +128,9 @@ def _log_routes(view: View, hosts: Collection[str]) -> list[Route]:
     async def pushed(request: Request) -> Response:
         return _json(success(await push(view, request, hosts)))
 
+    async def pushed_otlp(request: Request) -> Response:
+        return await push_otlp(view, request, hosts)
+
     async def alarms(request: Request) -> Response:
         params = await Params.of(request)
         return _json(success(alarms_data(view.alarms(), params.text("name"))))
@@ -139,6 +142,7 @@ def _log_routes(view: View, hosts: Collection[str]) -> list[Route]:
         _route("/api/v1/alarms", alarms),
         _route("/api/v1/log_groups", log_groups),
         _route("/api/v1/logs/{name:path}", pushed, ["POST"]),
+        _route("/v1/logs", pushed_otlp, ["POST"]),
     ]
 
 

@@ -137,11 +137,14 @@ class LiveView:
                 group.state.dropped,
                 group.through,
                 sorted(group.troubled),
+                group.reader.group.push,
             )
             for name, group in self._engine.logs.groups.items()
         ]
 
-    async def push(self, log_group: str, data: bytes) -> Pushed | None:
+    async def push(
+        self, log_group: str, data: bytes | Sequence[tuple[int, bytes]]
+    ) -> Pushed | None:
         table = await self._engine.logs.push(log_group, data)
         if table is None:
             return None

@@ -1,4 +1,4 @@
-"""Taking log events over HTTP: lines as they are, one event each."""
+"""Taking log events over HTTP: lines as they are, one event each, and OpenTelemetry's records."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import zlib
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from starlette.responses import Response
+
 from tocsin.console._guard import host_allowed
 from tocsin.console._params import ApiError
+from tocsin.source import OtlpRefusedError, decode_otlp_logs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
 
     from starlette.requests import Request
 
     from tocsin.console._view import View
 
-__all__ = ["push"]
+__all__ = ["push", "push_otlp"]
 
 MOST = 16 << 20
 """Bytes of one body, after inflating."""
@@ -30,10 +33,7 @@ async def push(view: View, request: Request, hosts: Collection[str]) -> dict[str
 
     Raises ApiError; then nothing was counted, and the same lines may be sent again.
     """
-    origin = request.headers.get("origin", "")
-    if origin and not host_allowed(urlsplit(origin).netloc, hosts):
-        # A page in somebody's browser may send, but it must not count.
-        raise ApiError(403, "forbidden", "not from a page of another origin")
+    _refuse_pages(request, hosts)
     name = request.path_params["name"]
     done = await view.push(name, await _body(request))
     if done is None:
@@ -41,6 +41,49 @@ async def push(view: View, request: Request, hosts: Collection[str]) -> dict[str
             404, "not_found", f"no log group {name[:60]!r} takes events, hint: say `push: true`"
         )
     return {"read": done.read, "counted": done.counted, "dropped": dict(done.dropped)}
+
+
+async def push_otlp(view: View, request: Request, hosts: Collection[str]) -> Response:
+    """Count log records; what can't be placed is rejected, and the answer says how many and why.
+
+    Raises ApiError.
+    """
+    _refuse_pages(request, hosts)
+    kind = request.headers.get("content-type", "")
+    try:
+        logs = decode_otlp_logs(await _body(request), kind)
+    except OtlpRefusedError as error:
+        raise ApiError(error.status, "bad_data", str(error)) from None
+    groups = [each.name for each in view.log_groups() if each.push]
+    events: dict[str, list[tuple[int, bytes]]] = {}
+    for record in logs.records:
+        name = _group(record.resource, groups)
+        if name:
+            time = view.now() if record.time is None else record.time
+            events.setdefault(name, []).append((time, record.text.encode()))
+        else:
+            logs.rejected += 1
+            logs.reason = logs.reason or (
+                "no log group that takes events has the name in service.name or aws.log.group.names"
+            )
+    for name, found in events.items():
+        await view.push(name, found)
+    return Response(logs.answer(kind), media_type=kind.partition(";")[0])
+
+
+def _group(resource: Mapping[str, object], groups: Sequence[str]) -> str:
+    """The log group that a resource names; the only one there is, if it names none of them."""
+    named = resource.get("aws.log.group.names")
+    names = [*(named if isinstance(named, list) else [named]), resource.get("service.name")]
+    found = next((each for each in names if each in groups), None)
+    return str(found) if found is not None else groups[0] if len(groups) == 1 else ""
+
+
+def _refuse_pages(request: Request, hosts: Collection[str]) -> None:
+    """A page in somebody's browser may send, but it must not count."""
+    origin = request.headers.get("origin", "")
+    if origin and not host_allowed(urlsplit(origin).netloc, hosts):
+        raise ApiError(403, "forbidden", "not from a page of another origin")
 
 
 async def _body(request: Request) -> bytes:

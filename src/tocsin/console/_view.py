@@ -135,6 +135,8 @@ class LogGroupView:
     through: int
     """Everything up to here was read."""
     problems: Sequence[str]
+    push: bool
+    """Whether it takes events over HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +215,10 @@ class View(Protocol):
 
     def log_groups(self) -> Sequence[LogGroupView]: ...
 
-    async def push(self, log_group: str, data: bytes) -> Pushed | None:
-        """Count lines; None if no log group of that name takes any.
+    async def push(
+        self, log_group: str, data: bytes | Sequence[tuple[int, bytes]]
+    ) -> Pushed | None:
+        """Count lines, or events with their times; None if no such log group takes any.
 
         Raises StoreError where the lines can't be kept, and were not counted.
         """

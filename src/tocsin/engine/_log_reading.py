@@ -97,6 +97,23 @@ class GroupReader:
         self._count(self._format("sent", data), data, window, found)
         return found
 
+    def take_events(self, events: Sequence[tuple[int, bytes]], window: Window) -> Reading:
+        """Count events that came with their time."""
+        found = Reading()
+        kept = []
+        for time, text in events:
+            why = window.reason(time - time % MINUTE)
+            if why:
+                found.table.read += 1
+                found.table.dropped[why] += 1
+            else:
+                kept.append((time, text))
+        # Any format will do: the time is known, and only a client is looked for.
+        sample = b"\n".join(text for _, text in kept[:100])
+        form = self._format("sent", sample) or "json"
+        self._scanner(form, window.now)[1].take(kept, found.table)
+        return found
+
     def _format(self, file: object, data: bytes) -> str:
         """The format of a file, once it is known; else of what the group was before."""
         if self.group.format:

@@ -23,7 +23,7 @@ from tocsin.source import TailState  # noqa: TC001 - msgspec reads it
 from tocsin.store import LedgerEntry, Step, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tocsin.engine._alarming import Told
     from tocsin.engine._config_logs import LogConfig
@@ -160,8 +160,8 @@ class Logs:
         self._watch(name, group, window.now, problems, more=more)
         return more
 
-    async def push(self, name: str, data: bytes) -> Table | None:
-        """Count lines that were sent, and answer once they are on disk.
+    async def push(self, name: str, data: bytes | Sequence[tuple[int, bytes]]) -> Table | None:
+        """Count lines that were sent, or events with their times; answer once they are on disk.
 
         None if no log group of that name takes any. Raises StoreError, before anything is
         counted, while the disk takes nothing: the sender still has the lines.
@@ -173,7 +173,10 @@ class Logs:
             if "storage" in self.core.degraded:
                 raise StoreError("the disk takes nothing now", hint="send it again later")
             window = self._window()
-            reading = await asyncio.to_thread(group.reader.take, data, window)
+            if isinstance(data, bytes):
+                reading = await asyncio.to_thread(group.reader.take, data, window)
+            else:
+                reading = await asyncio.to_thread(group.reader.take_events, data, window)
             self._take(name, group, reading, window)
             return reading.table
 

@@ -55,6 +55,21 @@ class Matching:
             self._match(table, minute, found, line, plans)
         return events
 
+    def events(
+        self, table: Table, events: Iterable[tuple[int, bytes]], plans: Sequence[Plan]
+    ) -> Counter[int]:
+        """Count events that came with their time; only who is behind is read from their text."""
+        seen: Counter[int] = Counter()
+        for time, text in events:
+            found = self._parse(text)
+            fields = found.fields if isinstance(found, Parsed) else {}
+            minute = time - time % MINUTE
+            table.read += 1
+            table.counted += 1
+            seen[minute] += 1
+            self._match(table, minute, Parsed(time, fields), text, plans)
+        return seen
+
     def candidate(self, table: Table, line: bytes, plans: Sequence[Plan]) -> None:
         """Match a line that is already counted."""
         line = line.removesuffix(b"\r")

@@ -21,7 +21,7 @@ from tocsin.scan._stamps import distinct_minutes
 from tocsin.scan._table import LONGEST_CLIENT, MAX_SOURCES, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from tocsin.logformat import Format
     from tocsin.pattern import Contribution, MetricFilter, Settings, Skip
@@ -98,10 +98,17 @@ class Scanner:
             table.read += len(lines)
             table.slow += len(lines)
             events = self._matching.lines(table, lines, self._plans)
+        self._see(table, events)
+        return table
+
+    def take(self, events: Iterable[tuple[int, bytes]], into: Table) -> None:
+        """Count events that came with their time, microseconds; each is one, whatever it holds."""
+        self._see(into, self._matching.events(into, events, self._plans))
+
+    def _see(self, table: Table, events: Counter[int]) -> None:
         for key in self._event_keys:
             for minute, count in events.items():
                 table.minutes.see(key, minute, count)
-        return table
 
     def _columns(self, table: Table, block: bytes) -> Counter[int]:
         found = self._read(block)
