@@ -35,7 +35,7 @@ MAX_DIMENSIONS = 1000
 """Sets of dimensions of one filter that are kept in an hour."""
 MAX_VALUES = 10_000
 """Distinct values of one metric that a minute keeps exactly."""
-MAX_ENTRIES = 3_000_000
+MAX_ENTRIES = 6_000_000
 """Numbers that a table keeps: a year of minutes for five filters that match in all of them."""
 
 Dimensions = tuple[tuple[str, str], ...]
@@ -76,6 +76,9 @@ class Counts:
     max_values: int = MAX_VALUES
     max_dimensions: int = MAX_DIMENSIONS
     _values: dict[_Cell, list[float]] = field(default_factory=dict, compare=False)
+    """The values of each cell with dimensions, and of each cell in a minute with many values."""
+    _many: set[int] = field(default_factory=set, compare=False)
+    """Those minutes."""
     _rounding: dict[_Cell, int] = field(default_factory=dict)
     _of_minute: Counter[int] = field(default_factory=Counter, compare=False)
     _lowest: dict[tuple[Key, int], _Lowest] = field(default_factory=dict, compare=False)
@@ -110,9 +113,12 @@ class Counts:
                 self.skipped[key, refused] += count
                 return False
             if sample not in self.samples:
-                self._values.setdefault(cell, []).append(sample[3])
                 self._of_minute[minute] += 1
+                if dimensions or minute in self._many:
+                    self._values.setdefault(cell, []).append(sample[3])
         self.samples[sample] += count
+        if self._of_minute[minute] > self.max_values and minute not in self._many:
+            self._list_values(minute)
         while len(self._values.get(sample[:3], ())) > self.max_values:
             if not self._coarsen(sample[:3]):
                 break
@@ -166,11 +172,20 @@ class Counts:
                 self._of_minute[minute] -= 1
                 self.skipped[key, Skip.DIMENSIONS] += self.samples.pop((*cell, value))
 
+    def _list_values(self, minute: int) -> None:
+        """From now on the values of this minute's cells are listed."""
+        self._many.add(minute)
+        for sample in self.samples:
+            if sample[1] == minute and not sample[2]:
+                self._values.setdefault(sample[:3], []).append(sample[3])
+
     def _coarsen(self, cell: _Cell) -> bool:
         """Round the values of a cell, or more than before; returns whether that is possible."""
         step = self._rounding.get(cell, 0) + 1
         if step >= len(_DIGITS):
             return False
+        if cell[1] not in self._many:
+            self._list_values(cell[1])
         self._rounding[cell] = step
         found: Counter[float] = Counter()
         values = self._values.pop(cell, [])
@@ -207,9 +222,11 @@ class Counts:
             del self.events[at]
         for at in [each for each in self.matches if each[1] < floor]:
             self.old_matches[at[0]] += self.matches.pop(at)
+        for sample in [each for each in self.samples if each[1] < floor]:
+            self.skipped[sample[0], Skip.OLD] += self.samples.pop(sample)
         for cell in [each for each in self._values if each[1] < floor]:
-            for value in self._values.pop(cell):
-                self.skipped[cell[0], Skip.OLD] += self.samples.pop((*cell, value))
+            del self._values[cell]
+        self._many = {each for each in self._many if each >= floor}
         for cell in [each for each in self._rounding if each[1] < floor]:
             del self._rounding[cell]
         for minute in [each for each in self._of_minute if each < floor]:
