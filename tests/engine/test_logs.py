@@ -345,3 +345,31 @@ def test_events_with_times_of_their_own(tmp_path):
     (told,) = host.told.notifications
     assert told.alerts[0].annotations["sources"] == "203.0.113.9 (6)"
     host.close()
+
+
+def test_a_full_disk_loses_no_line_and_counts_none_twice(host, tmp_path):
+    log = tmp_path / "access.log"
+    log.write_text(line(BEGIN + SECOND) * 3)
+    host.at(BEGIN + 2 * SECOND)
+    db = host.store._db
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    (pages,) = db.execute("PRAGMA page_count").fetchone()
+    db.execute(f"PRAGMA max_page_count = {pages}")
+    with log.open("a") as file:
+        for second in range(3, 40):
+            file.write(line(BEGIN + second * SECOND, client=f"198.51.100.{second}" * 20))
+            file.flush()
+            host.at(BEGIN + second * SECOND)
+    assert "storage" in host.core.degraded
+    # Detection goes on meanwhile.
+    assert [n.status for n in host.told.notifications if n.group_labels["alertname"] == "kept"] == [
+        "firing"
+    ]
+    # Killed while the disk is full: what is on disk is read on from.
+    host.store._db.execute("PRAGMA max_page_count = 1000000")
+    host.restart()
+    host.at(BEGIN + 41 * SECOND)
+    assert (host.state.read, host.state.counted) == (40, 40)
+    host.at(BEGIN + 10 * MINUTE)
+    (reason,) = [e[4] for e in host.settled if e[1] == "kept" and e[3] == "ALARM"]
+    assert "[40.0 " in reason
