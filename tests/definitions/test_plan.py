@@ -57,10 +57,10 @@ def sample(data):
 def test_all_references_of_the_sample_are_resolved(sample):
     assert sample.unresolved == ()
     assert [alarm.alarm_name for alarm in sample.alarms] == [
-        "comp", "a-regex", "a-root", "a-unauth", "math0", "math1",
+        "a-regex", "a-root", "a-unauth", "math0", "math1", "comp",
     ]  # fmt: skip
-    assert isinstance(sample.alarms[0], CompositeAlarm)
-    assert sample.alarms[1].alarm_actions == ("${aws_sns_topic.t.arn}",)
+    assert isinstance(sample.alarms[-1], CompositeAlarm)
+    assert sample.alarms[0].alarm_actions == ("${aws_sns_topic.t.arn}",)
 
 
 def test_filters_of_the_sample(sample):

@@ -11,6 +11,7 @@ from tocsin.cli._demo import demo
 from tocsin.cli._evidence import evidence
 from tocsin.cli._exit import ExitCode, code_of
 from tocsin.cli._explain import explain
+from tocsin.cli._import import import_
 from tocsin.cli._query import query
 from tocsin.cli._replay import replay
 from tocsin.cli._run import run
@@ -30,7 +31,19 @@ def cli() -> None:
     """
 
 
-for command in (check, demo, evidence, explain, query, replay, run, test, version, witness):
+for command in (
+    check,
+    demo,
+    evidence,
+    explain,
+    import_,
+    query,
+    replay,
+    run,
+    test,
+    version,
+    witness,
+):
     cli.add_command(command)
 
 

@@ -5,5 +5,6 @@ and CDK templates. Text in, definitions out.
 """
 
 from tocsin.definitions._load import Definitions, load_definitions, recognise
+from tocsin.definitions._write import write_definitions
 
-__all__ = ["Definitions", "load_definitions", "recognise"]
+__all__ = ["Definitions", "load_definitions", "recognise", "write_definitions"]

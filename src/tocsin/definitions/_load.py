@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tocsin.alarms import CompositeAlarm
 from tocsin.definitions._composites import sort_out
 from tocsin.definitions._describe import is_describe, read_describe
 from tocsin.definitions._hcl import read_hcl
@@ -22,7 +23,7 @@ from tocsin.yamlfile import read_yaml
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tocsin.alarms import CompositeAlarm, MetricAlarm
+    from tocsin.alarms import MetricAlarm
     from tocsin.definitions._fields import Fields
     from tocsin.definitions._make import Made
 
@@ -45,6 +46,7 @@ class Definitions:
 
     filters: tuple[MetricFilter, ...] = ()
     alarms: tuple[MetricAlarm | CompositeAlarm, ...] = ()
+    """Composite alarms come last."""
     unresolved: tuple[Problem, ...] = ()
     """One for each resource that the files do not tell in full: warnings."""
     errors: tuple[Problem, ...] = ()
@@ -176,6 +178,7 @@ class _Gathering:
         self._composites()
         filters = [(e, span) for e, span in self.made.values() if isinstance(e, MetricFilter)]
         alarms = [(e, span) for e, span in self.made.values() if not isinstance(e, MetricFilter)]
+        alarms.sort(key=lambda found: isinstance(found[0], CompositeAlarm))
         for each, span in filters:
             reading.warnings += _lint(each, span)
         reading.warnings += hints(
