@@ -346,7 +346,7 @@ def test_an_authority_stamps_the_checkpoint(tocsin, tmp_path, authority):
     )
     (tmp_path / "anchor").write_text(tocsin("anchor"))
     done = run_script(tmp_path / "evidence", "../allowed_signers", "../anchor", more=(root,))
-    assert (done.returncode, "not checked" in done.stdout) == (0, False), done.stdout
+    assert (done.returncode, "not checked: " in done.stdout) == (0, False), done.stdout
     token = tmp_path / "evidence/20261101/checkpoint.tsr"
     data = token.read_bytes()
     token.chmod(0o644)
