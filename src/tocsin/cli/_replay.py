@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,12 @@ import click
 
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._output import format_option, write_json
-from tocsin.definitions import load_definitions
+from tocsin.cli._parameters import parameter_option
+from tocsin.definitions import load_definitions, write_definitions
 from tocsin.engine import Replayer, ReplayOptions
-from tocsin.errors import ConfigError
+from tocsin.errors import ConfigError, ParseError
 from tocsin.logformat import FORMATS
+from tocsin.packs import PACKS, apply_pack, fits
 from tocsin.printable import printable
 from tocsin.source import LogLimits
 
@@ -25,12 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tocsin.definitions import Definitions
-    from tocsin.engine import Behind, Replayed, Threshold
+    from tocsin.engine import Behind, Opened, Replayed, Threshold
 
 __all__ = ["replay"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FILE = click.Path(exists=True, dir_okay=False)
+_LOG_GROUP = "web"
+"""What a pack calls the log group of files if nothing else says it."""
 
 
 @click.command()
@@ -39,9 +44,16 @@ _FILE = click.Path(exists=True, dir_okay=False)
     "definitions",
     type=_FILE,
     multiple=True,
-    required=True,
     help="Metric filters and alarms, in any form that `tocsin check` reads; can be repeated.",
 )
+@click.option(
+    "--pack",
+    "packs",
+    type=click.Choice(list(PACKS)),
+    multiple=True,
+    help="Filters and alarms that come with Tocsin, for all files whose format they fit.",
+)
+@parameter_option
 @click.option("--log-group", default="", help="The log group of all files, if there are several.")
 @click.option(
     "--log-format",
@@ -71,6 +83,8 @@ _FILE = click.Path(exists=True, dir_okay=False)
 @format_option
 def replay(
     definitions: tuple[str, ...],
+    packs: tuple[str, ...],
+    parameters: dict[str, str],
     log_group: str,
     log_format: str,
     year: int | None,
@@ -86,11 +100,21 @@ def replay(
     its datapoints and the ten busiest clients, and what became of every line. Exit code 0: done,
     whatever was found; 2: an argument or a file is wrong.
     """
-    loaded = _load(definitions)
-    options = ReplayOptions(log_group, log_format, year, _seconds(utc_offset))
+    if not definitions and not packs:
+        raise click.UsageError("give --definitions or --pack")
+    given = [(path, Path(path).read_bytes()) for path in definitions]
+    loaded = load_definitions(given, parameters)
+    named = log_group if loaded.filters else ""
+    options = ReplayOptions(named, log_format, year, _seconds(utc_offset))
     replayer = Replayer(loaded.filters, loaded.alarms, options, LogLimits())
     # A file given twice would count twice.
     opened = replayer.open(list(dict.fromkeys(files)), time.time_ns() // 1000)
+    if packs:
+        opened = [replace(e, log_group=e.log_group or log_group or _LOG_GROUP) for e in opened]
+        given += _packed(packs, opened, parameters)
+        loaded = load_definitions(given, parameters)
+        replayer = Replayer(loaded.filters, loaded.alarms, options, LogLimits())
+    _tell(loaded)
     for each in opened:
         share = f"{each.detected.confidence:.0%} of the lines looked at"
         how = "as told" if log_format else share
@@ -119,14 +143,37 @@ def _seconds(offset: str) -> int:
     return -size if found[1] == "-" else size
 
 
-def _load(paths: Sequence[str]) -> Definitions:
-    loaded = load_definitions([(path, Path(path).read_bytes()) for path in paths])
+def _packed(
+    packs: Sequence[str], opened: Sequence[Opened], parameters: dict[str, str]
+) -> list[tuple[str, bytes]]:
+    """What the packs hold for the log groups of the files, as definition files."""
+    found: dict[str, bytes] = {}
+    for pack in packs:
+        unfit = [each for each in opened if not fits(pack, each.format.name)]
+        if unfit:
+            raise ParseError(
+                f"pack {pack} is not for {printable(unfit[0].log.name)}: {unfit[0].format.name}",
+                hint=f"it is for {', '.join(PACKS[pack])}; --log-format says what a file is",
+            )
+        for each in opened:
+            made = apply_pack(pack, each.log_group, each.format.name, parameters)
+            if made.errors:
+                raise ConfigError(made.errors)
+            name, text = f"pack {pack} for {each.log_group}", write_definitions(made)
+            if found.setdefault(name, text) != text:
+                raise ParseError(
+                    f"log group {each.log_group!r} has access logs and JSON lines",
+                    hint="replay them one after the other",
+                )
+    return list(found.items())
+
+
+def _tell(loaded: Definitions) -> None:
     if loaded.errors:
         raise ConfigError(loaded.errors)
     for problem in (*loaded.unresolved, *loaded.warnings):
         click.echo(str(problem), err=True)
     click.echo(loaded.holds, err=True)
-    return loaded
 
 
 @contextmanager

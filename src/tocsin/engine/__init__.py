@@ -7,6 +7,7 @@ from tocsin.engine._evaluating import GroupLoop
 from tocsin.engine._live import Engine
 from tocsin.engine._replay import Behind, Replayed, Replayer, ReplayOptions
 from tocsin.engine._replay_alarms import Threshold
+from tocsin.engine._replay_files import Opened
 from tocsin.engine._scraping import TargetLoop
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Engine",
     "GroupLoop",
     "History",
+    "Opened",
     "ReplayOptions",
     "Replayed",
     "Replayer",

@@ -43,7 +43,9 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
         "definitions": "metric filters and alarms: patterns, relative to this file, of what the "
         "AWS command line prints, Terraform plans, states and sources, CloudFormation and CDK "
         "templates",
-        "parameters": "of CloudFormation templates and Terraform sources, a mapping",
+        "packs": "filters and alarms that come with Tocsin, for each log group whose format they "
+        "fit; a list: `http`",
+        "parameters": "of CloudFormation templates, packs and Terraform sources, a mapping",
         "cloudwatch": "what AWS leaves undecided, and whose alarms they are",
         "evaluation_interval": "for groups without one of their own; default: the shortest "
         "scrape interval",

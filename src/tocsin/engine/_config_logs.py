@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from tocsin.alarms import CompositeAlarm, MetricAlarm, Place, composite_order
-from tocsin.definitions import Definitions, load_definitions
+from tocsin.definitions import Definitions, load_definitions, write_definitions
 from tocsin.durations import parse_offset
 from tocsin.engine._log_group import LATENESS, LogGroup
-from tocsin.errors import ParseError, Problem
-from tocsin.logformat import make_format
+from tocsin.errors import ParseError, Problem, SourceError
+from tocsin.logformat import detect, make_format
+from tocsin.packs import PACKS, apply_pack, fits
 from tocsin.pattern import Settings
+from tocsin.source import read_head
 from tocsin.yamlfile import YamlScalar
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from tocsin.yamlreader import YamlReader
 
 __all__ = ["LOG_KEYS", "LogConfig", "alarm_filters", "read_log_config"]
+
+_SURE = 0.5
+_LOOKED_AT = 10
+"""Files of a log group, to find its format."""
 
 LOG_KEYS: dict[str, dict[str, str]] = {
     "log_groups": {
@@ -102,7 +108,7 @@ def read_log_config(
                 "give all its paths in one entry",
             )
         seen.add(group.name)
-    definitions = _definitions(reader, top, folder, read_bytes)
+    definitions = _definitions(reader, top, folder, read_bytes, groups)
     section = reader.mapping(top.items.get("cloudwatch"), LOG_KEYS["cloudwatch"], "cloudwatch")
     place = Place(
         reader.string(section, "account", Place().account),
@@ -139,7 +145,11 @@ def _log_group(reader: YamlReader, item: YamlMapping, folder: Path) -> LogGroup 
 
 
 def _definitions(
-    reader: YamlReader, top: YamlMapping, folder: Path, read_bytes: Callable[[Path], bytes]
+    reader: YamlReader,
+    top: YamlMapping,
+    folder: Path,
+    read_bytes: Callable[[Path], bytes],
+    groups: tuple[LogGroup, ...],
 ) -> Definitions:
     files: dict[str, bytes] = {}
     for node in reader.items(top, "definitions"):
@@ -154,13 +164,54 @@ def _definitions(
             except OSError as error:
                 reader.error(node.span, f"can't read {name!r}: {error.strerror}")
     given = {name: value for name, (value, _) in reader.string_map(top, "parameters").items()}
-    loaded = load_definitions(list(files.items()), given)
+    packed = _packs(reader, top, groups, given)
+    # Together, so that a composite alarm may watch alarms of a pack.
+    loaded = load_definitions([*files.items(), *packed], given)
     reader.problems += loaded.problems
     try:
         composite_order(each for each in loaded.alarms if isinstance(each, CompositeAlarm))
     except ParseError as error:
         reader.error(reader.span_of(top, "definitions"), error.what, error.hint)
     return loaded
+
+
+def _packs(
+    reader: YamlReader, top: YamlMapping, groups: tuple[LogGroup, ...], given: dict[str, str]
+) -> list[tuple[str, bytes]]:
+    """What packs hold for the log groups whose format they fit, as definition files."""
+    found: list[tuple[str, bytes]] = []
+    span = reader.span_of(top, "packs")
+    asked = dict.fromkeys(reader.strings(top, "packs"))
+    for pack in asked:
+        if pack not in PACKS:
+            reader.error(span, f"no pack {pack[:40]!r}", f"there are: {', '.join(PACKS)}")
+    forms = {each.name: each.format or _look(each) for each in groups} if asked else {}
+    for pack in (each for each in asked if each in PACKS):
+        for name, form in forms.items():
+            if not form:
+                what = f"pack {pack} is not applied to log group {name!r}: its format is not known"
+                reader.warn(span, what, "give `format:`, or start when its files have lines")
+            elif fits(pack, form):
+                made = apply_pack(pack, name, form, given)
+                reader.problems += made.problems
+                found.append((f"pack {pack} for {name}", write_definitions(made)))
+        if not any(fits(pack, form) for form in forms.values()):
+            what = f"pack {pack} fits no log group"
+            reader.warn(span, what, f"it is for logs of the format {', '.join(PACKS[pack])}")
+    return found
+
+
+def _look(group: LogGroup) -> str:
+    """The format of the first file of a log group that shows one; empty if none does."""
+    names = sorted({name for path in group.paths for name in glob.glob(path, recursive=True)})
+    for name in names[:_LOOKED_AT]:
+        try:
+            found = detect(read_head(name).head.removeprefix(b"\xef\xbb\xbf").split(b"\n"))
+        except SourceError:
+            continue
+        if found.format and found.confidence >= _SURE:
+            return found.format
+    return ""
 
 
 def _settings(reader: YamlReader, section: YamlMapping) -> Settings:
