@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tocsin.cli._exit import ExitCode
-from tocsin.cli._output import format_option, write_json
+from tocsin.cli._output import format_option, write_json, write_whole
 from tocsin.cli._parameters import parameter_option
 from tocsin.definitions import load_definitions, write_definitions
-from tocsin.errors import StoreError
 
 if TYPE_CHECKING:
     from tocsin.definitions import Definitions
@@ -56,7 +54,7 @@ def import_(
         click.echo(loaded.holds, err=True)
     written = not loaded.errors and not dry_run
     if written and output is not None:
-        _write(output, write_definitions(loaded))
+        write_whole(output, write_definitions(loaded))
     if form == "json":
         write_json(_as_json(loaded, str(output) if written and output else None))
     elif written and output is None:
@@ -80,14 +78,3 @@ def _as_json(loaded: Definitions, path: str | None) -> dict[str, object]:
         ],
         "written": path,
     }
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise StoreError(f"{path}: can't write it: {error.strerror}") from None

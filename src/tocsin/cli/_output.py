@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-__all__ = ["format_option", "write_json"]
+from tocsin.errors import StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["format_option", "write_json", "write_whole"]
 
 format_option = click.option(
     "--format",
@@ -21,3 +27,14 @@ format_option = click.option(
 
 def write_json(value: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Whole or not at all."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise StoreError(f"{path}: can't write it: {error.strerror}") from None

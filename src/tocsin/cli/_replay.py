@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tocsin.cli._exit import ExitCode
-from tocsin.cli._output import format_option, write_json
+from tocsin.cli._output import format_option, write_json, write_whole
 from tocsin.cli._parameters import parameter_option
+from tocsin.cli._replay_html import replay_page
 from tocsin.definitions import load_definitions, write_definitions
 from tocsin.engine import Replayer, ReplayOptions
 from tocsin.errors import ConfigError, ParseError
@@ -73,6 +74,12 @@ _LOG_GROUP = "web"
     "--threshold-report", "report", is_flag=True, help="How often other thresholds would fire."
 )
 @click.option(
+    "--html",
+    "page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a page with a chart of each metric here.",
+)
+@click.option(
     "--workers",
     type=click.IntRange(1, 256),
     help="Processes that count. Default: one for each processor if the files are large.",
@@ -90,6 +97,7 @@ def replay(
     year: int | None,
     utc_offset: str,
     report: bool,
+    page: Path | None,
     workers: int | None,
     files: tuple[str, ...],
     form: str,
@@ -102,6 +110,9 @@ def replay(
     """
     if not definitions and not packs:
         raise click.UsageError("give --definitions or --pack")
+    read = [each for each in (*definitions, *files) if each != "-"]
+    if page is not None and page.exists() and any(page.samefile(each) for each in read):
+        raise click.BadParameter("it is one of the files to read", param_hint="--html")
     given = [(path, Path(path).read_bytes()) for path in definitions]
     loaded = load_definitions(given, parameters)
     named = log_group if loaded.filters else ""
@@ -121,9 +132,13 @@ def replay(
         click.echo(f"{printable(each.log.name)}: {each.format.name} ({how})", err=True)
     size = sum(each.log.size for each in opened)
     with replayer.workers(opened, workers) as started, _progress(size) as advance:
-        done = replayer.run(opened, advance, report=report, workers=started)
+        charts = page is not None
+        done = replayer.run(opened, advance, report=report, charts=charts, workers=started)
     for problem in done.warnings:
         click.echo(printable(str(problem), 500), err=True)
+    if page is not None:
+        names = [each.log.name for each in opened]
+        write_whole(page, replay_page(done, loaded.alarms, names, _accounting(done)))
     if form == "json":
         write_json(_as_json(done))
         return ExitCode.OK
@@ -277,6 +292,8 @@ def _as_json(done: Replayed) -> dict[str, Any]:
             "cut": reading.cut,
             "damaged": reading.damaged,
             "not_read_to_the_end": reading.bombs,
+            "nul_bytes": reading.nuls,
+            "malformed": reading.malformed,
         },
         "warnings": [str(each) for each in done.warnings],
     }

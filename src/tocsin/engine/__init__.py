@@ -7,6 +7,7 @@ from tocsin.engine._evaluating import GroupLoop
 from tocsin.engine._live import Engine
 from tocsin.engine._replay import Behind, Replayed, Replayer, ReplayOptions
 from tocsin.engine._replay_alarms import Threshold
+from tocsin.engine._replay_chart import Curve
 from tocsin.engine._replay_files import Opened
 from tocsin.engine._scraping import TargetLoop
 
@@ -16,6 +17,7 @@ __all__ = [
     "Clock",
     "Config",
     "Core",
+    "Curve",
     "Engine",
     "GroupLoop",
     "History",

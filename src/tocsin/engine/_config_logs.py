@@ -39,7 +39,8 @@ LOG_KEYS: dict[str, dict[str, str]] = {
         "`(?P<time>...)`",
         "utc_offset": "of time stamps without a zone, default +00:00",
         "lateness": "how late an event may come and still count, default 30s",
-        "push": "whether events are taken over HTTP too, from whoever reaches `listen`; default false",
+        "push": "whether events are taken over HTTP too, from whoever reaches `listen`; "
+        "default false",
     },
     "cloudwatch": {
         "account": "the account that notifications name, default 000000000000",

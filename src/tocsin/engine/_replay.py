@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tocsin.alarms import DatapointTable, Metric, MetricAlarm, of_values
 from tocsin.durations import MINUTE, SECOND
 from tocsin.engine._replay_alarms import alarm_metrics, run_alarms, thresholds
+from tocsin.engine._replay_chart import Curve, curve
 from tocsin.engine._replay_files import log_group_of, open_log
 from tocsin.engine._replay_workers import count_log, worker_processes, workers_for
 from tocsin.errors import ParseError, Problem, Span, TocsinError
@@ -79,6 +80,8 @@ class Replayed:
     """Where the last minute with an event ends."""
     transitions: list[Behind] = field(default_factory=list)
     thresholds: dict[str, list[Threshold]] = field(default_factory=dict)
+    curves: dict[str, Curve] = field(default_factory=dict)
+    """Of each metric alarm, if charts were asked for."""
     warnings: list[Problem] = field(default_factory=list)
 
 
@@ -146,6 +149,7 @@ class Replayer:
         progress: Callable[[int], None],
         *,
         report: bool = False,
+        charts: bool = False,
         workers: Workers | None = None,
     ) -> Replayed:
         """Read the files and evaluate the alarms. Raises SourceError, TocsinError."""
@@ -165,7 +169,7 @@ class Replayer:
         minutes = [minute for _, minute in done.tally.minutes.events]
         if minutes:
             done.begin, done.end = min(minutes), max(minutes) + MINUTE
-            self._judge(done, done.begin, done.end, report=report)
+            self._judge(done, done.begin, done.end, report=report, charts=charts)
         return done
 
     def _count(self, each: Opened, table: Table, progress: Callable[[int], None]) -> ReadCounts:
@@ -185,11 +189,16 @@ class Replayer:
                 counts.bombs,
                 "the archive inflates beyond all proportion; it was not read to its end",
             ),
+            (counts.nuls, f"NUL bytes before lines, taken away: {counts.nuls}"),
+            (
+                counts.malformed,
+                f"entries that are not as the journal's format says, left out: {counts.malformed}",
+            ),
         ):
             if count:
                 done.warnings.append(Problem(Span(each.log.name), what, severity="warning"))
 
-    def _judge(self, done: Replayed, begin: int, end: int, *, report: bool) -> None:
+    def _judge(self, done: Replayed, begin: int, end: int, *, report: bool, charts: bool) -> None:
         table = DatapointTable()
         for point in done.tally.minutes.datapoints(self._filters, self._options.settings):
             metric = Metric.of(point.namespace, point.metric, dict(point.dimensions))
@@ -199,9 +208,12 @@ class Replayer:
         for transition in run_alarms(self._alarms, table, begin, end):
             alarm = by_name[transition.alarm]
             done.transitions.append(sources.behind(transition, alarm))
-        for alarm in self._alarms if report else ():
-            if isinstance(alarm, MetricAlarm):
+        until = max([end, *(each.transition.time for each in done.transitions)])
+        for alarm in self._alarms:
+            if isinstance(alarm, MetricAlarm) and report:
                 done.thresholds[alarm.alarm_name] = thresholds(alarm, table, begin, end)
+            if isinstance(alarm, MetricAlarm) and charts:
+                done.curves[alarm.alarm_name] = curve(alarm, table, (begin, end), until)
 
     def _unfed(self) -> list[Problem]:
         """Alarms that can't see anything here: their silence is no success."""

@@ -14,6 +14,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from tocsin.alarms import (
     AlarmState,
@@ -37,7 +39,10 @@ if TYPE_CHECKING:
 
     from tocsin.alarms import DatapointTable, Transition
 
-__all__ = ["Threshold", "alarm_metrics", "run_alarms", "thresholds"]
+__all__ = ["Threshold", "alarm_metrics", "newest_values", "run_alarms", "thresholds"]
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 _CLOCK = re.compile(r"\b(?:MINUTE|HOUR|DAY|DATE|MONTH|YEAR|EPOCH)\b")
 MAX_EVALUATIONS = 1_000_000
@@ -188,6 +193,20 @@ def _newest(alarm: MetricAlarm, table: DatapointTable, begin: int, end: int) -> 
             values = (assess(alarm, table, time).periods[0].value for time in times)
             found = [each for each in values if each is not None]
         yield from found
+
+
+def newest_values(
+    alarm: MetricAlarm, table: DatapointTable, begin: int, end: int
+) -> Iterator[tuple[Ints, Floats]]:
+    """Times of evaluations, and what the newest period shows there, NaN for nothing."""
+    outlook = outlook_of(alarm, table)
+    for times in _batches(_times(alarm, table, begin, end)):
+        at = np.array(times, np.int64)
+        if outlook is not None:
+            yield at, outlook.values(at)[0]
+        else:
+            values = [assess(alarm, table, time).periods[0].value for time in times]
+            yield at, np.array(values, np.float64)
 
 
 def _tried(
