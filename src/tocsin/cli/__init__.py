@@ -12,6 +12,7 @@ from tocsin.cli._evidence import evidence
 from tocsin.cli._exit import ExitCode, code_of
 from tocsin.cli._explain import explain
 from tocsin.cli._import import import_
+from tocsin.cli._init import init
 from tocsin.cli._query import query
 from tocsin.cli._replay import replay
 from tocsin.cli._run import run
@@ -37,6 +38,7 @@ for command in (
     evidence,
     explain,
     import_,
+    init,
     query,
     replay,
     run,
