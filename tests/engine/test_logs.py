@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.engine.test_replay import ACCESS, metric_filter, replayed, sum_alarm
 from tocsin.alarms import CompositeAlarm, Place
+from tocsin.alerting import plan_notifications
 from tocsin.definitions import Definitions
 from tocsin.engine import Core, History
 from tocsin.engine._config_logs import LogConfig
@@ -63,8 +64,10 @@ class Told:
         self.external_url = "http://localhost"
         self.notifications = []
 
-    def put(self, notifications):
-        self.notifications += notifications
+    def commit(self, step, announcements=()):
+        step.outbox += plan_notifications(announcements, self.names, step.time)
+        self.notifications += step.outbox
+        self.core.commit(step)
 
 
 def line(time, status=404, client="203.0.113.9"):
@@ -87,7 +90,7 @@ class Host:
         head = Head(MINUTE)
         history = History(head, self.store, 0)
         core = Core(self.clock, self.clock.now, head, history, Journal(self.store), Metrics())
-        self.core = core
+        self.core = self.told.core = core
         self.logs = Logs(
             core, self.config, lambda: self.told, self.store.states(), self.store.tallies
         )
@@ -145,8 +148,8 @@ def test_an_alarm_is_told_at_once_and_the_evaluation_finds_it(host, tmp_path):
     (told,) = host.told.notifications
     assert told.group_labels == {"alertname": "many-missing"}
     assert told.alerts[0].annotations["sources"] == "203.0.113.9 (4), 198.51.100.7 (1)"
-    assert told.message["NewStateValue"] == "ALARM"
-    assert told.message["Trigger"]["Threshold"] == 5
+    assert told.alerts[0].message["NewStateValue"] == "ALARM"
+    assert told.alerts[0].message["Trigger"]["Threshold"] == 5
     assert host.settled == []
     host.at(BEGIN + 10 * MINUTE)
     first, last = [each for each in host.settled if each[1] == "many-missing"]

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.alerting import plan_notifications
+from tocsin.alerting import announce, plan_notifications
 from tocsin.durations import SECOND
 from tocsin.labels import Labels, Matcher, MatchOp
 from tocsin.promql import evaluate, parse
@@ -182,19 +182,16 @@ def test_a_restart_at_every_step_changes_nothing(rounds, hold, keep):
 def test_messages_tell_what_fires_and_what_ended_under_keys_of_their_own():
     bench = Bench(ABOVE, {**ABOVE, "alert": "B", "for": "1h"})
     bench.step(a=9, b=9)
-    told = plan_notifications(
-        bench.transitions, ["one", "two"], {"site": "s", "i": "x"}, "http://t"
-    )
+    announced = announce(bench.transitions, {"site": "s", "i": "x"}, "http://t")
+    told = plan_notifications(announced, ["one", "two"], 1)
     assert [(n.receiver, n.group_labels, len(n.alerts)) for n in told] == [
         ("one", {"alertname": "A"}, 2), ("two", {"alertname": "A"}, 2),
     ]  # fmt: skip
     assert told[0].alerts[0].labels == {"alertname": "A", "i": "a", "site": "s"}
     assert told[0].alerts[0].generator_url.startswith("http://t/api/v1/query?query=last_over")
-    assert told == plan_notifications(
-        bench.transitions, ["one", "two"], {"site": "s", "i": "x"}, "http://t"
-    )
+    assert told == plan_notifications(announced, ["one", "two"], 1)
     bench.transitions.clear()
     bench.step(a=9, b=1)
-    (ended,) = plan_notifications(bench.transitions, ["one"], {}, "http://t")
+    (ended,) = plan_notifications(announce(bench.transitions, {}, "http://t"), ["one"], 1)
     assert (ended.status, [a.labels["i"] for a in ended.alerts]) == ("resolved", ["b"])
     assert len({each.key for each in [*told, ended]}) == 3

@@ -3,6 +3,7 @@
 from tocsin.alerting._intervals import TimeInterval
 from tocsin.alerting._matchers import matchers_text, matches_all, parse_matchers
 from tocsin.alerting._model import (
+    Announcement,
     Delivery,
     Notification,
     NotifiedAlert,
@@ -11,13 +12,14 @@ from tocsin.alerting._model import (
     Sent,
     fingerprint,
 )
-from tocsin.alerting._plan import generator_url, notified_alert, plan_notifications
+from tocsin.alerting._plan import announce, generator_url, notified_alert, plan_notifications
 from tocsin.alerting._read import read_inhibit_rules, read_intervals, read_route
 from tocsin.alerting._router import Muted, Routed, Router, RouterState
 from tocsin.alerting._routes import InhibitRule, Route, Routing
 from tocsin.alerting._silences import Silence, SilenceMatcher
 
 __all__ = [
+    "Announcement",
     "Delivery",
     "InhibitRule",
     "Muted",
@@ -34,6 +36,7 @@ __all__ = [
     "Silence",
     "SilenceMatcher",
     "TimeInterval",
+    "announce",
     "fingerprint",
     "generator_url",
     "matchers_text",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "Announcement",
     "Delivery",
     "Notification",
     "NotifiedAlert",
@@ -39,6 +40,16 @@ class NotifiedAlert(msgspec.Struct, frozen=True):
     """The expression's value at the transition."""
     generator_url: str
     """Where the expression can be looked at; empty if nowhere."""
+    message: dict[str, Any] = {}
+    """Of a metric or composite alarm: the body that CloudWatch publishes to a topic."""
+
+
+class Announcement(msgspec.Struct, frozen=True):
+    """Alerts of one name that began or ceased to fire at one time."""
+
+    name: str
+    time: int
+    alerts: tuple[NotifiedAlert, ...]
 
 
 class Notification(msgspec.Struct, frozen=True):
@@ -52,8 +63,6 @@ class Notification(msgspec.Struct, frozen=True):
     alerts: tuple[NotifiedAlert, ...]
     created: int
     """Microseconds since 1970 UTC."""
-    message: dict[str, Any] = {}
-    """Of a metric or composite alarm: the body that CloudWatch publishes to a topic."""
 
     @property
     def status(self) -> str:

@@ -8,27 +8,20 @@ from urllib.parse import quote
 
 import msgspec
 
-from tocsin.alerting._model import Notification, NotifiedAlert
+from tocsin.alerting._model import Announcement, Notification, NotifiedAlert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tocsin.rules import ActiveAlert, Transition
 
-__all__ = ["generator_url", "notified_alert", "plan_notifications"]
+__all__ = ["announce", "generator_url", "notified_alert", "plan_notifications"]
 
 
-def plan_notifications(
-    transitions: Iterable[Transition],
-    receivers: Sequence[str],
-    external_labels: Mapping[str, str],
-    external_url: str,
-) -> list[Notification]:
-    """One message to each receiver for each alert name that began or ceased to fire.
-
-    Pending alerts tell nobody. The same transitions give the same keys, so that a
-    receiver can tell a message sent twice from two messages.
-    """
+def announce(
+    transitions: Iterable[Transition], external_labels: Mapping[str, str], external_url: str
+) -> list[Announcement]:
+    """What is to be told of an evaluation. Pending alerts tell nobody."""
     groups: dict[str, list[NotifiedAlert]] = {}
     times: dict[str, int] = {}
     for transition in transitions:
@@ -39,10 +32,19 @@ def plan_notifications(
         alert = notified_alert(transition.alert, external_labels, url, ended)
         groups.setdefault(transition.rule, []).append(alert)
         times[transition.rule] = transition.time
+    return [Announcement(name, times[name], tuple(alerts)) for name, alerts in groups.items()]
+
+
+def plan_notifications(
+    announcements: Iterable[Announcement], receivers: Sequence[str], created: int
+) -> list[Notification]:
+    """Without routes: one message to each receiver for each announcement.
+
+    The same announcement gives the same keys, so that a receiver can tell a message sent twice
+    from two messages.
+    """
     return [
-        _notification(receiver, name, tuple(alerts), times[name])
-        for receiver in receivers
-        for name, alerts in groups.items()
+        _notification(receiver, each, created) for receiver in receivers for each in announcements
     ]
 
 
@@ -68,15 +70,14 @@ def notified_alert(
     )
 
 
-def _notification(
-    receiver: str, name: str, alerts: tuple[NotifiedAlert, ...], time: int
-) -> Notification:
-    content = msgspec.json.encode([receiver, name, time, *(alert.labels for alert in alerts)])
+def _notification(receiver: str, each: Announcement, created: int) -> Notification:
+    told = [(alert.status, alert.labels) for alert in each.alerts]
+    content = msgspec.json.encode([receiver, each.name, each.time, told])
     return Notification(
         key=hashlib.sha256(content).hexdigest()[:32],
         receiver=receiver,
-        group_key=f'{{}}:{{alertname="{name}"}}',
-        group_labels={"alertname": name},
-        alerts=alerts,
-        created=time,
+        group_key=f'{{}}:{{alertname="{each.name}"}}',
+        group_labels={"alertname": each.name},
+        alerts=each.alerts,
+        created=created,
     )

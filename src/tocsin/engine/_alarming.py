@@ -7,7 +7,6 @@ at once; the evaluation then finds what was told.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -27,7 +26,7 @@ from tocsin.alarms import (
     only_grows,
     sns_message,
 )
-from tocsin.alerting import Notification, notified_alert
+from tocsin.alerting import Announcement, notified_alert
 from tocsin.durations import HOUR, MINUTE, SECOND
 from tocsin.engine._datapoints import Datapoints
 from tocsin.rules import ActiveAlert
@@ -67,7 +66,7 @@ class Told(msgspec.Struct):
     """What came of an evaluation."""
 
     ledger: list[LedgerEntry] = []
-    notifications: list[Notification] = []
+    announcements: list[Announcement] = []
 
 
 class Alarming:
@@ -190,33 +189,22 @@ class Alarming:
             annotations |= self._sources(alarm, min(times), max(times) + alarm.seconds * SECOND)
         alert = ActiveAlert(_labels(alarm), annotations, "firing", None, "", now, now)
         self.firing[change.alarm] = alert
-        self._tell(change, alert, 0, now, told)
+        self._tell(change, alert, 0, told)
 
     def _resolve(self, change: Transition, now: int, told: Told) -> None:
         alert = self.firing.pop(change.alarm)
         self.early.pop(change.alarm, None)
         annotations = alert.annotations | {"reason": change.reason}
-        self._tell(change, msgspec.structs.replace(alert, annotations=annotations), now, now, told)
+        self._tell(change, msgspec.structs.replace(alert, annotations=annotations), now, told)
 
-    def _tell(
-        self, change: Transition, alert: ActiveAlert, ended: int, now: int, told: Told
-    ) -> None:
+    def _tell(self, change: Transition, alert: ActiveAlert, ended: int, told: Told) -> None:
         notifying, alarm = self._notifying(), self.run.alarms.get(change.alarm)
         url = f"{notifying.external_url.rstrip('/')}/api/v1/alarms?name={quote(change.alarm)}"
-        for receiver in notifying.names:
-            # The same change has the same key, however often it is found.
-            content = msgspec.json.encode([receiver, change.alarm, change.time, change.after])
-            told.notifications.append(
-                Notification(
-                    key=hashlib.sha256(content).hexdigest()[:32],
-                    receiver=receiver,
-                    group_key=f'{{}}:{{alertname="{change.alarm}"}}',
-                    group_labels={"alertname": change.alarm},
-                    alerts=(notified_alert(alert, notifying.external_labels, url, ended),),
-                    created=now,
-                    message=sns_message(alarm, change, self.config.place) if alarm else {},
-                )
-            )
+        told_of = notified_alert(alert, notifying.external_labels, url, ended)
+        message = sns_message(alarm, change, self.config.place) if alarm else {}
+        told_of = msgspec.structs.replace(told_of, message=message)
+        # The time of the evaluation: the same change is the same message, whenever it is found.
+        told.announcements.append(Announcement(change.alarm, change.time, (told_of,)))
 
 
 def _entry(change: Transition, now: int, *, early: bool = False) -> LedgerEntry:

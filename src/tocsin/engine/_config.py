@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tocsin.durations import DAY, SECOND, format_duration
+from tocsin.engine._config_alerting import ROUTE_KEYS, read_routing
 from tocsin.engine._config_logs import LOG_KEYS, LogConfig, read_log_config
 from tocsin.errors import ConfigError, FileErrors, Problem, RuleError, Span
 from tocsin.labels import Labels
@@ -23,6 +24,7 @@ from tocsin.yamlreader import YamlReader
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tocsin.alerting import Routing
     from tocsin.yamlfile import YamlNode
 
 __all__ = ["CONFIG_KEYS", "Config", "load_config"]
@@ -49,7 +51,9 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
         "cloudwatch": "what AWS leaves undecided, and whose alarms they are",
         "evaluation_interval": "for groups without one of their own; default: the shortest "
         "scrape interval",
-        "receivers": "whom to notify, a list; every alert goes to each",
+        "receivers": "whom to notify, a list; every alert goes to each at once, unless there are "
+        "routes",
+        **ROUTE_KEYS,
         "external_labels": "added to every alert that leaves",
         "external_url": "where people reach this daemon; shown in notifications, and the only name "
         "besides addresses and localhost that the API answers to",
@@ -76,6 +80,7 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
         "version 4 and the default, or `sns`, what CloudWatch publishes of an alarm",
         "alertmanager": "an Alertmanager's v2 API: {url | url_file, timeout}",
         "terminal": "a line on standard error: {}",
+        "send_resolved": "with routes: whether it hears that alerts are resolved, default true",
     },
     "storage": {
         "folder": "state folder, default .tocsin beside this file",
@@ -96,6 +101,7 @@ class Config:
     rule_files: tuple[RuleFile, ...]
     evaluation_interval: int
     receivers: tuple[Receiver, ...]
+    routing: Routing | None
     external_labels: dict[str, str]
     external_url: str
     listen: tuple[str, int]
@@ -157,17 +163,21 @@ class _ConfigReader(YamlReader):
         interval = self.duration(top, "evaluation_interval", shortest)
         if not interval:
             self.error(self.span_of(top, "evaluation_interval"), "evaluation_interval can't be 0")
-        receivers = tuple(
-            made for item in self.items(top, "receivers") if (made := self._receiver(item))
-        )
-        self._unique("receiver", ((r.name, top.span) for r in receivers))
+        made = [
+            (receiver, resolved)
+            for item in self.items(top, "receivers")
+            for receiver, resolved in self._receiver(item)
+        ]
+        self._unique("receiver", ((r.name, top.span) for r, _ in made))
+        routing, more = read_routing(self, top, self.path.parent, self.read_bytes, made)
+        receivers = (*(receiver for receiver, _ in made), *more)
         labels = {
             name: value for name, (value, _) in self.string_map(top, "external_labels").items()
         }
         rule_files = self._rule_files(top)
         logs = read_log_config(self, top, self.path.parent, self.read_bytes)
         return Config(
-            str(self.path), text, targets, rule_files, interval, receivers, labels,
+            str(self.path), text, targets, rule_files, interval, receivers, routing, labels,
             self._url(top, "external_url") if "external_url" in top.items else "",
             self._listen(top),
             self._folder(storage, self.path.parent / ".tocsin"),
@@ -221,8 +231,14 @@ class _ConfigReader(YamlReader):
                 self.integer(item, "series_budget", 10_000, 1),
             )  # fmt: skip
 
-    def _receiver(self, node: YamlNode) -> Receiver | None:
+    def _receiver(self, node: YamlNode) -> Iterator[tuple[Receiver, bool]]:
         item = self.mapping(node, CONFIG_KEYS["receivers"], "a receiver")
+        resolved = self.boolean(item, "send_resolved", default=True)
+        made = self._made(item)
+        if made is not None:
+            yield made, resolved
+
+    def _made(self, item: YamlMapping) -> Receiver | None:
         name = self.string(item, "name")
         self.require(item, "name", "a receiver")
         kinds = [kind for kind in ("webhook", "alertmanager", "terminal") if kind in item.items]

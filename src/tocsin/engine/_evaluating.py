@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin.alerting import plan_notifications
+from tocsin.alerting import announce
 from tocsin.durations import MILLISECOND, SECOND
 from tocsin.engine._clock import next_tick
 from tocsin.promql import parse
@@ -75,11 +75,7 @@ class GroupLoop:
             external_labels=self._notifying.external_labels,
             external_url=self._notifying.external_url,
         )  # fmt: skip
-        notifications = plan_notifications(
-            evaluation.transitions, self._notifying.names,
-            self._notifying.external_labels, self._notifying.external_url,
-        )  # fmt: skip
-        step = Step(time, evaluation.batches, outbox=notifications)
+        step = Step(time, evaluation.batches)
         step.ledger += [_entry(each) for each in evaluation.transitions]
         step.ledger += self._health_entries(time, evaluation.outcomes)
         if evaluation.changed:
@@ -87,11 +83,16 @@ class GroupLoop:
             step.states[state_key(self.group.key)] = (
                 msgspec.json.encode(state) if state.rules else None
             )
-        core.commit(step)
+        self._notifying.commit(
+            step,
+            announce(
+                evaluation.transitions, self._notifying.external_labels,
+                self._notifying.external_url,
+            ),
+        )  # fmt: skip
         self.state, self.outcomes = evaluation.state, evaluation.outcomes
         self.evaluated_at, self.duration = time, core.monotonic() - begun
         self._count(evaluation.transitions)
-        self._notifying.put(notifications)
 
     def _count(self, transitions: list[Transition]) -> None:
         metrics, name = self.core.metrics, self.group.name

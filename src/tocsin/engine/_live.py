@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tocsin.alerting import Router, RouterState
 from tocsin.durations import HOUR, MINUTE, SECOND
 from tocsin.engine._core import Core, History, head_window
 from tocsin.engine._evaluating import GroupLoop, state_key
 from tocsin.engine._journal import Journal
 from tocsin.engine._logs import Logs
 from tocsin.engine._metrics import Metrics
-from tocsin.engine._notifying import Notifying
+from tocsin.engine._notifying import ROUTER_KEY, Notifying
 from tocsin.engine._scraping import TargetLoop
 from tocsin.errors import StoreError
 from tocsin.notify import make_client as make_notify_client
@@ -88,11 +89,23 @@ class Engine:
             ledger.append(LedgerEntry(now, "gap", body))
         self.core.commit(Step(now, ledger=ledger))
 
-    def _make_notifying(self, config: Config) -> Notifying:
+    def _make_notifying(self, config: Config, before: Notifying | None = None) -> Notifying:
         return Notifying(
             self.core, config.receivers, self._notify_client, self._random,
             config.external_labels, config.external_url or self._own_url(config),
+            self._make_router(config, before),
         )  # fmt: skip
+
+    def _make_router(self, config: Config, before: Notifying | None) -> Router | None:
+        """Groups, silences and what was told last go on; what runs is newer than what is stored."""
+        if config.routing is None:
+            return None
+        if before is not None and before.router is not None:
+            state: RouterState | None = before.router.state
+        else:
+            stored = self.store.states().get(ROUTER_KEY)
+            state = msgspec.json.decode(stored, type=RouterState) if stored else None
+        return Router(config.routing, state, now=self.core.clock.now())
 
     def _make_logs(self, config: Config, before: Logs | None = None) -> Logs:
         """Log groups go on where the last committed step left them, or the loop before."""
@@ -116,7 +129,11 @@ class Engine:
         self._apply(self.config)
         self._spawn("logs", self.logs.run())
         self._spawn("housekeeping", self._housekeeping())
+        self._spawn_notifying()
+
+    def _spawn_notifying(self) -> None:
         self._spawn("resend", self.notifying.resend(self.firing))
+        self._spawn("routes", self.notifying.route())
 
     def _apply(self, config: Config) -> None:
         """Make the loops those of the configuration; what did not change goes on undisturbed."""
@@ -165,19 +182,22 @@ class Engine:
         async with self._reloading:
             before, old = self.config, self.notifying
             self._cancel("resend")
+            self._cancel("routes")
             # First the old receivers fall silent, then the new ones get what was left:
             # no message is sent by both, and none overtakes an earlier one.
             left = await old.stop()
             now = self.core.clock.now()
             self.config, self.configured_at = config, now
             self.core.widen(head_window(config.look_back))
-            self.notifying = self._make_notifying(config)
+            self.notifying = self._make_notifying(config, old)
             self._put_undelivered(left)
             body = {**_identity(config), "before": _identity(before)}
             self.core.commit(Step(now, ledger=[LedgerEntry(now, "configuration", body)]))
             self._apply(config)
             await self._reload_logs(before.logs, config)
-            self._spawn("resend", self.notifying.resend(self.firing))
+            if old.router is None:
+                self.notifying.adopt(self.firing())
+            self._spawn_notifying()
             self.metrics.reloads.labels("ok").inc()
             self.core.recover("configuration")
 

@@ -228,13 +228,11 @@ class Logs:
 
     def _commit(self, step: Step, told: Told, *, alarms: bool) -> None:
         step.ledger += told.ledger
-        step.outbox += told.notifications
         if alarms:
             step.states[ALARMS_KEY] = msgspec.json.encode(self.alarming.state)
-        self.core.commit(step)
+        self._notifying().commit(step, told.announcements)
         for entry in told.ledger:
             self.core.metrics.transitions.labels(entry.body["after"]).inc()
-        self._notifying().put(told.notifications)
 
     def _advance(self) -> None:
         """Evaluate up to where every log group was read."""
@@ -284,6 +282,10 @@ class Logs:
             found |= {"there is more to read than was read so far"}
         for each in sorted(found - group.troubled):
             _log.warning("log group %s: %s", name, each)
+        if bool(found) is not bool(group.troubled):
+            body = {"what": "log", "log_group": name, "state": "open" if found else "closed",
+                    "detail": "; ".join(sorted(found)[:5])}  # fmt: skip
+            self.core.commit(Step(now, ledger=[LedgerEntry(now, "gap", body)]))
         group.troubled = found
         if found:
             self.core.degrade(f"log group {name}", "; ".join(sorted(found)[:5]))

@@ -5,9 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tocsin.alerting import Retry, Sent, generator_url, notified_alert
+import msgspec
+
+from tocsin.alerting import (
+    Retry,
+    Sent,
+    generator_url,
+    notified_alert,
+    plan_notifications,
+)
 from tocsin.durations import SECOND
 from tocsin.notify import (
     AlertmanagerNotifier,
@@ -24,12 +33,14 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from tocsin.alerting import Notification, NotifiedAlert
+    from tocsin.alerting import Announcement, Notification, NotifiedAlert, Router, Silence
     from tocsin.engine._core import Core
     from tocsin.notify import Attempt, Notifier, Receiver
     from tocsin.rules import ActiveAlert
 
-__all__ = ["Notifying"]
+__all__ = ["ROUTER_KEY", "Notifying"]
+
+ROUTER_KEY = "routing"
 
 _log = logging.getLogger(__name__)
 
@@ -45,8 +56,12 @@ class Notifying:
         random: Callable[[], float],
         external_labels: Mapping[str, str],
         external_url: str,
+        router: Router | None = None,
     ) -> None:
+        """Without a router every receiver is told everything at once."""
         self._core = core
+        self.router = router
+        self._wake = asyncio.Event()
         self.external_labels = external_labels
         self.external_url = external_url
         self.names = tuple(receiver.name for receiver in receivers)
@@ -64,6 +79,71 @@ class Notifying:
             )
             for receiver in receivers
         }
+
+    def commit(self, step: Step, announcements: Sequence[Announcement] = ()) -> None:
+        """Commit a step together with what is to be told of it; then tell."""
+        now = self._core.clock.now()
+        if self.router is None:
+            found = plan_notifications(announcements, self.names, now)
+        elif announcements:
+            self.router.put((alert for each in announcements for alert in each.alerts), now)
+            found = self._routed(step, now)
+            self._wake.set()
+        else:
+            found = []
+        step.outbox += found
+        self._core.commit(step)
+        self.put(found)
+
+    def _routed(self, step: Step, now: int) -> list[Notification]:
+        """What the router holds due; what it keeps back is put on record."""
+        assert self.router is not None  # noqa: S101 - for the type checker
+        routed = self.router.due(now)
+        for each in routed.muted:
+            body = {"labels": dict(each.labels), "group": each.group_key, "reason": each.reason,
+                    "state": "muted" if each.reason else "told again"}  # fmt: skip
+            step.ledger.append(LedgerEntry(now, "muted", body))
+        step.states[ROUTER_KEY] = msgspec.json.encode(self.router.state)
+        return routed.notifications
+
+    def adopt(self, firing: Iterable[tuple[str, ActiveAlert]]) -> None:
+        """Route what fires already; it was told before there were routes."""
+        if self.router is not None:
+            self.router.put(self._notified(firing), self._core.clock.now())
+
+    def _notified(self, firing: Iterable[tuple[str, ActiveAlert]]) -> list[NotifiedAlert]:
+        return [
+            notified_alert(alert, self.external_labels, generator_url(self.external_url, expr))
+            for expr, alert in firing
+        ]
+
+    async def route(self) -> None:
+        """Tell what is due as time goes on."""
+        clock = self._core.clock
+        while self.router is not None:
+            self._wake.clear()
+            following, now = self.router.next_at, clock.now()
+            if following is not None and following <= now:
+                step = Step(now)
+                found = self._routed(step, now)
+                step.outbox += found
+                self._core.commit(step)
+                self.put(found)
+                continue
+            wait = 1.0 if following is None else min((following - now) / SECOND, 1.0)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), wait)
+
+    def silence(self, silence: Silence) -> None:
+        """Add a silence, or put one in place of what has its id; who, what, when and why stay."""
+        assert self.router is not None  # noqa: S101 - callers look
+        now = self._core.clock.now()
+        before = self.router.state.silences.get(silence.id)
+        self.router.state.silences[silence.id] = silence
+        body = {"what": "changed" if before else "added", "silence": msgspec.to_builtins(silence)}
+        step = Step(now, ledger=[LedgerEntry(now, "silence", body)])
+        step.states[ROUTER_KEY] = msgspec.json.encode(self.router.state)
+        self._core.commit(step)
 
     def put(self, notifications: Iterable[Notification]) -> None:
         for notification in notifications:
@@ -100,16 +180,22 @@ class Notifying:
         async def one(notifier: AlertmanagerNotifier) -> None:
             while True:
                 await asyncio.sleep(notifier.receiver.resend_delay / SECOND)
-                alerts: list[NotifiedAlert] = [
-                    notified_alert(
-                        alert, self.external_labels, generator_url(self.external_url, expr)
-                    )
-                    for expr, alert in firing()
-                ]
+                name = notifier.receiver.name
+                alerts = [each for each in self._notified(firing()) if self._goes_to(each, name)]
                 if alerts:
                     await notifier.resend(alerts)
 
         await asyncio.gather(*(one(notifier) for notifier in self._resenders))
+
+    def _goes_to(self, alert: NotifiedAlert, integration: str) -> bool:
+        if self.router is None:
+            return True
+        routing = self.router.routing
+        return any(
+            integration == name
+            for route in routing.root.match(alert.labels)
+            for name, _ in routing.receivers.get(route.receiver, ())
+        )
 
     async def stop(self) -> list[Notification]:
         """Let what is under way end; answer what was not delivered, in order."""

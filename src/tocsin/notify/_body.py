@@ -69,9 +69,9 @@ def webhook_body(notification: Notification, external_url: str = "", max_alerts:
 
 def sns_body(notification: Notification) -> bytes:
     """What CloudWatch publishes of an alarm; an alert of a rule is put in the same members."""
-    if notification.message:
-        return msgspec.json.encode(notification.message)
     alert = notification.alerts[0]
+    if alert.message and len(notification.alerts) == 1:
+        return msgspec.json.encode(alert.message)
     firing = notification.status == "firing"
     return msgspec.json.encode(
         {
