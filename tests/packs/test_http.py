@@ -87,6 +87,8 @@ def test_each_status_is_counted_by_its_rule(status):
         assert seen("json", write(status)) == expected
     assert seen("json", nginx_json(str(status))) == expected
     assert seen("common", common(status, size="-")) == expected
+    for behind in (' "203.0.113.7, 10.0.0.1"', " 0.004 404", ' "-" 500'):
+        assert seen("combined", combined(status) + behind) == expected
 
 
 HOSTILE = [

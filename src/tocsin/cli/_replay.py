@@ -115,6 +115,8 @@ def replay(
         raise click.BadParameter("it is one of the files to read", param_hint="--html")
     given = [(path, Path(path).read_bytes()) for path in definitions]
     loaded = load_definitions(given, parameters)
+    if loaded.errors:
+        raise ConfigError(loaded.errors)
     named = log_group if loaded.filters else ""
     options = ReplayOptions(named, log_format, year, _seconds(utc_offset))
     replayer = Replayer(loaded.filters, loaded.alarms, options, LogLimits())

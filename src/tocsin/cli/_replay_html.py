@@ -171,7 +171,7 @@ def _figure(alarm: MetricAlarm, found: Curve, spans: list[tuple[int, int, str]])
 
     height = level(threshold)
     sign = _SIGNS.get(alarm.comparison_operator, "")
-    most = f"{max(values):g}" if values else "no values"
+    most = f"largest {max(values):g}" if values else "no values"
     statistic = _text(alarm.statistic or alarm.extended_statistic or "value")
     metric = _text(alarm.metric_name or "an expression")
     drawing = (
@@ -180,7 +180,7 @@ def _figure(alarm: MetricAlarm, found: Curve, spans: list[tuple[int, int, str]])
         f'<path class="range" d="{_bars(found.low, found.high, level)}"/>'
         f'<path class="bars" d="{_bars(None, found.low, level)}"/></svg>'
     )
-    title = f"{metric}, {statistic} over {alarm.seconds} s, largest {most}"
+    title = f"{metric}, {statistic} over {alarm.seconds} s, {most}"
     body = [
         drawing,
         f'<line class="threshold" x1="0" x2="100%" y1="{height:.1f}" y2="{height:.1f}"/>',
@@ -191,7 +191,7 @@ def _figure(alarm: MetricAlarm, found: Curve, spans: list[tuple[int, int, str]])
         _axis(found.begin, found.end, _TOP + _PLOT + 42),
     ]
     fired = sum(state == "ALARM" for _, _, state in spans)
-    label = f"{metric}: largest value {most}, threshold {threshold:g}, {fired} times in ALARM"
+    label = f"{metric}: {most}, threshold {threshold:g}, {fired} times in ALARM"
     return _svg(label, _TOP + _PLOT + 48, "\n".join(body))
 
 

@@ -25,8 +25,10 @@ th, td { padding: 0.35rem 0.75rem 0.35rem 0; text-align: left; vertical-align: t
 thead th { color: var(--soft); font-weight: 600; }
 tbody th { font-weight: 400; }
 td { font-variant-numeric: tabular-nums; }
-.changes td:nth-child(-n+2) { white-space: nowrap; }
-.changes td:last-child { min-width: 14rem; }
+.changes td:first-child { white-space: nowrap; }
+.changes td:nth-child(2) { overflow-wrap: normal; }
+.changes td:nth-child(3) { width: 50%; }
+.changes td:last-child { min-width: 9rem; }
 .changes tr.to-alarm td:first-child { border-left: 4px solid var(--alarm); padding-left: 0.5rem; }
 .changes ul { margin: 0; padding: 0; list-style: none; }
 .account { font-variant-numeric: tabular-nums; font-weight: 600; }
@@ -50,7 +52,7 @@ td { font-variant-numeric: tabular-nums; }
 @media (max-width: 45rem) {
   .changes thead { display: none; }
   .changes tr { display: block; padding: 0.5rem 0; border-bottom: 1px solid var(--line); }
-  .changes td { display: block; padding: 0; border: 0; white-space: normal !important; }
+  .changes td { display: block; padding: 0; border: 0; width: auto !important; }
   .changes tr.to-alarm { border-left: 4px solid var(--alarm); padding-left: 0.5rem; }
   .changes tr.to-alarm td:first-child { border-left: 0; padding-left: 0; }
 }
@@ -58,8 +60,9 @@ td { font-variant-numeric: tabular-nums; }
   :root { color-scheme: light; --ink: #000; --paper: #fff; --soft: #444; --line: #bbb;
     --bar: #35618f; --range: #9dbbd8; --alarm: #b3261e; --ok: #2c6e49; --none: #666; }
   body { font-size: 10pt; }
+  table { font-size: 8pt; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  figure, tr, h2 { break-inside: avoid; }
+  figure, tr, h2, p { break-inside: avoid; }
   h2, h2 + p { break-after: avoid; }
 }
 """
