@@ -387,3 +387,20 @@ def test_delivery_files_of_cloudtrail(data):
     counts = {minute // MINUTE: count for (_, minute), count in done.tally.minutes.events.items()}
     assert counts == expected
     assert done.tally.counted == expected.total() > 1000
+
+
+def test_what_was_taken_away_while_reading_is_told(tmp_path):
+    line = b'203.0.113.9 - - [21/Nov/2026:10:00:01 +0000] "GET / HTTP/1.1" 404 5 "-" "x"\n'
+    log, journal = tmp_path / "web.log", tmp_path / "journal"
+    log.write_bytes(line + b"\0" * 7 + line)
+    entry = b"__CURSOR=s\n__REALTIME_TIMESTAMP=1795255201000000\nMESSAGE=hello\n\n"
+    journal.write_bytes(entry + b"__CURSOR=t\nnot a field\n\n" + entry)
+    filters = [metric_filter("f", ACCESS.format(404))]
+    done = replayed([log, journal], filters)
+    assert done.tally.minutes.matches.total() == 2
+    assert (done.reading.nuls, done.reading.malformed) == (7, 1)
+    told = sorted(each.what for each in done.warnings if each.span.path)
+    assert told == [
+        "NUL bytes before lines, taken away: 7",
+        "entries that are not as the journal's format says, left out: 1",
+    ]
