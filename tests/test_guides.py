@@ -43,6 +43,15 @@ def test_watch_a_log(tmp_path, monkeypatch):
     assert run.output in (ROOT / "docs/guides/watch-logs.md").read_text()
 
 
+def test_routes(tmp_path, monkeypatch):
+    page = "docs/guides/routes.md"
+    written(tmp_path, page)
+    monkeypatch.chdir(tmp_path)
+    run = CliRunner().invoke(cli, ["routes", "test", "routes.test.yml"], standalone_mode=False)
+    assert run.return_value == 0
+    assert run.output in (ROOT / page).read_text()
+
+
 def test_the_configuration_in_the_readme(tmp_path):
     (text,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     (tmp_path / "tocsin.yaml").write_text(text)

@@ -16,6 +16,7 @@ from tocsin.alerting._plan import announce, generator_url, notified_alert, plan_
 from tocsin.alerting._read import read_inhibit_rules, read_intervals, read_route
 from tocsin.alerting._router import Muted, Routed, Router, RouterState
 from tocsin.alerting._routes import InhibitRule, Route, Routing
+from tocsin.alerting._routetest import RouteTest, RouteTestFile, load_route_tests, run_route_tests
 from tocsin.alerting._silences import Silence, SilenceMatcher
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "Refused",
     "Retry",
     "Route",
+    "RouteTest",
+    "RouteTestFile",
     "Routed",
     "Router",
     "RouterState",
@@ -39,6 +42,7 @@ __all__ = [
     "announce",
     "fingerprint",
     "generator_url",
+    "load_route_tests",
     "matchers_text",
     "matches_all",
     "notified_alert",
@@ -47,4 +51,5 @@ __all__ = [
     "read_inhibit_rules",
     "read_intervals",
     "read_route",
+    "run_route_tests",
 ]

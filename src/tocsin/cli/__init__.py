@@ -15,6 +15,7 @@ from tocsin.cli._import import import_
 from tocsin.cli._init import init
 from tocsin.cli._query import query
 from tocsin.cli._replay import replay
+from tocsin.cli._routes import routes
 from tocsin.cli._run import run
 from tocsin.cli._test import test
 from tocsin.cli._version import version
@@ -41,6 +42,7 @@ for command in (
     init,
     query,
     replay,
+    routes,
     run,
     test,
     version,

@@ -2,6 +2,7 @@
 
 from tocsin.engine._clock import Clock
 from tocsin.engine._config import CONFIG_KEYS, Config, load_config
+from tocsin.engine._config_alerting import load_routing
 from tocsin.engine._core import Core, History
 from tocsin.engine._evaluating import GroupLoop
 from tocsin.engine._live import Engine
@@ -28,4 +29,5 @@ __all__ = [
     "TargetLoop",
     "Threshold",
     "load_config",
+    "load_routing",
 ]

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.alerting import Routing, read_inhibit_rules, read_intervals, read_route
-from tocsin.errors import FileErrors
+from tocsin.errors import ConfigError, FileErrors, Problem, Span
 from tocsin.notify import WebhookReceiver
 from tocsin.yamlfile import YamlMapping, read_yaml
+from tocsin.yamlreader import YamlReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tocsin.notify import Receiver
     from tocsin.yamlfile import YamlNode
-    from tocsin.yamlreader import YamlReader
 
-__all__ = ["ROUTE_KEYS", "read_routing"]
+__all__ = ["ROUTE_KEYS", "load_routing", "read_routing"]
 
 ROUTE_KEYS = {
     "route": "the routing tree, as in alertmanager.yml; without one every receiver is told all",
@@ -87,6 +87,31 @@ def read_routing(
     return _routing(reader, file, theirs), tuple(
         each for each in found if each not in [receiver for receiver, _ in receivers]
     )
+
+
+def load_routing(
+    path: Path, read_bytes: Callable[[Path], bytes] = Path.read_bytes
+) -> Routing | None:
+    """The tree of an alertmanager.yml; None for a file that is none. Raises ConfigError."""
+    try:
+        node = read_yaml(read_bytes(path), str(path))
+    except OSError as error:
+        raise ConfigError([Problem(Span(str(path)), f"can't read it: {error.strerror}")]) from None
+    except FileErrors as error:
+        raise ConfigError(error.problems) from None
+    keys = set(node.items) if isinstance(node, YamlMapping) else set()
+    if not (isinstance(node, YamlMapping) and "route" in keys and keys <= _FILE_KEYS):
+        return None
+    reader = YamlReader()
+    named = {
+        reader.string(each, "name"): ()
+        for each in reader.items(node, "receivers")
+        if isinstance(each, YamlMapping)
+    }
+    made = _routing(reader, node, named)
+    if reader.failed:
+        raise ConfigError(reader.problems)
+    return made
 
 
 def _routing(
