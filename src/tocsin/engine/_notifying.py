@@ -22,6 +22,14 @@ from tocsin.notify import (
     AlertmanagerNotifier,
     AlertmanagerReceiver,
     Dispatcher,
+    EmailNotifier,
+    EmailReceiver,
+    FileNotifier,
+    FileReceiver,
+    PagerDutyNotifier,
+    PagerDutyReceiver,
+    SlackNotifier,
+    SlackReceiver,
     TerminalNotifier,
     TerminalReceiver,
     WebhookNotifier,
@@ -210,4 +218,12 @@ def _notifier(
         return TerminalNotifier(sys.stderr.write, colour=sys.stderr.isatty())
     if isinstance(receiver, AlertmanagerReceiver):
         return AlertmanagerNotifier(receiver, client, clock)
+    if isinstance(receiver, SlackReceiver):
+        return SlackNotifier(receiver, client, clock)
+    if isinstance(receiver, PagerDutyReceiver):
+        return PagerDutyNotifier(receiver, client, clock)
+    if isinstance(receiver, EmailReceiver):
+        return EmailNotifier(receiver)
+    if isinstance(receiver, FileReceiver):
+        return FileNotifier(receiver)
     return WebhookNotifier(receiver, client, clock, external_url)

@@ -1,12 +1,25 @@
 """Telling people and other systems: receivers, retries, order."""
 
 from tocsin.notify._body import alertmanager_body, rfc3339, webhook_body
-from tocsin.notify._http import AlertmanagerNotifier, WebhookNotifier, make_client
+from tocsin.notify._email import EmailNotifier
+from tocsin.notify._file import FileNotifier
+from tocsin.notify._http import (
+    AlertmanagerNotifier,
+    PagerDutyNotifier,
+    SlackNotifier,
+    WebhookNotifier,
+    make_client,
+    signature,
+)
 from tocsin.notify._outbox import Attempt, Dispatcher
 from tocsin.notify._receivers import (
     AlertmanagerReceiver,
+    EmailReceiver,
+    FileReceiver,
     Notifier,
+    PagerDutyReceiver,
     Receiver,
+    SlackReceiver,
     TerminalReceiver,
     WebhookReceiver,
 )
@@ -18,9 +31,17 @@ __all__ = [
     "AlertmanagerReceiver",
     "Attempt",
     "Dispatcher",
+    "EmailNotifier",
+    "EmailReceiver",
+    "FileNotifier",
+    "FileReceiver",
     "Notifier",
+    "PagerDutyNotifier",
+    "PagerDutyReceiver",
     "Receiver",
     "RetryPolicy",
+    "SlackNotifier",
+    "SlackReceiver",
     "TerminalNotifier",
     "TerminalReceiver",
     "WebhookNotifier",
@@ -29,5 +50,6 @@ __all__ = [
     "alertmanager_body",
     "make_client",
     "rfc3339",
+    "signature",
     "webhook_body",
 ]

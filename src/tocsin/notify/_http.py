@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -12,15 +14,29 @@ import tocsin
 from tocsin.alerting import Refused, Retry, Sent
 from tocsin.durations import HOUR, SECOND
 from tocsin.notify._body import alertmanager_body, sns_body, webhook_body
+from tocsin.notify._messages import pagerduty_body, slack_body
 from tocsin.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from tocsin.alerting import Delivery, Notification, NotifiedAlert
-    from tocsin.notify._receivers import AlertmanagerReceiver, WebhookReceiver
+    from tocsin.notify._receivers import (
+        AlertmanagerReceiver,
+        PagerDutyReceiver,
+        SlackReceiver,
+        WebhookReceiver,
+    )
 
-__all__ = ["AlertmanagerNotifier", "WebhookNotifier", "make_client", "retry_after"]
+__all__ = [
+    "AlertmanagerNotifier",
+    "PagerDutyNotifier",
+    "SlackNotifier",
+    "WebhookNotifier",
+    "make_client",
+    "retry_after",
+    "signature",
+]
 
 _LONGEST_WAIT = HOUR
 _AGAIN = frozenset({408, 429})
@@ -59,7 +75,48 @@ class WebhookNotifier:
         else:
             body = webhook_body(notification, self._external_url, to.max_alerts)
         headers = {**to.headers, "Idempotency-Key": notification.key}
+        if to.secret:
+            headers["X-Tocsin-Signature"] = signature(body, to.secret, self._clock())
         return await _post(self._client, to.url, body, headers, to.timeout, self._clock)
+
+
+def signature(body: bytes, secret: str, now: int) -> str:
+    """`t=SECONDS,v1=HEX`: HMAC-SHA256 of `SECONDS.BODY`, so that no old message passes as new."""
+    time = str(now // SECOND)
+    mac = hmac.new(secret.encode(), f"{time}.".encode() + body, hashlib.sha256)
+    return f"t={time},v1={mac.hexdigest()}"
+
+
+class SlackNotifier:
+    """Posts to an incoming webhook."""
+
+    def __init__(
+        self, receiver: SlackReceiver, client: httpx2.AsyncClient, clock: Callable[[], int]
+    ) -> None:
+        self.receiver = receiver
+        self._client = client
+        self._clock = clock
+
+    async def send(self, notification: Notification) -> Delivery:
+        to = self.receiver
+        body = slack_body(notification)
+        return await _post(self._client, to.url, body, {}, to.timeout, self._clock)
+
+
+class PagerDutyNotifier:
+    """Triggers and resolves incidents; one incident a group."""
+
+    def __init__(
+        self, receiver: PagerDutyReceiver, client: httpx2.AsyncClient, clock: Callable[[], int]
+    ) -> None:
+        self.receiver = receiver
+        self._client = client
+        self._clock = clock
+
+    async def send(self, notification: Notification) -> Delivery:
+        to = self.receiver
+        body = pagerduty_body(notification, to.routing_key)
+        return await _post(self._client, to.url, body, {}, to.timeout, self._clock)
 
 
 class AlertmanagerNotifier:

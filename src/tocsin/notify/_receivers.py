@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlertmanagerReceiver",
+    "EmailReceiver",
+    "FileReceiver",
     "Notifier",
+    "PagerDutyReceiver",
     "Receiver",
+    "SlackReceiver",
     "TerminalReceiver",
     "WebhookReceiver",
 ]
@@ -36,6 +40,8 @@ class WebhookReceiver:
     """Alerts in one message; the rest is counted in `truncatedAlerts`. 0: all."""
     body: Literal["alertmanager", "sns"] = "alertmanager"
     """Alertmanager's webhook message, version 4, or what CloudWatch publishes to a topic."""
+    secret: str = field(default="", repr=False)
+    """Signs each message; empty for no signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,59 @@ class TerminalReceiver:
     name: str
 
 
-Receiver = WebhookReceiver | AlertmanagerReceiver | TerminalReceiver
+@dataclass(frozen=True, slots=True)
+class FileReceiver:
+    """A file that gets a JSON line a message."""
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlackReceiver:
+    """An incoming webhook of Slack, or of what understands its messages."""
+
+    name: str
+    url: str = field(repr=False)
+    timeout: int = 10 * SECOND
+    """Microseconds for one attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class PagerDutyReceiver:
+    """A PagerDuty service, through its Events API v2."""
+
+    name: str
+    routing_key: str = field(repr=False)
+    url: str = "https://events.pagerduty.com/v2/enqueue"
+    timeout: int = 10 * SECOND
+    """Microseconds for one attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmailReceiver:
+    """People, by e-mail through one server."""
+
+    name: str
+    server: tuple[str, int]
+    sender: str
+    to: tuple[str, ...]
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password: str = field(default="", repr=False)
+    timeout: int = 10 * SECOND
+    """Microseconds for one attempt."""
+
+
+Receiver = (
+    WebhookReceiver
+    | AlertmanagerReceiver
+    | TerminalReceiver
+    | FileReceiver
+    | SlackReceiver
+    | PagerDutyReceiver
+    | EmailReceiver
+)
 
 
 class Notifier(Protocol):
