@@ -9,6 +9,8 @@ import click
 from tocsin.cli._check import check
 from tocsin.cli._demo import demo
 from tocsin.cli._evidence import evidence
+from tocsin.cli._evidence_report import disposition, report
+from tocsin.cli._evidence_sample import sample
 from tocsin.cli._exit import ExitCode, code_of
 from tocsin.cli._explain import explain
 from tocsin.cli._import import import_
@@ -49,6 +51,9 @@ for command in (
     witness,
 ):
     cli.add_command(command)
+
+for command in (disposition, report, sample):
+    evidence.add_command(command)
 
 
 def main() -> None:

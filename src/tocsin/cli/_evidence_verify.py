@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,20 +24,39 @@ from tocsin.seal import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tocsin.seal import Signer, Verdict
 
-__all__ = ["anchor", "verify"]
+__all__ = ["anchor", "trust_of", "trust_options", "verify"]
 
 _SHOWN = 30
 
 
+def trust_options(command: Callable[..., object]) -> Callable[..., object]:
+    """What the auditor brings along."""
+    for option in (
+        click.option("--anchor", "anchors", type=Path, multiple=True,
+                     help="A checkpoint that was kept elsewhere; can be given several times."),
+        click.option("--allowed-signers", "signers_file", type=Path,
+                     help="OpenSSH's file of keys, with names and times of validity."),
+        click.option("--key", "key_file", type=Path,
+                     help="The public key you were given, FILE.pub."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def trust_of(key_file: Path | None, signers_file: Path | None, anchors: tuple[Path, ...]) -> Trust:
+    """Raises ParseError."""
+    return Trust(
+        _signers(key_file, signers_file), tuple(read_checkpoint(_read(path)) for path in anchors)
+    )
+
+
 @click.command()
 @click.argument("folder", type=Path, required=False)
-@click.option("--key", "key_file", type=Path, help="The public key you were given, FILE.pub.")
-@click.option("--allowed-signers", "signers_file", type=Path,
-              help="OpenSSH's file of keys, with names and times of validity.")  # fmt: skip
-@click.option("--anchor", "anchors", type=Path, multiple=True,
-              help="A checkpoint that was kept elsewhere; can be given several times.")  # fmt: skip
+@trust_options
 @click.option("--witness-key", "witnesses", multiple=True,
               help="Key of a witness, as `tocsin witness` prints it.")  # fmt: skip
 @click.option("--tsa", type=Path, help="Certificate of the time-stamp authority, PEM.")
@@ -53,11 +73,10 @@ def verify(
     signing key alone, which is told, and has an exit code of its own.
     """
     root = evidence_folder(folder, config)
-    trust = Trust(
-        _signers(key_file, signers_file),
-        tuple(read_checkpoint(_read(path)) for path in anchors),
-        tuple(read_cosigner(text) for text in witnesses),
-        token_checker(_read(tsa)) if tsa else None,
+    trust = replace(
+        trust_of(key_file, signers_file, anchors),
+        cosigners=tuple(read_cosigner(text) for text in witnesses),
+        check_token=token_checker(_read(tsa)) if tsa else None,
     )
     verdict = verify_folder(root, trust)
     if form == "json":

@@ -14,7 +14,15 @@ from tocsin.seal._manifest import (
     read_manifest,
     write_manifest,
 )
-from tocsin.seal._merkle import Frontier, consistency_proof, is_consistent, leaf_hash, root_of
+from tocsin.seal._merkle import (
+    Frontier,
+    consistency_proof,
+    inclusion_proof,
+    is_consistent,
+    is_included,
+    leaf_hash,
+    root_of,
+)
 from tocsin.seal._note import (
     Checkpoint,
     Cosigner,
@@ -76,9 +84,11 @@ __all__ = [
     "day_after",
     "day_text",
     "fingerprint",
+    "inclusion_proof",
     "is_consistent",
     "is_day",
     "is_file_name",
+    "is_included",
     "is_signed",
     "last_second",
     "leaf_hash",

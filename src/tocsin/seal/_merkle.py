@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Frontier", "consistency_proof", "is_consistent", "leaf_hash", "root_of"]
+__all__ = [
+    "Frontier",
+    "consistency_proof",
+    "inclusion_proof",
+    "is_consistent",
+    "is_included",
+    "leaf_hash",
+    "root_of",
+]
 
 EMPTY = hashlib.sha256(b"").digest()
 
@@ -75,6 +83,28 @@ def _subproof(leaves: Sequence[bytes], old: int, *, whole: bool) -> list[bytes]:
     if old <= split:
         return [*_subproof(leaves[:split], old, whole=whole), root_of(leaves[split:])]
     return [*_subproof(leaves[split:], old - split, whole=False), root_of(leaves[:split])]
+
+
+def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[tuple[str, bytes]]:
+    """That leaf `index` is in the tree: RFC 6962 section 2.1.1, from the leaf to the root.
+
+    Each neighbour with its side, `left` or `right`. Raises ValueError where there is no such leaf.
+    """
+    if not 0 <= index < len(leaves):
+        raise ValueError(f"a tree of {len(leaves)} days has no day {index}")
+    if len(leaves) == 1:
+        return []
+    split = 1 << ((len(leaves) - 1).bit_length() - 1)
+    if index < split:
+        return [*inclusion_proof(leaves[:split], index), ("right", root_of(leaves[split:]))]
+    return [*inclusion_proof(leaves[split:], index - split), ("left", root_of(leaves[:split]))]
+
+
+def is_included(leaf: bytes, proof: Sequence[tuple[str, bytes]], root: bytes) -> bool:
+    """Whether `proof` leads from `leaf` to `root`."""
+    for side, neighbour in proof:
+        leaf = _node(neighbour, leaf) if side == "left" else _node(leaf, neighbour)
+    return leaf == root
 
 
 def is_consistent(

@@ -1,0 +1,110 @@
+"""`tocsin evidence report` and `tocsin evidence disposition`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tocsin.bundle import locked, survey, verify_folder
+from tocsin.cli._evidence_seal import config_option, evidence_folder
+from tocsin.cli._evidence_verify import trust_of, trust_options
+from tocsin.cli._output import write_whole
+from tocsin.cli._periods import load_period, period_options
+from tocsin.errors import ParseError
+from tocsin.report import DISPOSITIONS, OUTCOMES, Checked, disposition_file, report_page
+from tocsin.seal import day_after, is_day
+
+if TYPE_CHECKING:
+    from tocsin.seal import Trust
+
+__all__ = ["disposition", "report"]
+
+_MOST_FAULTS = 50
+
+
+@click.command()
+@click.argument("folder", type=Path, required=False)
+@period_options
+@click.option("--output", type=Path, help="Where to write.  [default: evidence-FROM-TO.html]")
+@trust_options
+@config_option
+def report(
+    folder: Path | None, from_: str | None, to_: str | None, output: Path | None,
+    key_file: Path | None, signers_file: Path | None, anchors: tuple[Path, ...], config: Path,
+) -> None:  # fmt: skip
+    """Write one HTML file about the sealed days in FOLDER, for people to read and print.
+
+    It shows each control and day, what was not seen, what became of exceptions, and how to check
+    all of it. It needs no network and runs no script. The same days make the same bytes.
+    """
+    root = evidence_folder(folder, config)
+    period = load_period(root, from_, to_)
+    given = key_file is not None or signers_file is not None
+    checked = _verified(root, trust_of(key_file, signers_file, anchors)) if given else _unverified()
+    path = output or Path(f"evidence-{period.first}-{period.last}.html")
+    write_whole(path, report_page(period, checked))
+    click.echo(f"{path}")
+
+
+def _unverified() -> Checked:
+    return Checked(
+        "Each file was held against its SHA256SUMS when this page was made. Signatures and anchors"
+        " were not checked: no key was given.",
+        None,
+    )
+
+
+def _verified(root: Path, trust: Trust) -> Checked:
+    verdict = verify_folder(root, trust)
+    if not verdict.holds:
+        told = tuple(str(fault) for fault in verdict.faults[:_MOST_FAULTS])
+        return Checked("ALTERED: these are not the days that were sealed.", False, told)
+    words = (
+        f"Verified when this page was made: {len(verdict.days)} days and {verdict.files:,} files,"
+        " nothing is altered."
+    )
+    if verdict.anchored:
+        return Checked(f"{words} Anchored up to {verdict.anchored}.", True)
+    return Checked(
+        f"{words} UNANCHORED: without an anchor, whoever has the key could have cut off the end or"
+        " written all of it anew.",
+        None,
+    )
+
+
+@click.command()
+@click.argument("day")
+@click.argument("control")
+@click.option("--outcome", type=click.Choice(list(OUTCOMES)), required=True,
+              help="What it was.")  # fmt: skip
+@click.option("--by", required=True, metavar="NAME", help="Who looked at it.")
+@click.option("--text", required=True, help="What was found and done, in a sentence or two.")
+@click.option("--ticket", default="", help="Where more is written.")
+@click.option("--folder", type=Path, help="Where the days are.  [default: evidence]")
+@config_option
+def disposition(
+    day: str, control: str, outcome: str, by: str, text: str, ticket: str, folder: Path | None,
+    config: Path,
+) -> None:  # fmt: skip
+    """Write down what became of an exception of CONTROL on DAY.
+
+    It goes into the next day that is sealed, so that it can't be changed afterwards; a second one
+    stands beside the first.
+    """
+    name = day.replace("-", "")
+    if not is_day(name):
+        raise ParseError(f"not a day: {day[:40]!r}", hint="write YYYY-MM-DD")
+    now = time.time_ns() // 1000
+    root = evidence_folder(folder, config)
+    with locked(root):
+        days = survey(root).days
+        place = root / (day_after(days[-1]) if days else name) / DISPOSITIONS
+        place.mkdir(parents=True, exist_ok=True)
+        taken = [each.name for each in place.iterdir()]
+        file, data = disposition_file(name, control, outcome, by, text, ticket, now, taken)
+        with (place / file).open("xb") as stream:
+            stream.write(data)
+    click.echo(f"wrote  {place / file}")

@@ -1,0 +1,83 @@
+"""The sealed days of a period, read from disk and held against their manifests."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import click
+
+from tocsin.bundle import read_file, survey
+from tocsin.errors import EvidenceError, ParseError, StoreError
+from tocsin.printable import printable
+from tocsin.report import put_together, read_day_files, wanted
+from tocsin.seal import ATTACHED, HEAD, MANIFEST, SIGNATURE, is_day, read_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tocsin.report import Period
+
+__all__ = ["load_period", "period_options", "read_day", "read_some"]
+
+
+def period_options(command: Callable[..., object]) -> Callable[..., object]:
+    for name, what in (("--to", "Last"), ("--from", "First")):
+        command = click.option(
+            name, name.removeprefix("--") + "_", metavar="DAY",
+            help=f"{what} day, YYYY-MM-DD.  [default: the {what.lower()} sealed day]",
+        )(command)  # fmt: skip
+    return command
+
+
+def load_period(root: Path, from_: str | None, to_: str | None) -> Period:
+    """Raises EvidenceError where a file is not the sealed one, ParseError, StoreError."""
+    days = survey(root).days
+    if not days:
+        raise EvidenceError(f"no sealed day in {root}", hint="`tocsin evidence seal` makes one")
+    first, last = _name(from_) or days[0], _name(to_) or days[-1]
+    if first > last:
+        raise ParseError(f"{from_ or first} is after {to_ or last}")
+    reads = [read_day_files(day, read_some(root, day, wanted)) for day in days if first <= day]
+    try:
+        return put_together(reads, first, last)
+    except ValueError as error:
+        raise ParseError(f"{error}", hint="a period has at most ten years") from None
+
+
+def _name(text: str | None) -> str:
+    if text is None:
+        return ""
+    name = text.replace("-", "")
+    if not is_day(name) or text not in {name, f"{name[:4]}-{name[4:6]}-{name[6:]}"}:
+        raise ParseError(f"not a day: {printable(text, 40)}", hint="write YYYY-MM-DD")
+    return name
+
+
+def read_day(root: Path, day: str) -> dict[str, bytes]:
+    """Every file of a sealed day."""
+    return read_some(root, day, lambda _name: True)
+
+
+def read_some(root: Path, day: str, choose: Callable[[str], bool]) -> dict[str, bytes]:
+    """Chosen files of a sealed day by name. Raises EvidenceError where one was altered."""
+    folder = root / day
+    found = {}
+    try:
+        manifest = read_file(folder / MANIFEST)
+        listed = read_manifest(manifest).files
+        for name in (MANIFEST, SIGNATURE, HEAD, *ATTACHED):
+            if choose(name) and (name not in ATTACHED or (folder / name).exists()):
+                found[name] = read_file(folder / name)
+        for name, sha256 in listed.items():
+            if choose(name):
+                found[name] = read_file(folder / name)
+                if hashlib.sha256(found[name]).hexdigest() != sha256:
+                    raise EvidenceError(f"{folder / name} is not the file that was sealed",
+                                        hint="`tocsin evidence verify` shows more")  # fmt: skip
+    except OSError as error:
+        raise StoreError(f"can't read {error.filename or folder}: {error.strerror}") from None
+    except ParseError as error:
+        raise EvidenceError(f"{day}: {error.what}", hint="`tocsin evidence verify`") from None
+    return found

@@ -1,0 +1,25 @@
+"""What the auditor gets: a page to read, a sample to test, OSCAL for programs; bytes from bytes."""
+
+from tocsin.report._day import DISPOSITIONS, DayRead, read_day_files, wanted
+from tocsin.report._disposition import OUTCOMES, disposition_file
+from tocsin.report._page import Checked, report_page
+from tocsin.report._period import STATES, Period, calendar, put_together
+from tocsin.report._sample import Chain, draw, make_sample
+
+__all__ = [
+    "DISPOSITIONS",
+    "OUTCOMES",
+    "STATES",
+    "Chain",
+    "Checked",
+    "DayRead",
+    "Period",
+    "calendar",
+    "disposition_file",
+    "draw",
+    "make_sample",
+    "put_together",
+    "read_day_files",
+    "report_page",
+    "wanted",
+]

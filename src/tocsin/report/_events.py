@@ -1,0 +1,137 @@
+"""What the ledgers of the days tell: gaps, drills, changes of rules, notifications."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tocsin.report._day import DayRead, Entry, RulesThen
+
+__all__ = ["DrillRun", "Gap", "RuleChange", "drills_of", "gaps_of", "notifications_of",
+           "rule_changes"]  # fmt: skip
+
+_SUBJECT = ("job", "instance", "group", "rule", "log_group", "path", "alarm")
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time in which something was not seen or not done."""
+
+    what: str
+    subject: str
+    start: int
+    """Microseconds since 1970 UTC."""
+    end: int | None
+    """None where the ledger of the period does not say."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrillRun:
+    """A drill that ended."""
+
+    day: str
+    name: str
+    id: str
+    control: str
+    alert: str
+    passed: bool
+    why: str
+    started: int
+    metric: int | None
+    """Microseconds until the synthetic attack was seen in the rule's result."""
+    firing: int | None
+    """Until the alert fired."""
+    notified: int | None
+    """Until the receiver had it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """A rule file or the configuration that became another."""
+
+    time: int
+    what: str
+    before: str
+    """SHA-256, or empty."""
+    after: str
+
+
+def gaps_of(days: Sequence[DayRead]) -> Iterator[Gap]:
+    """In the order in which they begin; an end is joined to its begin."""
+    found: list[Gap] = []
+    begun: dict[tuple[str, str], Gap] = {}
+    for entry in _entries(days, "gap"):
+        body = entry.body
+        what = str(body.get("what", "gap"))
+        subject = " ".join(str(body[name]) for name in _SUBJECT if body.get(name))
+        key = (what, subject)
+        why = str(body.get("detail") or body.get("reason") or body.get("error") or "")
+        if body.get("state") == "open":
+            # One that began and begins again is the same one.
+            begun.setdefault(key, Gap(what, subject, _time(body, "start", entry.time), None, why))
+            continue
+        first = begun.pop(key, None)
+        start = first.start if first else _time(body, "start", entry.time)
+        if not why and "missed" in body:
+            why = f"{body['missed']} missed"
+        found.append(
+            Gap(what, subject, start, _time(body, "end", entry.time), first.why if first else why)
+        )
+    found += begun.values()
+    yield from sorted(found, key=lambda gap: (gap.start, gap.what, gap.subject))
+
+
+def drills_of(days: Sequence[DayRead]) -> Iterator[DrillRun]:
+    for day in days:
+        for entry in day.entries:
+            body = entry.body
+            if entry.kind != "drill" or "passed" not in body:
+                continue
+            times = (body.get(name) for name in ("metric", "firing", "notified"))
+            metric, firing, notified = (t if isinstance(t, int) else None for t in times)
+            drill, id_, control, alert = (
+                str(body.get(name, "")) for name in ("drill", "id", "control", "alert")
+            )
+            yield DrillRun(
+                day.name, drill, id_, control, alert, body["passed"] is True,
+                str(body.get("why", "")), _time(body, "started", entry.time),
+                metric, firing, notified,
+            )  # fmt: skip
+
+
+def rule_changes(days: Sequence[DayRead]) -> Iterator[RuleChange]:
+    """From one segment to the next; what was in force when the period began is no change."""
+    before: RulesThen | None = None
+    for day in days:
+        for then in day.rules:
+            if before is not None:
+                yield from _differences(before, then)
+            before = then
+
+
+def _differences(before: RulesThen, after: RulesThen) -> Iterator[RuleChange]:
+    if before.configuration != after.configuration:
+        yield RuleChange(after.since, "configuration", before.configuration, after.configuration)
+    for path in sorted({*before.files, *after.files}):
+        old, new = before.files.get(path, ""), after.files.get(path, "")
+        if old != new:
+            yield RuleChange(after.since, path, old, new)
+
+
+def notifications_of(days: Sequence[DayRead]) -> Counter[str]:
+    """How many ended how."""
+    return Counter(str(e.body.get("result", "")) for e in _entries(days, "notification"))
+
+
+def _entries(days: Sequence[DayRead], kind: str) -> Iterator[Entry]:
+    return (entry for day in days for entry in day.entries if entry.kind == kind)
+
+
+def _time(body: Mapping[str, Any], name: str, default: int) -> int:
+    value = body.get(name)
+    return value if isinstance(value, int) and 0 <= value < 1 << 53 else default

@@ -1,0 +1,311 @@
+"""The report as one HTML file: no script, nothing fetched, the same bytes for the same days."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tocsin.control import utc
+from tocsin.durations import format_duration
+from tocsin.report._disposition import OUTCOMES
+from tocsin.report._draw import (
+    case_id,
+    day_text,
+    draw_calendar,
+    draw_drills,
+    draw_gaps,
+    esc,
+)
+from tocsin.report._period import STATES
+from tocsin.report._style import STYLE, SYMBOLS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tocsin.report._events import DrillRun
+    from tocsin.report._period import Cell, ControlSeen, Period
+
+__all__ = ["Checked", "report_page"]
+
+_MEANINGS = {
+    "operated": "every input was there for the whole day, and none spoke against it",
+    "exception": "a threshold was crossed, an alert fired, or a drill failed: somebody has to look",
+    "no-data": "something that must be there was missing",
+    "not-run": "the check was not made, or not in full",
+    "late": "the record was made after its day had been sealed",
+}
+_SHOWN = 200
+"""Rows of a list; the rest is counted and stays in the evidence."""
+_REASONS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What verifying said when the report was made."""
+
+    words: str
+    """One sentence."""
+    holds: bool | None
+    """None where it was not verified."""
+    faults: tuple[str, ...] = ()
+
+
+def report_page(period: Period, checked: Checked) -> bytes:
+    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    title = f"Evidence {day_text(period.first)} to {day_text(period.last)}"
+    parts = [
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="color-scheme" content="light dark">',
+        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{SYMBOLS}\n<main>\n",
+        *_head(period, checked),
+        *_calendar(period),
+        *_cases(period),
+        *_gaps(period),
+        *_drills(period),
+        *_changes(period),
+        *_controls(period),
+        *_anchors(period),
+        *_yourself(period),
+        "</main>\n</body>\n</html>\n",
+    ]
+    return "".join(parts).encode()
+
+
+def _head(period: Period, checked: Checked) -> Iterator[str]:
+    origins = sorted({h.checkpoint.origin for h in period.heads if h.checkpoint is not None})
+    yield f"<h1>Evidence, {day_text(period.first)} to {day_text(period.last)}</h1>\n"
+    days = len(period.days)
+    yield f'<p class="soft">{esc(", ".join(origins) or "no sealed day")} · days of UTC</p>\n'
+    yield f'<p class="lead">{len(period.controls)} controls on {days} days are '
+    yield f"{len(period.cells):,} control-days: "
+    counts = dict.fromkeys(STATES, 0)
+    for cell in period.cells.values():
+        counts[cell.state] += 1
+    yield f"{', '.join(f'{counts[state]:,} {state}' for state in STATES)}. "
+    answered = [cell for cell in period.cells.values() if cell.state == "exception"]
+    open_ = sum(not cell.dispositions for cell in answered)
+    yield f"Of {len(answered):,} exceptions, {open_:,} have no disposition.</p>\n"
+    kind = {True: "good", False: "bad", None: ""}[checked.holds]
+    yield f'<p class="told {kind}">{esc(checked.words)}</p>\n'
+    if checked.faults:
+        yield _bullets(checked.faults[:_SHOWN])
+    if period.notes:
+        yield _bullets(period.notes[:_SHOWN])
+
+
+def _calendar(period: Period) -> Iterator[str]:
+    yield "<h2>Control by day</h2>\n"
+    yield '<ul class="legend">'
+    for state in STATES:
+        yield f"<li>{_symbol(state)}<span><b>{state}</b>: {_MEANINGS[state]}</span></li>"
+    yield "</ul>\n"
+    if not period.controls:
+        yield "<p>No record of any control is in these days.</p>\n"
+        return
+    yield from draw_calendar(period)
+    yield '<table class="wide"><caption>Days by state</caption><thead><tr><th>Control</th>'
+    yield "".join(f'<th class="num">{state}</th>' for state in STATES) + "</tr></thead><tbody>"
+    for control in period.controls:
+        count = period.count(control.id)
+        yield f"<tr><th>{esc(control.title)}</th>"
+        yield "".join(f'<td class="num" data-of="{s}">{count[s]:,}</td>' for s in STATES)
+        yield "</tr>"
+    yield "</tbody></table>\n"
+
+
+def _symbol(state: str) -> str:
+    return f'<svg class="state" aria-hidden="true"><use href="#{state}"/></svg>'
+
+
+def _cases(period: Period) -> Iterator[str]:
+    """Exceptions first, then every other day that is not operated. All of them, also answered."""
+    cells = [period.cells[c.id, day] for day in period.days for c in period.controls]
+    exceptions = [cell for cell in cells if cell.state == "exception"]
+    others = [cell for cell in cells if cell.state not in {"exception", "operated"}]
+    yield "<h2>Exceptions and what became of them</h2>\n"
+    if not exceptions:
+        yield "<p>No exception is in the records of these days.</p>\n"
+    for cell in exceptions:
+        yield from _case(period, cell)
+    yield "<h2>Days without full evidence</h2>\n"
+    if not others:
+        yield "<p>Every control has a record of every whole day.</p>\n"
+    for cell in others:
+        yield from _case(period, cell)
+
+
+def _case(period: Period, cell: Cell) -> Iterator[str]:
+    title = next(c.title for c in period.controls if c.id == cell.control)
+    yield f'<section class="case" id="{esc(case_id(cell))}"><h3>{_symbol(cell.state)} '
+    yield f"{day_text(cell.day)} · {esc(title)} · {cell.state}</h3>\n"
+    yield _bullets(cell.reasons[:_REASONS])
+    if len(cell.reasons) > _REASONS:
+        yield f"<p>and {len(cell.reasons) - _REASONS} more, in the record</p>\n"
+    for each in cell.dispositions:
+        ticket = f" Ticket {esc(each.ticket)}." if each.ticket else ""
+        yield f"<p><b>Disposition: {esc(each.outcome)}</b> ({OUTCOMES[each.outcome]}), by "
+        yield f"{esc(each.by)}, {esc(each.written)}. {esc(each.text)}{ticket}</p>\n"
+    if cell.state == "exception" and not cell.dispositions:
+        yield "<p><b>No disposition</b> is in the evidence.</p>\n"
+    files = ", ".join(f"{run.folder}/{run.file} ({run.state})" for run in cell.runs)
+    if files:
+        yield f'<p class="soft">Records: {esc(files)}</p>\n'
+    yield "</section>\n"
+
+
+def _gaps(period: Period) -> Iterator[str]:
+    yield "<h2>Gaps</h2>\n"
+    if not period.gaps:
+        yield "<p>The ledger of these days tells of no gap.</p>\n"
+        return
+    yield "<p>What the daemon itself wrote down while it happened.</p>\n"
+    yield from draw_gaps(period)
+    yield '<table class="wide"><thead><tr><th>What</th><th>From (UTC)</th><th>To</th>'
+    yield '<th class="num">Lasted</th><th>Why</th></tr></thead><tbody>'
+    for gap in period.gaps[:_SHOWN]:
+        lasted = "-" if gap.end is None else _lasted(gap.end - gap.start)
+        end = "not closed in this period" if gap.end is None else utc(gap.end)
+        yield f"<tr><th>{esc(f'{gap.what} {gap.subject}')}</th><td>{utc(gap.start)}</td>"
+        yield f'<td data-of="to">{end}</td><td class="num" data-of="lasted">{lasted}</td>'
+        yield f"<td>{esc(gap.why)}</td></tr>"
+    yield "</tbody></table>\n" + _more(len(period.gaps))
+
+
+def _lasted(span: int) -> str:
+    return format_duration(max(span, 0) // 1000 * 1000)
+
+
+def _drills(period: Period) -> Iterator[str]:
+    yield "<h2>Drills</h2>\n"
+    if not period.drills:
+        yield "<p>No drill was run in these days, so nothing here shows that the alerts work.</p>\n"
+        return
+    yield "<p>A drill is a synthetic attack, marked as such, that must become an alert and reach a "
+    yield "receiver. Times are counted from the begin of the attack.</p>\n"
+    names = sorted({drill.name for drill in period.drills})
+    yield '<table class="wide"><thead><tr><th>Drill</th><th>Control</th><th>Alert</th>'
+    heads = ("days", "passed", "failed", "seen p95", "fired p50", "fired p95", "told p95")
+    yield "".join(f'<th class="num">{head}</th>' for head in heads) + "</tr></thead><tbody>"
+    for name in names:
+        drills = [drill for drill in period.drills if drill.name == name]
+        values = (
+            f"{len({d.day for d in drills})} of {len(period.days)}",
+            f"{sum(d.passed for d in drills)}", f"{sum(not d.passed for d in drills)}",
+            _share(drills, "metric", 95), _share(drills, "firing", 50),
+            _share(drills, "firing", 95), _share(drills, "notified", 95),
+        )  # fmt: skip
+        yield f"<tr><th>{esc(name)}</th><td>{esc(drills[0].control)}</td>"
+        yield f"<td>{esc(drills[0].alert)}</td>"
+        cells = zip(heads, values, strict=True)
+        yield "".join(f'<td class="num" data-of="{h}">{value}</td>' for h, value in cells)
+        yield "</tr>"
+    yield "</tbody></table>\n"
+    for name in names:
+        yield f"<h3>{esc(name)}: seconds until the alert (ring) and the receiver (dot)</h3>\n"
+        yield from draw_drills(period, [d for d in period.drills if d.name == name])
+    failed = [drill for drill in period.drills if not drill.passed]
+    if failed:
+        yield "<h3>Drills that failed</h3>\n"
+        yield _bullets([f"{utc(d.started)} {d.name}: {d.why}" for d in failed[:_SHOWN]])
+
+
+def _share(drills: Sequence[DrillRun], part: str, percent: int) -> str:
+    """The nearest-rank percentile, in seconds."""
+    values = sorted(v for drill in drills if (v := getattr(drill, part)) is not None)
+    if not values:
+        return "-"
+    return f"{values[max(0, -(-len(values) * percent // 100) - 1)] / 1e6:.2f} s"
+
+
+def _changes(period: Period) -> Iterator[str]:
+    yield "<h2>Changes of rules</h2>\n"
+    if not period.changes:
+        yield "<p>No rule file and no configuration changed, as far as the ledger tells.</p>\n"
+        return
+    yield '<table class="wide"><thead><tr><th>From (UTC)</th><th>File</th><th>Before</th>'
+    yield "<th>After</th></tr></thead><tbody>"
+    for change in period.changes[:_SHOWN]:
+        yield f"<tr><td>{utc(change.time)}</td><td>{esc(change.what)}</td>"
+        before, after = change.before[:16] or "was not there", change.after[:16] or "is gone"
+        yield f'<td class="hash" data-of="before">{esc(before)}</td>'
+        yield f'<td class="hash" data-of="after">{esc(after)}</td></tr>'
+    yield "</tbody></table>\n" + _more(len(period.changes))
+
+
+def _controls(period: Period) -> Iterator[str]:
+    yield "<h2>Controls</h2>\n"
+    for control in period.controls:
+        yield from _control(control)
+
+
+def _control(control: ControlSeen) -> Iterator[str]:
+    yield f'<section class="case"><h3>{esc(control.title)}</h3>\n<p>{esc(control.objective)}</p>\n'
+    versions = ", ".join(str(version) for version in control.versions) or "none"
+    facts = [("Id", control.id), ("Owner", control.owner or "not named"),
+             ("Frequency", control.frequency or "not named"), ("Versions", versions),
+             ("Asked of", "; ".join(control.sources) or "nobody")]  # fmt: skip
+    facts += [(name, ", ".join(ids)) for name, ids in control.frameworks]
+    yield f"<p>{'; '.join(f'{esc(name)}: {esc(value)}' for name, value in facts)}</p>\n"
+    if control.queries:
+        yield '<table class="wide"><thead><tr><th>Input</th><th>Asked</th></tr></thead><tbody>'
+        for name, endpoint, query in control.queries:
+            asked = f"{endpoint} {query}".strip()
+            yield f"<tr><th>{esc(name)}</th><td><code>{esc(asked)}</code></td></tr>"
+        yield "</tbody></table>\n"
+    yield "</section>\n"
+
+
+def _anchors(period: Period) -> Iterator[str]:
+    yield "<h2>Anchors</h2>\n"
+    heads = [head for head in period.heads if head.checkpoint is not None]
+    if not heads:
+        yield "<p>There is no checkpoint in these days.</p>\n"
+        return
+    for name, what in (("checkpoint.cosig", "a witness"), ("checkpoint.tsr", "a time stamp")):
+        days = [head.day for head in heads if name in head.attached]
+        text = f"{len(days)} of {len(period.days)} days, the last {day_text(days[-1])}"
+        yield f"<p>With {what}: {text if days else 'no day'}.</p>\n"
+    last = heads[-1]
+    checkpoint = last.checkpoint
+    if checkpoint is not None:
+        yield f"<p>The chain at the end of {day_text(last.day)}; compare it with the lines that "
+        yield "were sent to you then:</p>\n"
+        lines = checkpoint.text.decode().strip().split("\n")
+        yield f"<pre>{'<br>'.join(map(esc, lines))}</pre>\n"
+
+
+def _yourself(period: Period) -> Iterator[str]:
+    """What an auditor types; no program of ours is needed."""
+    origins = [h.checkpoint.origin for h in period.heads if h.checkpoint is not None]
+    day = period.sealed[-1] if period.sealed else period.last
+    yield "<h2>How to check it yourself</h2>\n"
+    yield "<p>This page is a summary; the evidence is the folder of days. Take the key from those "
+    yield "who sealed, by another way than the evidence, as a file <code>allowed_signers</code>. "
+    yield "Then, with <code>sha256sum</code> and <code>ssh-keygen</code> alone:</p>\n"
+    name = esc(origins[-1] if origins else "NAME")
+    commands = (
+        f"cd evidence/{day}\n"
+        f"ssh-keygen -Y verify -f allowed_signers -I {name}"
+        " -n tocsin-evidence -s SHA256SUMS.sig &lt; SHA256SUMS\n"
+        "sha256sum -c --strict --quiet SHA256SUMS\n"
+    )
+    yield f"<pre>{commands}</pre>\n"
+    yield "<p>All days at once, with your copy of the script and the lines you kept:</p>\n"
+    yield "<pre>cd evidence; sh verify.sh allowed_signers anchor</pre>\n"
+    yield "<p>Draw days yourself and have them with their proofs: "
+    yield "<code>tocsin evidence sample --seed YOURS -n 25</code>. This page is the same, byte for "
+    yield "byte, whenever it is made of the same days: <code>tocsin evidence report --from "
+    yield f"{day_text(period.first)} --to {day_text(period.last)}</code>.</p>\n"
+
+
+def _bullets(lines: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{esc(line)}</li>' for line in lines)}</ul>\n"
+
+
+def _more(count: int) -> str:
+    return f"<p>and {count - _SHOWN:,} more, in the ledger</p>\n" if count > _SHOWN else ""

@@ -1,0 +1,207 @@
+"""A period of days put together: one state for every control and day, and what stands behind it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tocsin.control import State
+from tocsin.report._events import drills_of, gaps_of, notifications_of, rule_changes
+from tocsin.seal import day_after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tocsin.report._day import DayRead, Run
+    from tocsin.report._disposition import Disposition
+    from tocsin.report._events import DrillRun, Gap, RuleChange
+    from tocsin.seal import Checkpoint
+
+__all__ = ["STATES", "Cell", "ControlSeen", "Head", "Period", "calendar", "put_together"]
+
+STATES = ("operated", "exception", "no-data", "not-run", "late")
+"""The five, in the order in which they are told."""
+LATE = "late"
+_MOST_DAYS = 3700
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A control and a day."""
+
+    control: str
+    day: str
+    state: str
+    reasons: tuple[str, ...]
+    runs: tuple[Run, ...] = ()
+    """Every record of it, late ones too."""
+    dispositions: tuple[Disposition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSeen:
+    """A control as its latest record describes it."""
+
+    id: str
+    title: str
+    objective: str
+    owner: str
+    frequency: str
+    versions: tuple[int, ...]
+    frameworks: tuple[tuple[str, tuple[str, ...]], ...]
+    queries: tuple[tuple[str, str, str], ...]
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the chain stood after a day."""
+
+    day: str
+    checkpoint: Checkpoint | None
+    attached: tuple[str, ...]
+    sealed: str
+
+
+@dataclass(slots=True)
+class Period:
+    """Everything a report says, before it is written in any form."""
+
+    first: str
+    last: str
+    days: tuple[str, ...]
+    """Each day of the calendar, sealed or not."""
+    controls: tuple[ControlSeen, ...]
+    cells: Mapping[tuple[str, str], Cell]
+    """By control and day; every control has every day."""
+    heads: tuple[Head, ...]
+    gaps: tuple[Gap, ...]
+    drills: tuple[DrillRun, ...]
+    changes: tuple[RuleChange, ...]
+    notifications: Counter[str]
+    """Results by name."""
+    notes: list[str] = field(default_factory=list)
+
+    def count(self, control: str) -> Counter[str]:
+        return Counter(self.cells[control, day].state for day in self.days)
+
+    @property
+    def sealed(self) -> tuple[str, ...]:
+        return tuple(head.day for head in self.heads)
+
+
+def calendar(first: str, last: str) -> tuple[str, ...]:
+    """Each day from `first` to `last`, `YYYYMMDD`. Raises ValueError where there are none."""
+    days = [first]
+    while days[-1] < last and len(days) < _MOST_DAYS:
+        days.append(day_after(days[-1]))
+    if days[-1] != last:
+        raise ValueError(f"no period from {first} to {last}")
+    return tuple(days)
+
+
+def put_together(
+    reads: Sequence[DayRead], first: str, last: str, expected: Iterable[str] = ()
+) -> Period:
+    """`reads` are the sealed days in order, from `first` on and those after that are sealed.
+
+    Days after `last` bring nothing but late records and dispositions of the period. `expected`
+    are the ids of controls that must be there whatever was found.
+    """
+    days = calendar(first, last)
+    inside = [read for read in reads if first <= read.name <= last]
+    runs: dict[tuple[str, str], list[Run]] = {}
+    said: dict[tuple[str, str], list[Disposition]] = {}
+    for read in reads:
+        for run in read.runs:
+            if first <= run.day <= last:
+                runs.setdefault((run.control, run.day), []).append(run)
+        for each in read.dispositions:
+            said.setdefault((each.control, each.day), []).append(each)
+    drills = tuple(drills_of(inside))
+    expected = {*expected, *(control for read in inside for control in read.expected)}
+    ids = sorted({control for control, _ in runs} | expected)
+    sealed = {read.name for read in inside}
+    cells = {}
+    for control in ids:
+        for day in days:
+            key = (control, day)
+            failed = tuple(
+                drill for drill in drills
+                if (drill.control, drill.day) == key and not drill.passed
+            )  # fmt: skip
+            state, reasons = _judge(runs.get(key, []), failed, day in sealed)
+            cells[key] = Cell(
+                control, day, state, reasons, tuple(runs.get(key, ())), tuple(said.get(key, ()))
+            )
+    period = Period(
+        first, last, days,
+        tuple(_control(control, days, cells) for control in ids),
+        cells,
+        tuple(Head(r.name, r.checkpoint, r.attached, r.sealed) for r in inside),
+        tuple(gaps_of(inside)), drills, tuple(rule_changes(inside)), notifications_of(inside),
+    )  # fmt: skip
+    period.notes += _notes(inside, days)
+    return period
+
+
+def _judge(
+    runs: Sequence[Run], failed: Sequence[DrillRun], sealed: bool
+) -> tuple[str, tuple[str, ...]]:
+    """The one state of a control and a day. There is no default: without a record it is not-run.
+
+    What was seen is a fact, so one exception in any run makes the day one. Otherwise the last
+    record of the whole day that was sealed with its day speaks for it.
+    """
+    timely = [run for run in runs if not run.late]
+    late = [run for run in runs if run.late]
+    seen = [run for run in runs if run.state == State.EXCEPTION]
+    if seen or failed:
+        reasons = [reason for run in seen for reason in run.reasons]
+        reasons += [f"drill {drill.name} failed: {drill.why}" for drill in failed]
+        return str(State.EXCEPTION), tuple(dict.fromkeys(reasons))
+    whole = sorted((run for run in timely if run.whole_day), key=lambda run: run.collected)
+    if whole:
+        last = whole[-1]
+        if last.state in {State.OPERATED, State.NO_DATA, State.NOT_RUN}:
+            return last.state, last.reasons
+        return str(State.NOT_RUN), (f"the record says {last.state!r}, which is no state",)
+    if late:
+        last = late[-1]
+        told = f"collected {last.collected}, after its day was sealed; says {last.state}"
+        return LATE, (told, *last.reasons)
+    if timely:
+        last = timely[-1]
+        told = f"the record ends at {last.end}, before the day does; says {last.state}"
+        return str(State.NOT_RUN), (told, *last.reasons)
+    if sealed:
+        return str(State.NOT_RUN), ("the sealed day holds no record of this control",)
+    return str(State.NOT_RUN), ("the day was not sealed",)
+
+
+def _control(
+    control: str, days: Sequence[str], cells: Mapping[tuple[str, str], Cell]
+) -> ControlSeen:
+    runs = [run for day in days for run in cells[control, day].runs]
+    if not runs:
+        return ControlSeen(control, control, "", "", "", (), (), (), ())
+    last = runs[-1]
+    return ControlSeen(
+        control, last.title or control, last.objective, last.owner, last.frequency,
+        tuple(sorted({run.version for run in runs})), last.frameworks, last.queries,
+        tuple(sorted({run.source for run in runs if run.source})),
+    )  # fmt: skip
+
+
+def _notes(inside: Sequence[DayRead], days: Sequence[str]) -> list[str]:
+    notes = []
+    missing = len(days) - len(inside)
+    if missing:
+        notes.append(f"{missing} of {len(days)} days are not sealed")
+    for read in inside:
+        notes += [f"{read.name}/{file} can't be read" for file in read.unread]
+        if read.entries_left_out:
+            left = read.entries_left_out
+            notes.append(f"{read.name}: {left:,} further entries of the ledger are left out here")
+    return notes
