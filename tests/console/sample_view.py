@@ -19,6 +19,7 @@ from tocsin.durations import MINUTE, SECOND
 from tocsin.labels import Labels
 from tocsin.promql import evaluate, parse
 from tocsin.series import Exposition, Head, Metadata, Target, TargetState
+from tocsin.store import LedgerEntry, LedgerPeriod
 
 NOW = 1_800_000_000 * SECOND
 TARGET = Target("web", "http://127.0.0.1:5000/metrics", interval=5 * SECOND, timeout=5 * SECOND)
@@ -29,6 +30,7 @@ class SampleView:
         self.head = Head(60 * MINUTE)
         self.time = now
         self.problems: list[str] = []
+        self.entries = [LedgerEntry(now, "start", {"pid": 1}, 1), LedgerEntry(now, "gap", {}, 2)]
         self.pushed: list[bytes] = []
         self.alarm_views = [
             AlarmView("burst", "metric", "many\x1b[31m", "OK", "quiet", now, now, True, False),
@@ -43,6 +45,11 @@ class SampleView:
             values = np.array([value * (step + 1) for _, _, value in samples])
             batch = state.ingest(now - (12 - step) * 5 * SECOND, Exposition(labels, values), 2_000)
             self.head.append(batch)
+
+    def ledger(self, start, end, kinds):
+        return LedgerPeriod(
+            (), tuple(e for e in self.entries if e.kind in kinds and start <= e.time < end), ()
+        )
 
     def now(self):
         return self.time

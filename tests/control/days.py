@@ -23,8 +23,13 @@ from tocsin.control import (
     TargetsSeen,
     TargetsUp,
     Total,
+    load_catalogue,
     period_of,
+    shipped_text,
 )
+
+LAB_CONTROLS = load_catalogue(shipped_text("lab"), "lab").controls
+STARTER_CONTROLS = load_catalogue(shipped_text("starter"), "starter").controls
 
 DAY = date(2026, 11, 20)
 START = 1_795_132_800_000_000

@@ -7,10 +7,9 @@ from datetime import date
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.control.days import DAY, HOUR, START, clean, period, row
+from tests.control.days import DAY, HOUR, LAB_CONTROLS, START, clean, period, row
 
 from tocsin.control import (
-    LAB_CONTROLS,
     STEP,
     AlertSeen,
     AlertsSeen,

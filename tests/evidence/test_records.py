@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.control.days import clean, period
+from tests.control.days import LAB_CONTROLS, clean, period
 
 from tocsin.cli._evidence import evidence
 from tocsin.cli._records import write_records
-from tocsin.control import LAB_CONTROLS, AlertsSeen, RulesSeen, SeriesSeen, State, TargetsSeen
+from tocsin.control import AlertsSeen, RulesSeen, SeriesSeen, State, TargetsSeen
 from tocsin.errors import ConfigError, ParseError, StoreError
 from tocsin.evidence import (
     Answer,

@@ -1,6 +1,6 @@
 """Bundles on disk: reading them without trust, sealing a day whole or not at all."""
 
-from tocsin.bundle._read import SEALING, Survey, read_day_folder, read_file, survey
+from tocsin.bundle._read import SEALING, Survey, open_files, read_day_folder, read_file, survey
 from tocsin.bundle._seal import Contents, Open, Sealed, seal_day
 from tocsin.bundle._verify import LastDay, last_day, leaves_of, verify_folder
 from tocsin.bundle._write import attach, locked
@@ -16,6 +16,7 @@ __all__ = [
     "last_day",
     "leaves_of",
     "locked",
+    "open_files",
     "read_day_folder",
     "read_file",
     "seal_day",

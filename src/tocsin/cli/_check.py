@@ -1,4 +1,4 @@
-"""`tocsin check`: every mistake of rule files, test files, definitions and configurations."""
+"""`tocsin check`: every mistake of the files that people write."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._files import expand
 from tocsin.cli._output import format_option, write_json
+from tocsin.control import SHIPPED, load_catalogue
 from tocsin.definitions import load_definitions, recognise
 from tocsin.engine import CONFIG_KEYS, load_config
 from tocsin.errors import FileErrors, Problem, Span
@@ -40,13 +41,13 @@ __all__ = ["check"]
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=Path)
 @format_option
 def check(files: tuple[Path, ...], form: str) -> int:
-    """Check rule files, rule test files, definitions and configurations, or all in a folder.
+    """Check rule files, rule tests, definitions, catalogues of controls and configurations.
 
-    Prints every mistake as `file:line:col: what, hint: ...`. For a configuration each
-    target is scraped once, to find rules whose metrics nobody exposes. Definitions are
-    metric filters and alarms as AWS, Terraform and CloudFormation write them; those given
-    together are looked at together, and what they leave open is listed. Warnings do not
-    change the exit code.
+    A folder stands for all files in it. Prints every mistake as `file:line:col: what, hint:
+    ...`. For a configuration each target is scraped once, to find rules whose metrics nobody
+    exposes. Definitions are metric filters and alarms as AWS, Terraform and CloudFormation
+    write them; those given together are looked at together, and what they leave open is listed.
+    Warnings do not change the exit code.
     """
     problems: list[Problem] = []
     counts: Counter[str] = Counter()
@@ -101,6 +102,9 @@ def _check_file(
         if "tests" in keys or "rule_files" in keys:
             counts["rule test"] += len(load_test_file(text, str(path)).tests)
             return []
+        if "controls" in keys:
+            counts["control"] += len(load_catalogue(text, str(path)).controls)
+            return []
         if keys & CONFIG_KEYS[""].keys():
             return _check_config(load_config(path), counts)
         return _count(load_rule_file(text, str(path)), counts)
@@ -125,6 +129,7 @@ def _check_config(config: Config, counts: Counter[str]) -> list[Problem]:
         ("metric filter", config.logs.definitions.filters),
         ("alarm", config.logs.definitions.alarms),
         ("receiver", config.receivers),
+        ("control", [c for e in config.catalogues if e.path not in SHIPPED for c in e.controls]),
     ):
         if things:
             counts[what] += len(things)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import hashlib
 import os
 import socket
 import time
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,34 +17,45 @@ from typing import TYPE_CHECKING
 import click
 
 import tocsin
+from tocsin.cli._clock_state import clock_state
 from tocsin.cli._evidence_attest import attest
 from tocsin.cli._evidence_key import key
 from tocsin.cli._evidence_open import open_
+from tocsin.cli._evidence_plan import plan
+from tocsin.cli._evidence_reperform import reperform
+from tocsin.cli._evidence_samples import Fetched, fetch_samples
 from tocsin.cli._evidence_seal import seal
 from tocsin.cli._evidence_verify import anchor, verify
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._openings import commit_option, keep_openings, make_commitments
 from tocsin.cli._output import format_option, write_json
+from tocsin.cli._plan import catalogues_of, plan_files
 from tocsin.cli._records import write_records
+from tocsin.cli._sealed_days import sealed_answers
 from tocsin.cli._secrets import make_redactor
-from tocsin.control import LAB_CONTROLS, period_of
+from tocsin.control import DaysSealed, period_of
 from tocsin.durations import SECOND
 from tocsin.engine import load_config
 from tocsin.errors import ParseError
 from tocsin.evidence import (
     Answer,
     Collector,
+    Plan,
     Record,
     Request,
+    SampleBook,
     build_record,
     day_folder,
     requests_of,
+    spans_of,
 )
 from tocsin.printable import printable
 from tocsin.source import Address, PrometheusApi, parse_address
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tocsin.control import Control, Period
 
 __all__ = ["evidence"]
 
@@ -81,19 +93,30 @@ def collect(
     now = _now()
     period = period_of(_day(day, now), now)
     address, folder = _defaults(url, folder, config)
+    catalogues = catalogues_of(config)
+    controls = [control for each in catalogues for control in each.controls]
     collector = Collector(
         "tocsin", tocsin.__version__, printable(socket.gethostname()), _user(), os.getpid(),
-        uuid.uuid4().hex, address.url, now,
+        uuid.uuid4().hex, address.url, now, clock_state(),
     )  # fmt: skip
     commitments = make_commitments(folder, labels)
     redactor = make_redactor(config, commitments)
-    answers = {
-        request: _redacted(answer, redactor.clean(answer.body))
-        for request, answer in asyncio.run(_ask(address, requests_of(LAB_CONTROLS, period))).items()
-    }
-    records = [build_record(control, period, answers, collector) for control in LAB_CONTROLS]
+    asked = asyncio.run(_ask(address, controls, period, redactor.clean))
+    answers = {r: _redacted(a, redactor.clean(a.body)) for r, a in asked.answers.items()}
+    answers |= sealed_answers(controls, period, folder, _now)
+    samples = asked.fetched.book.packed()
+    digest = hashlib.sha256(samples).hexdigest()
+    records = [
+        build_record(
+            control, period, answers, collector,
+            Plan(each.sha256, each.version, digest, asked.fetched.lacking),
+        )
+        for each in catalogues
+        for control in each.controls
+    ]  # fmt: skip
     keep_openings(folder, day_folder(period.day), commitments)
-    paths = write_records(folder, period.day, records)
+    beside = {f"samples/{digest}.om.gz": samples} | plan_files(catalogues, folder)
+    paths = write_records(folder, period.day, records, beside)
     if form == "json":
         write_json([_as_data(r, p) for r, p in zip(records, paths, strict=True)])
     else:
@@ -110,7 +133,7 @@ def collect(
     return ExitCode.OK
 
 
-for command in (anchor, attest, key, open_, seal, verify):
+for command in (anchor, attest, key, open_, plan, reperform, seal, verify):
     evidence.add_command(command)
 
 
@@ -150,12 +173,24 @@ def _user() -> str:
         return f"uid {os.getuid()}"
 
 
-async def _ask(address: Address, requests: Sequence[Request]) -> Mapping[Request, Answer]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the source said."""
+
+    answers: Mapping[Request, Answer]
+    fetched: Fetched
+
+
+async def _ask(
+    address: Address, controls: Sequence[Control], period: Period, clean: Callable[[bytes], bytes]
+) -> _Asked:
     """One after the other: the source has other work."""
     answers: dict[Request, Answer] = {}
     deadline = time.monotonic() + _ALL / SECOND
     async with PrometheusApi(address, _now, body_limit=_LIMIT) as api:
-        for request in requests:
+        for request in requests_of(controls, period):
+            if request.path == DaysSealed.path:
+                continue
             left = round((deadline - time.monotonic()) * SECOND)
             if left <= 0:
                 now = _now()
@@ -163,7 +198,11 @@ async def _ask(address: Address, requests: Sequence[Request]) -> Mapping[Request
                                           f" {_ALL // SECOND} s")  # fmt: skip
                 continue
             answers[request] = await api.get(request.path, request.params, within=min(left, _EACH))
-    return answers
+        silent = next((a.failure for a in answers.values() if a.failure), "")
+        if silent:
+            return _Asked(answers, Fetched(SampleBook(), silent))
+        fetched = await fetch_samples(api, spans_of(controls, period), clean)
+    return _Asked(answers, fetched)
 
 
 def _line(record: Record, path: Path) -> str:

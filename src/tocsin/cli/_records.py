@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tocsin.bundle import locked, survey
@@ -13,7 +14,7 @@ from tocsin.evidence import LATE, day_folder, next_run, record_name
 from tocsin.seal import day_after
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -21,14 +22,44 @@ if TYPE_CHECKING:
 
 __all__ = ["write_records"]
 
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
-def write_records(folder: Path, day: date, records: Sequence[Record]) -> list[Path]:
+
+def write_records(
+    folder: Path, day: date, records: Sequence[Record], beside: Mapping[str, bytes] = _NOTHING
+) -> list[Path]:
     """Write the records of one run into the day's folder. Raises StoreError.
 
-    A sealed day takes nothing more: what comes late goes into the next day to be sealed.
+    `beside` are files named by their content, `folder/name`. A sealed
+    day takes nothing more: what comes late goes into the next day to be sealed.
     """
     with locked(folder):
-        return _write_all(_target(folder, day_folder(day)), records)
+        target = _target(folder, day_folder(day))
+        for name, data in beside.items():
+            below, _, file = name.rpartition("/")
+            _write_beside(target / below, file, data)
+        return _write_all(target, records)
+
+
+def _write_beside(target: Path, name: str, data: bytes) -> None:
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        here = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise _failed(target, error) from None
+    try:
+        draft = f".{name[:40]}.{secrets.token_hex(8)}.tmp"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with open(os.open(draft, flags, 0o640, dir_fd=here), "wb") as file:  # noqa: PTH123
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, name, src_dir_fd=here, dst_dir_fd=here)
+        os.fsync(here)
+    except OSError as error:
+        raise _failed(target, error) from None
+    finally:
+        os.close(here)
 
 
 def _target(folder: Path, day: str) -> Path:

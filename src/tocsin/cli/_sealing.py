@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import hashlib
 import os
@@ -14,17 +15,22 @@ import msgspec
 
 import tocsin
 from tocsin.bundle import Contents
+from tocsin.cli._plan import catalogues_of, plan_name
 from tocsin.cli._secrets import make_redactor
-from tocsin.control import utc
+from tocsin.control import load_catalogue, utc
 from tocsin.durations import DAY
 from tocsin.engine import load_config
-from tocsin.evidence import describe, segments_of
+from tocsin.errors import ConfigError
+from tocsin.evidence import cells_of, describe, plan_of, segments_of
 from tocsin.printable import printable
 from tocsin.seal import chain_ledger, last_second
 from tocsin.store import LedgerPart, read_ledger
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tocsin.bundle import Open
+    from tocsin.control import Catalogue
     from tocsin.evidence import Commitments, Redactor, RulesSegment
 
 __all__ = ["Sources", "contents_of"]
@@ -54,6 +60,12 @@ def contents_of(opened: Open, sources: Sources) -> Contents:
     described = describe(opened.files)
     segments = segments_of(((e.time, e.body) for e in part.entries), opened.before)
     files, rules = _rules(segments, redactor)
+    agreed = catalogues_of(sources.config)
+    kept = {plan_name(each): each.text for each in agreed}
+    planned = [*agreed, *_planned(opened.files)]
+    expected = {control.id for each in planned for control in each.controls}
+    signed = [n[5:69] for n in opened.files if n.startswith("plan/") and n.endswith(".sig")]
+    plan = plan_of(opened.day, {e.sha256: e.version for e in planned}, signed, opened.before)
     facts: dict[str, Any] = {
         "period": {"start": utc(end - DAY), "end": utc(end), "over": end <= sources.now},
         "sealed": utc(sources.now),
@@ -63,13 +75,25 @@ def contents_of(opened: Open, sources: Sources) -> Contents:
         "key": sources.key,
         "records": described.records,
         "late": described.late,
+        "cells": cells_of(expected, described.records),
+        "plan": [msgspec.structs.asdict(line) for line in plan],
         "rules_in_force": rules,
         "ledger_entries": len(lines),
         "redactions": dict(sorted(redactor.counts.items())),
     }
     if absent:
         facts["ledger_absent"] = absent
-    return Contents(ledger, ledger_end, part.restarted, {**described.raw, **files}, facts)
+    return Contents(ledger, ledger_end, part.restarted, {**described.raw, **files, **kept}, facts)
+
+
+def _planned(files: Mapping[str, bytes]) -> list[Catalogue]:
+    """The catalogues that collecting left; one that can't be read says nothing."""
+    found = []
+    for name, text in files.items():
+        if name.startswith("plan/") and name.endswith(".yaml"):
+            with contextlib.suppress(ConfigError):
+                found.append(load_catalogue(text, name))
+    return found
 
 
 def _ledger(opened: Open, config: Path, before: int) -> tuple[LedgerPart, str]:

@@ -94,6 +94,7 @@ def _query_routes(queries: Queries) -> list[Route]:
         _route("/api/v1/series", reading(queries.series), both),
         _route("/api/v1/labels", reading(queries.label_names), both),
         _route("/api/v1/label/{name}/values", values),
+        _route("/api/v1/ledger", reading(queries.ledger)),
     ]
 
 

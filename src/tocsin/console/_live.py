@@ -24,6 +24,7 @@ from tocsin.durations import format_duration
 from tocsin.labels import Labels
 from tocsin.promql import evaluate, parse
 from tocsin.rules import AlertingRule
+from tocsin.store import read_ledger_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tocsin.promql import Result
     from tocsin.rules import ActiveAlert, Rule
     from tocsin.series import Metadata, Target
+    from tocsin.store import LedgerPeriod
 
 __all__ = ["LiveView"]
 
@@ -141,6 +143,9 @@ class LiveView:
             )
             for name, group in self._engine.logs.groups.items()
         ]
+
+    def ledger(self, start: int, end: int, kinds: Sequence[str]) -> LedgerPeriod:
+        return read_ledger_of(self._engine.store.path.parent, start, end, kinds)
 
     async def push(
         self, log_group: str, data: bytes | Sequence[tuple[int, bytes]]

@@ -10,6 +10,7 @@ import msgspec
 
 from tocsin.console._format import instant_data, range_data
 from tocsin.console._params import FOREVER, ApiError, bad_data
+from tocsin.console._status import LEDGER_KINDS, ledger_data
 from tocsin.durations import MILLISECOND, SECOND
 from tocsin.errors import ParseError
 from tocsin.promql import Kind, parse
@@ -113,6 +114,16 @@ class Queries:
         return await self._run(
             params,
             lambda: _limited(sorted(self._view.label_values(name, selectors, start, end)), limit),
+        )
+
+    async def ledger(self, params: Params) -> bytes:
+        start, end = params.time("start"), params.time("end")
+        kinds = params.text("kinds").split(",")
+        if not set(kinds) <= LEDGER_KINDS:
+            raise bad_data('invalid parameter "kinds": not supported')
+        asked = self._view.now()
+        return await self._run(
+            params, lambda: success(ledger_data(self._view.ledger(start, end, kinds), asked))
         )
 
     async def _run(self, params: Params, work: Callable[[], bytes]) -> bytes:

@@ -23,11 +23,14 @@ if TYPE_CHECKING:
         TargetView,
     )
     from tocsin.series import Metadata
+    from tocsin.store import LedgerEntry, LedgerPeriod
 
 __all__ = [
+    "LEDGER_KINDS",
     "alarms_data",
     "alerts_data",
     "build_data",
+    "ledger_data",
     "log_groups_data",
     "metadata_data",
     "rules_data",
@@ -160,6 +163,25 @@ def log_groups_data(groups: Sequence[LogGroupView]) -> dict[str, Any]:
             for each in groups
         ]
     }
+
+
+LEDGER_KINDS = frozenset(
+    {"configuration", "gap", "notification", "start", "state", "stop", "transition"}
+)
+
+
+def ledger_data(period: LedgerPeriod, asked: int) -> dict[str, Any]:
+    """Times are microseconds since 1970 UTC, as the ledger has them."""
+    return {
+        "asked": asked,
+        "carried": [_entry(entry) for entry in period.carried],
+        "entries": [_entry(entry) for entry in period.entries],
+        "after": [_entry(entry) for entry in period.after],
+    }
+
+
+def _entry(entry: LedgerEntry) -> dict[str, Any]:
+    return {"seq": entry.seq, "time": entry.time, "kind": entry.kind, "body": entry.body}
 
 
 def metadata_data(metadata: Mapping[str, Sequence[Metadata]]) -> dict[str, Any]:

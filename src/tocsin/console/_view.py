@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tocsin.labels import Matcher
     from tocsin.promql import Result
     from tocsin.series import Metadata
+    from tocsin.store import LedgerPeriod
 
 __all__ = [
     "AlarmView",
@@ -214,6 +215,10 @@ class View(Protocol):
     def alarms(self) -> Sequence[AlarmView]: ...
 
     def log_groups(self) -> Sequence[LogGroupView]: ...
+
+    def ledger(self, start: int, end: int, kinds: Sequence[str]) -> LedgerPeriod:
+        """Of `start <= time < end`, and what reaches into it. On worker threads; StoreError."""
+        ...
 
     async def push(
         self, log_group: str, data: bytes | Sequence[tuple[int, bytes]]

@@ -5,14 +5,28 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from tocsin.control import _ledger
 from tocsin.control._model import (
+    AlarmsHeld,
+    AlarmsNow,
     AlertsFired,
     AlertsNow,
+    Awake,
     Ceiling,
+    ClockInStep,
+    DaysSealed,
+    Delivered,
+    Evaluations,
     Finding,
     Kind,
+    LedgerNeed,
+    LogGroupsNow,
+    LogsRead,
+    RulesHeld,
     RulesInForce,
+    RulesUnchanged,
     Samples,
+    Scrapes,
     Source,
     State,
     TargetsNow,
@@ -20,11 +34,23 @@ from tocsin.control._model import (
     Total,
     Verdict,
 )
-from tocsin.control._moments import alerts_now, rules_in_force, source, targets_now
+from tocsin.control._moments import (
+    alarms_now,
+    alerts_now,
+    days_sealed,
+    log_groups_now,
+    rules_in_force,
+    source,
+    targets_now,
+)
 from tocsin.control._observed import (
+    AlarmsSeen,
     AlertsSeen,
     BuildSeen,
+    LedgerSeen,
+    LogGroupsSeen,
     RulesSeen,
+    SealedSeen,
     SeriesSeen,
     TargetsSeen,
     Unanswered,
@@ -33,7 +59,7 @@ from tocsin.control._steps import alerts_fired, ceiling, samples, targets_up
 from tocsin.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tocsin.control._model import Control, Need
     from tocsin.control._observed import Observation
@@ -43,6 +69,19 @@ __all__ = ["judge"]
 
 _MOST = 12
 """Findings of one kind that an input may bring; a hostile answer may hold thousands."""
+
+
+_OF_LEDGER: dict[type[Need], Callable[..., Iterator[Finding]]] = {
+    AlarmsHeld: _ledger.alarms_held,
+    Awake: _ledger.awake,
+    ClockInStep: _ledger.clock_in_step,
+    Delivered: _ledger.delivered,
+    Evaluations: _ledger.evaluations,
+    LogsRead: _ledger.logs_read,
+    RulesHeld: _ledger.rules_held,
+    RulesUnchanged: _ledger.rules_unchanged,
+    Scrapes: _ledger.scrapes,
+}
 
 
 def judge(control: Control, period: Period, observations: Mapping[str, Observation]) -> Verdict:
@@ -100,6 +139,14 @@ def _of_need(need: Need, seen: Observation, period: Period) -> Iterator[Finding]
             yield from targets_now(need, seen, period)
         case Source(), BuildSeen():
             yield source(need, seen)
+        case AlarmsNow(), AlarmsSeen():
+            yield from alarms_now(need, seen, period)
+        case LogGroupsNow(), LogGroupsSeen():
+            yield from log_groups_now(need, seen, period)
+        case DaysSealed(), SealedSeen():
+            yield from days_sealed(need, seen, period)
+        case LedgerNeed(), LedgerSeen():
+            yield from _OF_LEDGER[type(need)](need, seen, period)
         case _:
             text = f"{need.name}: an answer of another kind than was asked for"
             yield Finding(need.name, Kind.UNANSWERED, text)

@@ -6,20 +6,38 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
+from tocsin.control._period import STEP
+from tocsin.durations import SECOND
+
 if TYPE_CHECKING:
     from tocsin.control._period import Period
 
 __all__ = [
+    "AlarmsHeld",
+    "AlarmsNow",
     "AlertsFired",
     "AlertsNow",
+    "Awake",
     "Ceiling",
+    "ClockInStep",
     "Control",
+    "DaysSealed",
+    "Delivered",
+    "Evaluations",
     "Finding",
     "Kind",
+    "LedgerNeed",
+    "LogGroupsNow",
+    "LogsRead",
     "Need",
+    "PinnedRule",
+    "QueryNeed",
     "RangeNeed",
+    "RulesHeld",
     "RulesInForce",
+    "RulesUnchanged",
     "Samples",
+    "Scrapes",
     "Source",
     "State",
     "TargetsNow",
@@ -27,6 +45,9 @@ __all__ = [
     "Total",
     "Verdict",
 ]
+
+
+_LEDGER_KINDS = "configuration,gap,notification,start,state,stop"
 
 
 class State(StrEnum):
@@ -39,7 +60,9 @@ class State(StrEnum):
     NO_DATA = "no-data"
     """Everything was asked, but something that must be there was not."""
     NOT_RUN = "not-run"
-    """Something could not be asked, so the check was not made in full."""
+    """Something could not be asked, so the check was not made in full, or not at all."""
+    LATE = "late"
+    """The check was made after the day had been sealed: no record says this of itself."""
 
 
 class Kind(StrEnum):
@@ -66,21 +89,35 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
-class RangeNeed(Need):
+class QueryNeed(Need):
+    """A query whose answer can be computed again from samples."""
+
+    expr: str
+
+    def grid(self, period: Period) -> tuple[int, int, int]:
+        """First and last time to evaluate at, and the step between; microseconds."""
+        steps = period.steps
+        first = period.start + STEP
+        return first, max(steps[-1] if steps else period.end, first), STEP
+
+    def text(self, _period: Period) -> str:
+        """The query as it is asked."""
+        return self.expr
+
+
+@dataclass(frozen=True, slots=True)
+class RangeNeed(QueryNeed):
     """A query evaluated at every step of the period."""
 
     path: ClassVar[str] = "query_range"
 
-    expr: str
-
     def params(self, period: Period) -> tuple[tuple[str, str], ...]:
-        steps = period.steps
-        last = steps[-1] if steps else period.end
+        start, end, step = self.grid(period)
         return (
-            ("query", self.expr),
-            ("start", str((period.start + steps.step) // 1_000_000)),
-            ("end", str(max(last, period.start + steps.step) // 1_000_000)),
-            ("step", str(steps.step // 1_000_000)),
+            ("query", self.text(period)),
+            ("start", str(start // SECOND)),
+            ("end", str(end // SECOND)),
+            ("step", str(step // SECOND)),
         )
 
 
@@ -92,6 +129,9 @@ class Samples(RangeNeed):
 @dataclass(frozen=True, slots=True)
 class TargetsUp(RangeNeed):
     """The lowest `up` of each target in each step: 1 everywhere."""
+
+    expect: tuple[str, ...] = ()
+    """Values of `instance` that must be among the targets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +151,23 @@ class AlertsFired(RangeNeed):
 
 
 @dataclass(frozen=True, slots=True)
-class Total(Need):
+class Total(QueryNeed):
     """A number over the whole period, for people and for reconciling."""
 
     path: ClassVar[str] = "query"
 
-    expr: str
-    """With `$period` where the duration of the period belongs."""
     what: str
+    """The query has `$period` where the duration of the period belongs."""
+
+    def grid(self, period: Period) -> tuple[int, int, int]:
+        return period.end, period.end, STEP
+
+    def text(self, period: Period) -> str:
+        seconds = max(period.end - period.start, STEP) // SECOND
+        return self.expr.replace("$period", f"{seconds}s")
 
     def params(self, period: Period) -> tuple[tuple[str, str], ...]:
-        seconds = max(period.end - period.start, period.steps.step) // 1_000_000
-        return (
-            ("query", self.expr.replace("$period", f"{seconds}s")),
-            ("time", str(period.end // 1_000_000)),
-        )
+        return (("query", self.text(period)), ("time", str(period.end // SECOND)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +201,111 @@ class Source(Need):
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmsNow(Need):
+    """The alarms at the moment of asking: there, fed, evaluated, none in ALARM."""
+
+    path: ClassVar[str] = "alarms"
+
+    required: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogGroupsNow(Need):
+    """The log groups at the moment of asking: there, read up to now, every line accounted for."""
+
+    path: ClassVar[str] = "log_groups"
+
+    required: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DaysSealed(Need):
+    """The chain of sealed days up to the day before the period."""
+
+    path: ClassVar[str] = "sealed"
+    """Of the evidence folder; nobody is asked over the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerNeed(Need):
+    """What the daemon wrote down about itself while the period went by."""
+
+    path: ClassVar[str] = "ledger"
+    kinds: ClassVar[str] = _LEDGER_KINDS
+
+    def params(self, period: Period) -> tuple[tuple[str, str], ...]:
+        return (
+            ("start", str(period.start // SECOND)),
+            ("end", str(period.end // SECOND)),
+            ("kinds", self.kinds),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Awake(LedgerNeed):
+    """The daemon ran, and its disk took what it wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluations(LedgerNeed):
+    """No evaluation was missed, and none failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scrapes(LedgerNeed):
+    """No scrape failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogsRead(LedgerNeed):
+    """No part of a log was lost before it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedRule:
+    """An alerting rule that must be in force."""
+
+    alert: str
+    digest: str = ""
+    """Of the definition, see `rule_digest`; empty where any will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class RulesHeld(LedgerNeed):
+    """The rules were in force at every moment, with the thresholds that were agreed."""
+
+    required: tuple[PinnedRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RulesUnchanged(LedgerNeed):
+    """No rule file and no configuration changed; each change is for somebody to approve."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockInStep(LedgerNeed):
+    """The clock was not set back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered(LedgerNeed):
+    """Every notification was taken, in time."""
+
+    within: int = 5 * 60 * SECOND
+    """Microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmsHeld(LedgerNeed):
+    """The alarms in each state, with start and end."""
+
+    kinds: ClassVar[str] = "transition"
+
+    required: tuple[str, ...] = ()
+    """Those that matter; all where empty."""
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
     """What must be true every day, and what proves it."""
 
@@ -170,6 +317,9 @@ class Control:
     objective: str
     frequency: str
     needs: tuple[Need, ...]
+    owner: str = ""
+    frameworks: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """By framework, the identifiers that the control is evidence for."""
 
 
 @dataclass(frozen=True, slots=True)

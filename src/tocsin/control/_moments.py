@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tocsin.control._model import Finding, Kind
@@ -13,15 +14,43 @@ from tocsin.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tocsin.control._model import AlertsNow, Need, RulesInForce, Source, TargetsNow
-    from tocsin.control._observed import AlertsSeen, BuildSeen, RuleSeen, RulesSeen, TargetsSeen
+    from tocsin.control._model import (
+        AlarmsNow,
+        AlertsNow,
+        DaysSealed,
+        LogGroupsNow,
+        Need,
+        RulesInForce,
+        Source,
+        TargetsNow,
+    )
+    from tocsin.control._observed import (
+        AlarmsSeen,
+        AlertsSeen,
+        BuildSeen,
+        LogGroupsSeen,
+        RuleSeen,
+        RulesSeen,
+        SealedSeen,
+        TargetsSeen,
+    )
     from tocsin.control._period import Period
 
-__all__ = ["alerts_now", "rules_in_force", "source", "targets_now"]
+__all__ = [
+    "alarms_now",
+    "alerts_now",
+    "days_sealed",
+    "log_groups_now",
+    "rules_in_force",
+    "source",
+    "targets_now",
+]
 
 _GRACE = HOUR
 """How long after the period an answer still speaks of it: time for a nightly job."""
 _SLACK = MINUTE
+_BEHIND = 15 * MINUTE
+"""How far reading and evaluating logs may be behind: lateness, a long period, and some more."""
 
 
 def rules_in_force(need: RulesInForce, seen: RulesSeen, period: Period) -> Iterator[Finding]:
@@ -114,6 +143,83 @@ def source(need: Source, seen: BuildSeen) -> Finding:
     return Finding(
         need.name, Kind.MET, f"answered by {printable(seen.name)} {printable(seen.version)}"
     )
+
+
+def alarms_now(need: AlarmsNow, seen: AlarmsSeen, period: Period) -> Iterator[Finding]:
+    """The alarms are there, fed and evaluated; what is in ALARM now is part of the day."""
+    against = list(_other_time(need, seen.asked, period))
+    names = {alarm.name for alarm in seen.alarms}
+    against += [
+        Finding(need.name, Kind.LACKING, f"alarm {name} is not there")
+        for name in need.required
+        if name not in names
+    ]
+    if not seen.alarms:
+        against.append(Finding(need.name, Kind.LACKING, "there is no alarm"))
+    for alarm in seen.alarms:
+        if need.required and alarm.name not in need.required:
+            continue
+        name = printable(alarm.name)
+        if not alarm.fed:
+            text = f"alarm {name} is not evaluated: no log group here feeds it"
+            against.append(Finding(need.name, Kind.LACKING, text))
+        elif not -_SLACK <= seen.asked - alarm.evaluated <= HOUR + _BEHIND:
+            last = utc(alarm.evaluated // SECOND * SECOND)
+            text = f"alarm {name} was last evaluated at {last}"
+            against.append(Finding(need.name, Kind.LACKING, text))
+        elif alarm.state == "ALARM":
+            against.append(Finding(need.name, Kind.CROSSED, f"alarm {name} is in ALARM"))
+        elif alarm.state != "OK":
+            text = f"alarm {name} is in the state {printable(alarm.state)}"
+            against.append(Finding(need.name, Kind.LACKING, text))
+    yield from against
+    if not against:
+        count = len(need.required) or len(seen.alarms)
+        yield Finding(need.name, Kind.MET, f"{count} alarms evaluated, all OK")
+
+
+def log_groups_now(need: LogGroupsNow, seen: LogGroupsSeen, period: Period) -> Iterator[Finding]:
+    """The log groups are read up to now, and every line was counted or has a reason."""
+    against = list(_other_time(need, seen.asked, period))
+    names = {group.name for group in seen.groups}
+    against += [
+        Finding(need.name, Kind.LACKING, f"log group {name} is not read")
+        for name in need.required
+        if name not in names
+    ]
+    if not seen.groups:
+        against.append(Finding(need.name, Kind.LACKING, "no log group is read"))
+    chosen = [g for g in seen.groups if not need.required or g.name in need.required]
+    for group in chosen:
+        name = f"log group {printable(group.name)}"
+        for problem in group.problems[:3]:
+            text = f"{name}: {printable(problem)}"
+            against.append(Finding(need.name, Kind.LACKING, text))
+        if not -_SLACK <= seen.asked - group.through <= _BEHIND:
+            text = f"{name} is read up to {utc(group.through // SECOND * SECOND)} only"
+            against.append(Finding(need.name, Kind.LACKING, text))
+        if group.read != group.counted + group.dropped:
+            text = f"{name}: of {group.read:,} lines {group.counted + group.dropped:,} are known"
+            against.append(Finding(need.name, Kind.LACKING, text))
+    yield from against
+    if not against:
+        read, dropped = sum(g.read for g in chosen), sum(g.dropped for g in chosen)
+        text = f"{len(chosen)} log groups read, {read:,} lines, {dropped:,} of them not counted"
+        yield Finding(need.name, Kind.MET, text)
+
+
+def days_sealed(need: DaysSealed, seen: SealedSeen, period: Period) -> Iterator[Finding]:
+    """Of a day that is collected after its end, the day before must be sealed; none is missing."""
+    against = [Finding(need.name, Kind.LACKING, f"day {day} is not sealed") for day in seen.gaps]
+    before = f"{period.day - timedelta(days=1):%Y%m%d}"
+    if not seen.days:
+        against.append(Finding(need.name, Kind.LACKING, "no day is sealed"))
+    elif seen.last < before:
+        text = f"the last sealed day is {seen.last}, not {before}"
+        against.append(Finding(need.name, Kind.LACKING, text))
+    yield from against
+    if not against:
+        yield Finding(need.name, Kind.MET, f"{seen.days} days sealed, up to {seen.last}")
 
 
 def _other_time(need: Need, asked: int, period: Period) -> Iterator[Finding]:

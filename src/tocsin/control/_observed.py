@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
+    "AlarmSeen",
+    "AlarmsSeen",
     "AlertSeen",
     "AlertsSeen",
     "BuildSeen",
+    "Entry",
+    "LedgerSeen",
+    "LogGroupSeen",
+    "LogGroupsSeen",
     "Observation",
     "Row",
     "RuleSeen",
     "RulesSeen",
+    "SealedSeen",
     "SeriesSeen",
     "TargetSeen",
     "TargetsSeen",
@@ -116,4 +127,92 @@ class BuildSeen:
     warnings: tuple[str, ...] = ()
 
 
-Observation = Unanswered | SeriesSeen | RulesSeen | AlertsSeen | TargetsSeen | BuildSeen
+@dataclass(frozen=True, slots=True)
+class AlarmSeen:
+    """An alarm and its state."""
+
+    name: str
+    state: str
+    fed: bool
+    evaluated: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmsSeen:
+    """All alarms of the source."""
+
+    asked: int
+    alarms: tuple[AlarmSeen, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogGroupSeen:
+    """A log group and how its lines were accounted for."""
+
+    name: str
+    read: int
+    counted: int
+    dropped: int
+    through: int
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogGroupsSeen:
+    """All log groups of the source."""
+
+    asked: int
+    groups: tuple[LogGroupSeen, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of the ledger."""
+
+    seq: int
+    time: int
+    kind: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSeen:
+    """What the ledger says of a period."""
+
+    asked: int
+    carried: tuple[Entry, ...]
+    """What was in force, or open, when the period began; in order, all from before it."""
+    entries: tuple[Entry, ...]
+    """Of the period itself, in order."""
+    after: tuple[Entry, ...]
+    """Later ones that reach back into the period."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSeen:
+    """The sealed days of an evidence folder."""
+
+    days: int
+    last: str
+    """`YYYYMMDD`, empty where there is none."""
+    checkpoint: str
+    gaps: tuple[str, ...] = ()
+    """Days that are missing between the first and the last."""
+    warnings: tuple[str, ...] = ()
+
+
+Observation = (
+    Unanswered
+    | SeriesSeen
+    | RulesSeen
+    | AlertsSeen
+    | TargetsSeen
+    | BuildSeen
+    | AlarmsSeen
+    | LogGroupsSeen
+    | LedgerSeen
+    | SealedSeen
+)

@@ -44,6 +44,11 @@ def targets_up(need: TargetsUp, seen: SeriesSeen, period: Period) -> Iterator[Fi
         for start, end in _spans(down):
             text = f"target {_target(row)} down {_when(start, end, period)}"
             lacking.append(Finding(need.name, Kind.LACKING, text, start, end))
+    there = {dict(row.labels).get("instance", "") for row in seen.rows}
+    for instance in need.expect:
+        if instance not in there:
+            text = f"target {instance} is not there"
+            lacking.append(Finding(need.name, Kind.LACKING, text, period.start, period.end))
     yield from lacking
     if not lacking:
         count = len(seen.rows)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tocsin.control import SHIPPED, Catalogue, load_catalogue, shipped_text
 from tocsin.durations import DAY, SECOND, format_duration
 from tocsin.engine._config_alerting import ROUTE_KEYS, read_routing
 from tocsin.engine._config_logs import LOG_KEYS, LogConfig, read_log_config
@@ -87,7 +88,11 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
         "retention": "age of the oldest samples, default 15d",
         "size": "most bytes in use, default 2GiB",
     },
-    "evidence": {"folder": "default evidence in the current folder"},
+    "evidence": {
+        "folder": "default evidence in the current folder",
+        "controls": "catalogues: patterns, relative to this file, or `lab` and `starter`, which "
+        "come with Tocsin; default `lab`",
+    },
 }
 
 
@@ -109,6 +114,7 @@ class Config:
     retention: int
     storage_size: int
     evidence_folder: Path
+    catalogues: tuple[Catalogue, ...]
     logs: LogConfig
     warnings: tuple[Problem, ...]
 
@@ -184,6 +190,7 @@ class _ConfigReader(YamlReader):
             self.duration(storage, "retention", 15 * DAY),
             self._bytes(storage, "size", 2 << 30),
             self._folder(evidence, Path("evidence")),
+            self._catalogues(evidence),
             logs,
             tuple(p for p in self.problems if p.severity == "warning"),
         )  # fmt: skip
@@ -318,6 +325,31 @@ class _ConfigReader(YamlReader):
                     self.problems.extend(error.problems)
                 except OSError as error:
                     self.error(node.span, f"can't read {name!r}: {error.strerror}")
+        return tuple(loaded.values())
+
+    def _catalogues(self, evidence: YamlMapping) -> tuple[Catalogue, ...]:
+        loaded: dict[str, Catalogue] = {}
+        for name in self.strings(evidence, "controls") or ("lab",):
+            paths = sorted(glob.glob(str(self._beside(name)), recursive=True))
+            if name in SHIPPED:
+                loaded[name] = load_catalogue(shipped_text(name), name)
+                continue
+            if not paths:
+                self.error(
+                    self.span_of(evidence, "controls"), f"no catalogue matches {name!r}",
+                    f"check the path; those shipped are {', '.join(SHIPPED)}",
+                )  # fmt: skip
+            for path in paths:
+                try:
+                    loaded[path] = load_catalogue(self.read_bytes(Path(path)), path)
+                except ConfigError as error:
+                    self.problems.extend(error.problems)
+                except OSError as error:
+                    self.error(evidence.span, f"can't read {path!r}: {error.strerror}")
+        names = [control.id for each in loaded.values() for control in each.controls]
+        for twice in sorted({name for name in names if names.count(name) > 1}):
+            what = f"control {twice!r} is in several catalogues"
+            self.error(self.span_of(evidence, "controls"), what, "keep one of them")
         return tuple(loaded.values())
 
     def _listen(self, top: YamlMapping) -> tuple[str, int]:

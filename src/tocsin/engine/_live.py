@@ -280,6 +280,9 @@ class Engine:
         """A wall clock that was set back makes our times run ahead of it; people must know."""
         ahead = self.core.clock.ahead
         if ahead < _CLOCK_APART:
+            if "clock" in self.core.degraded:
+                entry = LedgerEntry(now, "state", {"clock": "in step"})
+                self.core.commit(Step(now, ledger=[entry]))
             self.core.recover("clock")
             return
         if "clock" not in self.core.degraded:
@@ -321,5 +324,8 @@ def _identity(config: Config) -> dict[str, object]:
         "configuration": {
             "path": config.path, "sha256": hashlib.sha256(config.text).hexdigest(),
         },
-        "rules": [{"path": file.path, "sha256": file.sha256} for file in config.rule_files],
+        "rules": [
+            {"path": file.path, "sha256": file.sha256, "alerts": file.alerts}
+            for file in config.rule_files
+        ],
     }  # fmt: skip

@@ -2,10 +2,13 @@
 
 from tocsin.evidence._answers import read_answer
 from tocsin.evidence._canonical import canonical_json
+from tocsin.evidence._cells import PlanLine, cells_of, plan_of
 from tocsin.evidence._names import day_folder, next_run, record_name
-from tocsin.evidence._record import SCHEMA, Answer, Collector, Record, build_record
+from tocsin.evidence._record import SCHEMA, Answer, Collector, Plan, Record, build_record
 from tocsin.evidence._redact import Commitments, Opening, Redactor, commitment
+from tocsin.evidence._reperform import InputAgain, Reperformed, Reperformer, differing
 from tocsin.evidence._requests import Request, request_of, requests_of
+from tocsin.evidence._samples import KeptSamples, SampleBook, SampleSpan, read_samples, spans_of
 from tocsin.evidence._sealing import LATE, Described, RulesSegment, describe, segments_of
 
 __all__ = [
@@ -15,20 +18,33 @@ __all__ = [
     "Collector",
     "Commitments",
     "Described",
+    "InputAgain",
+    "KeptSamples",
     "Opening",
+    "Plan",
+    "PlanLine",
     "Record",
     "Redactor",
+    "Reperformed",
+    "Reperformer",
     "Request",
     "RulesSegment",
+    "SampleBook",
+    "SampleSpan",
     "build_record",
     "canonical_json",
+    "cells_of",
     "commitment",
     "day_folder",
     "describe",
+    "differing",
     "next_run",
+    "plan_of",
     "read_answer",
+    "read_samples",
     "record_name",
     "request_of",
     "requests_of",
     "segments_of",
+    "spans_of",
 ]

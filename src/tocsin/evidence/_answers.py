@@ -13,14 +13,25 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tocsin.control import (
+    AlarmSeen,
+    AlarmsNow,
+    AlarmsSeen,
     AlertSeen,
     AlertsNow,
     AlertsSeen,
     BuildSeen,
+    DaysSealed,
+    Entry,
+    LedgerNeed,
+    LedgerSeen,
+    LogGroupSeen,
+    LogGroupsNow,
+    LogGroupsSeen,
     Row,
     RuleSeen,
     RulesInForce,
     RulesSeen,
+    SealedSeen,
     SeriesSeen,
     Source,
     TargetSeen,
@@ -108,6 +119,51 @@ class _Build(msgspec.Struct):
     """Prometheus itself does not say; those who speak its language do."""
 
 
+class _Alarm(msgspec.Struct):
+    name: str
+    state: str
+    fed: bool
+    evaluated: str
+
+
+class _Alarms(msgspec.Struct):
+    alarms: list[_Alarm]
+
+
+class _LogGroup(msgspec.Struct):
+    name: str
+    read: int
+    counted: int
+    dropped: dict[str, int]
+    through: str
+    problems: list[str]
+
+
+class _LogGroups(msgspec.Struct):
+    logGroups: list[_LogGroup]  # noqa: N815
+
+
+class _Entry(msgspec.Struct):
+    seq: int
+    time: int
+    kind: str
+    body: dict[str, Any]
+
+
+class _Ledger(msgspec.Struct):
+    asked: int
+    carried: list[_Entry]
+    entries: list[_Entry]
+    after: list[_Entry]
+
+
+class _Sealed(msgspec.Struct):
+    days: int
+    last: str
+    checkpoint: str
+    gaps: list[str]
+
+
 class _Envelope(msgspec.Struct):
     status: str
     data: msgspec.Raw
@@ -159,6 +215,18 @@ def _read(need: Need, data: msgspec.Raw, warnings: tuple[str, ...], asked: int) 
     if isinstance(need, Source):
         build = msgspec.json.decode(data, type=_Build)
         return BuildSeen(build.application, build.version, warnings)
+    if isinstance(need, LedgerNeed):
+        return _ledger(msgspec.json.decode(data, type=_Ledger), need, warnings)
+    if isinstance(need, AlarmsNow):
+        alarms = msgspec.json.decode(data, type=_Alarms).alarms
+        known = tuple(AlarmSeen(a.name, a.state, a.fed, _time(a.evaluated)) for a in alarms)
+        return AlarmsSeen(asked, known, warnings)
+    if isinstance(need, LogGroupsNow):
+        log_groups = msgspec.json.decode(data, type=_LogGroups).logGroups
+        return LogGroupsSeen(asked, tuple(_log_group(each) for each in log_groups), warnings)
+    if isinstance(need, DaysSealed):
+        sealed = msgspec.json.decode(data, type=_Sealed)
+        return SealedSeen(sealed.days, sealed.last, sealed.checkpoint, tuple(sealed.gaps), warnings)
     query = msgspec.json.decode(data, type=_Query)
     wanted = "matrix" if need.path == "query_range" else "vector"
     if query.resultType != wanted:
@@ -166,6 +234,29 @@ def _read(need: Need, data: msgspec.Raw, warnings: tuple[str, ...], asked: int) 
     if len(query.result) > _MOST_SERIES:
         raise ValueError(f"{len(query.result):,} series, more than {_MOST_SERIES:,}")
     return SeriesSeen(tuple(_row(each, wanted) for each in query.result), warnings)
+
+
+def _ledger(ledger: _Ledger, need: LedgerNeed, warnings: tuple[str, ...]) -> LedgerSeen:
+    """Entries in order and of the kinds that were asked for; else it is another ledger."""
+    carried, entries, after = (
+        tuple(Entry(e.seq, e.time, e.kind, e.body) for e in part)
+        for part in (ledger.carried, ledger.entries, ledger.after)
+    )
+    found = (*carried, *entries, *after)
+    numbers = [entry.seq for entry in found]
+    kinds = set(need.kinds.split(","))
+    if numbers != sorted(set(numbers)):
+        raise ValueError("the ledger's entries are not in order")
+    if not {entry.kind for entry in found} <= kinds:
+        raise ValueError("the ledger holds kinds that were not asked for")
+    return LedgerSeen(ledger.asked, carried, entries, after, warnings)
+
+
+def _log_group(group: _LogGroup) -> LogGroupSeen:
+    return LogGroupSeen(
+        group.name, group.read, group.counted, sum(group.dropped.values()),
+        _time(group.through), tuple(group.problems),
+    )  # fmt: skip
 
 
 def _row(series: _Series, wanted: str) -> Row:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tocsin.control import BuildSeen, RulesSeen, SeriesSeen, Unanswered, judge, utc
+from tocsin.control import (
+    BuildSeen,
+    DaysSealed,
+    LedgerSeen,
+    RulesSeen,
+    Samples,
+    SeriesSeen,
+    Unanswered,
+    judge,
+    utc,
+)
 from tocsin.evidence._answers import read_answer
 from tocsin.evidence._canonical import canonical_json
 from tocsin.evidence._requests import request_of
@@ -18,7 +29,7 @@ if TYPE_CHECKING:
     from tocsin.control import Control, Finding, Need, Observation, Period, RuleSeen, Verdict
     from tocsin.evidence._requests import Request
 
-__all__ = ["SCHEMA", "Answer", "Collector", "Record", "build_record"]
+__all__ = ["SCHEMA", "Answer", "Collector", "Plan", "Record", "build_record", "shown_finding"]
 
 SCHEMA = "tocsin-evidence/1"
 
@@ -53,6 +64,24 @@ class Collector:
     url: str
     """Of the API, without user and password."""
     started: int
+    clock: Mapping[str, str] = field(default_factory=dict)
+    """How far the clock can be trusted, in words and numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was agreed before, and what lies beside the record."""
+
+    catalogue: str = ""
+    """SHA-256 of the file that holds the control."""
+    version: str = ""
+    samples: str = ""
+    """SHA-256 of the samples, empty where there are none."""
+    samples_lacking: str = ""
+    """Why they are not whole; empty where they are."""
+
+
+_NO_PLAN = Plan()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +98,11 @@ class Record:
 
 
 def build_record(
-    control: Control, period: Period, answers: Mapping[Request, Answer], collector: Collector
+    control: Control,
+    period: Period,
+    answers: Mapping[Request, Answer],
+    collector: Collector,
+    plan: Plan = _NO_PLAN,
 ) -> Record:
     """Judge `control` by `answers` and write down all of it.
 
@@ -91,14 +124,19 @@ def build_record(
         "control": {
             "id": control.id, "version": control.version, "title": control.title,
             "objective": control.objective, "frequency": control.frequency,
+            "owner": control.owner,
+            "frameworks": {name: list(ids) for name, ids in control.frameworks},
         },
+        "catalogue": {"sha256": plan.catalogue, "version": plan.version},
+        "samples": {"sha256": plan.samples, "lacking": plan.samples_lacking},
+        "clock": dict(collector.clock),
         "period": {
             "day": f"{period.day}", "start": utc(period.start), "end": utc(period.end),
             "whole_day": period.whole_day,
         },
         "state": str(verdict.state),
         "reasons": list(verdict.reasons),
-        "findings": [_finding(finding) for finding in verdict.findings],
+        "findings": [shown_finding(finding) for finding in verdict.findings],
         "inputs": inputs,
         "rules": [
             _rule(rule)
@@ -120,9 +158,10 @@ def build_record(
 def _input(
     need: Need, request: Request, answer: Answer | None, seen: Observation | None
 ) -> dict[str, Any]:
-    asked = {
-        "method": "GET", "endpoint": f"/api/v1/{request.path}", "params": dict(request.params),
-    }  # fmt: skip
+    endpoint = f"/api/v1/{request.path}"
+    if isinstance(need, DaysSealed):
+        endpoint = "the evidence folder"
+    asked = {"method": "GET", "endpoint": endpoint, "params": dict(request.params)}
     found: dict[str, Any] = {"name": need.name, "kind": type(need).__name__, "request": asked}
     if answer is not None:
         found["answer"] = {
@@ -136,7 +175,17 @@ def _input(
         if isinstance(seen, SeriesSeen):
             found["answer"]["series"] = len(seen.rows)
             found["answer"]["samples"] = sum(len(row.points) for row in seen.rows)
+        if isinstance(need, Samples) and isinstance(seen, SeriesSeen):
+            found["answer"]["counted"] = _counted(seen)
+        if isinstance(seen, LedgerSeen):
+            found["answer"]["entries"] = len(seen.entries)
     return found
+
+
+def _counted(seen: SeriesSeen) -> int:
+    """Samples of the source in the whole period."""
+    values = [value for row in seen.rows for _, value in row.points]
+    return sum(int(value) for value in values if math.isfinite(value))
 
 
 def _body(body: bytes) -> dict[str, str]:
@@ -147,7 +196,7 @@ def _body(body: bytes) -> dict[str, str]:
         return {"encoding": "base64", "data": base64.b64encode(body).decode()}
 
 
-def _finding(finding: Finding) -> dict[str, str]:
+def shown_finding(finding: Finding) -> dict[str, str]:
     found = {"input": finding.need, "kind": str(finding.kind), "text": finding.text}
     if finding.start is not None:
         found["start"] = utc(finding.start)

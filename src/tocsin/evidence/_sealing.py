@@ -51,6 +51,7 @@ class _Control(msgspec.Struct):
 
 class _Period(msgspec.Struct):
     day: str
+    whole_day: bool = False
 
 
 class _Record(msgspec.Struct):
@@ -76,6 +77,7 @@ def describe(files: Mapping[str, bytes]) -> Described:
         line: dict[str, Any] = {
             "file": name, "control": record.control.id, "version": record.control.version,
             "state": LATE if late else record.state, "collected": record.ended,
+            "whole_day": record.period.whole_day,
         }  # fmt: skip
         if late:
             line |= {"day": record.period.day, "says": record.state}

@@ -67,6 +67,10 @@ class Selector:
     offset: int = 0
     at: At = None
 
+    def __str__(self) -> str:
+        """The matchers alone, as a selector is written."""
+        return f"{{{','.join(map(str, self.matchers))}}}"
+
 
 @dataclass(frozen=True, slots=True)
 class Range:

@@ -70,6 +70,18 @@ class Query:
             if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL
         )
 
+    @property
+    def bare_selectors(self) -> tuple[str, ...]:
+        """Selectors that are not those of a range: they look back over gaps."""
+        found, waiting = [], [self.node]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, Selector):
+                found.append(str(node))
+            elif not isinstance(node, Range):
+                waiting.extend(reversed(children(node)))
+        return tuple(found)
+
     def __str__(self) -> str:
         return self.text
 

@@ -11,7 +11,7 @@ from tocsin.rules._evaluate import (
 )
 from tocsin.rules._lint import lint_metrics
 from tocsin.rules._load import load_rule_file
-from tocsin.rules._model import AlertingRule, RecordingRule, Rule, RuleFile, RuleGroup
+from tocsin.rules._model import AlertingRule, RecordingRule, Rule, RuleFile, RuleGroup, rule_digest
 from tocsin.rules._template import Template
 from tocsin.rules._template_functions import Context, Element
 from tocsin.rules._testfile import RuleTestFile, load_test_file
@@ -38,5 +38,6 @@ __all__ = [
     "lint_metrics",
     "load_rule_file",
     "load_test_file",
+    "rule_digest",
     "run_test_file",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
     from tocsin.promql import Query
     from tocsin.rules._template import Template
 
-__all__ = ["AlertingRule", "RecordingRule", "Rule", "RuleFile", "RuleGroup"]
+__all__ = ["AlertingRule", "RecordingRule", "Rule", "RuleFile", "RuleGroup", "rule_digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +81,25 @@ class RuleFile:
     sha256: str
     groups: tuple[RuleGroup, ...]
     warnings: tuple[Problem, ...] = field(default=())
+
+    @property
+    def alerts(self) -> dict[str, list[str]]:
+        """Digests of the alerting rules by name."""
+        found: dict[str, list[str]] = {}
+        for group in self.groups:
+            for rule in group.rules:
+                if isinstance(rule, AlertingRule):
+                    digest = rule_digest(
+                        rule.alert, rule.query.text, rule.hold, rule.keep_firing_for
+                    )
+                    found.setdefault(rule.alert, []).append(digest)
+        return found
+
+
+def rule_digest(alert: str, expr: str, hold: int, keep_firing_for: int) -> str:
+    """What tells whether a rule still is what was agreed: name, expression and durations.
+
+    Durations are microseconds; white space in the expression does not count.
+    """
+    definition = [alert, " ".join(expr.split()), hold, keep_firing_for]
+    return hashlib.sha256(json.dumps(definition).encode()).hexdigest()[:16]

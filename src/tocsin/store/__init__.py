@@ -1,7 +1,17 @@
 """The state folder: samples, alert states, ledger and outbox in one SQLite database."""
 
 from tocsin.store._database import Store, open_store
-from tocsin.store._ledger import LedgerPart, read_ledger
+from tocsin.store._ledger import LedgerPart, LedgerPeriod, read_ledger, read_ledger_of
 from tocsin.store._step import LedgerEntry, Step, Tally
 
-__all__ = ["LedgerEntry", "LedgerPart", "Step", "Store", "Tally", "open_store", "read_ledger"]
+__all__ = [
+    "LedgerEntry",
+    "LedgerPart",
+    "LedgerPeriod",
+    "Step",
+    "Store",
+    "Tally",
+    "open_store",
+    "read_ledger",
+    "read_ledger_of",
+]

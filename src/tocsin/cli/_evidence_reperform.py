@@ -1,0 +1,98 @@
+"""`tocsin evidence reperform`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tocsin.bundle import open_files, read_file
+from tocsin.cli._evidence_seal import config_option, evidence_folder
+from tocsin.cli._exit import ExitCode
+from tocsin.cli._output import format_option, write_json
+from tocsin.cli._referee import Referee
+from tocsin.errors import EvidenceError, ParseError, StoreError
+from tocsin.evidence import Reperformer
+from tocsin.printable import printable
+
+if TYPE_CHECKING:
+    from tocsin.evidence import Reperformed
+
+__all__ = ["reperform"]
+
+
+@click.command()
+@click.argument("day")
+@click.option("--folder", type=Path, help="Where the days are.  [default: evidence]")
+@click.option("--prometheus", "referee", is_flag=True, help="Compute every query in a Prometheus"
+              " of yours too; needs `prometheus` and `promtool`.")  # fmt: skip
+@config_option
+@format_option
+def reperform(day: str, folder: Path | None, referee: bool, config: Path, form: str) -> int:
+    """Compute every verdict of DAY anew from its folder alone, and compare.
+
+    Queries are evaluated over the samples that lie beside the records, the ledger's answers are
+    compared with the sealed ledger, all other answers are read again. Then each control is judged
+    by the catalogue in the folder. `tocsin evidence verify` says whether the folder is what was
+    sealed.
+    """
+    root = evidence_folder(folder, config)
+    work = Reperformer(_files(root / day.replace("-", "")))
+    records = work.records()
+    if not records:
+        raise EvidenceError(f"no record in {root / day}", hint="DAY is YYYYMMDD or YYYY-MM-DD")
+    judged = Referee.judge(work, records) if referee else {}
+    if form == "json":
+        write_json([_as_data(each, judged.get(each.file)) for each in records])
+    else:
+        for each in records:
+            _print(each, judged.get(each.file))
+    wrong = any(not each.equal for each in records) or any(map(any, judged.values()))
+    return ExitCode.FAILED if wrong else ExitCode.OK
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    if not folder.is_dir() or folder.is_symlink():
+        raise ParseError(f"no such day: {folder}", hint="DAY is YYYYMMDD or YYYY-MM-DD")
+    try:
+        return {
+            name: read_file(folder / name)
+            for name in open_files(folder)
+            if not name.endswith(".tmp") and not name.startswith(("raw/", "rules/", "late/"))
+        }
+    except OSError as error:
+        raise StoreError(f"can't read {folder}: {error.strerror}") from None
+
+
+def _print(each: Reperformed, judged: list[str] | None) -> None:
+    counts = ", ".join(
+        f"{count} {word}"
+        for word in ("computed", "compared", "read")
+        if (count := sum(one.how.startswith(word) for one in each.inputs))
+    )
+    word = "equal  " if each.equal else "DIFFERS"
+    click.echo(f"{word}  {printable(each.file)}  {each.state or 'no verdict'}  inputs: {counts}")
+    for text in each.wrong:
+        click.echo(f"         {printable(text, 300)}")
+    for one in each.inputs:
+        if one.wrong:
+            click.echo(f"         {printable(one.name)}: {printable(one.wrong, 300)}")
+    if judged is not None:
+        bad = [text for text in judged if text]
+        click.echo(f"         Prometheus: {len(judged) - len(bad)} of {len(judged)} queries equal")
+        for text in bad:
+            click.echo(f"         Prometheus: {printable(text, 300)}")
+
+
+def _as_data(each: Reperformed, judged: list[str] | None) -> dict[str, object]:
+    found: dict[str, object] = {
+        "file": each.file, "control": each.control, "equal": each.equal,
+        "recorded": each.recorded, "state": each.state, "wrong": each.wrong,
+        "inputs": [{"name": one.name, "how": one.how, "wrong": one.wrong} for one in each.inputs],
+    }  # fmt: skip
+    if judged is not None:
+        found["prometheus"] = {
+            "queries": len(judged), "wrong": [text for text in judged if text],
+        }  # fmt: skip
+    return found
