@@ -9,6 +9,7 @@ import click
 from tocsin.cli._check import check
 from tocsin.cli._demo import demo
 from tocsin.cli._evidence import evidence
+from tocsin.cli._evidence_oscal import oscal
 from tocsin.cli._evidence_report import disposition, report
 from tocsin.cli._evidence_sample import sample
 from tocsin.cli._exit import ExitCode, code_of
@@ -19,6 +20,7 @@ from tocsin.cli._query import query
 from tocsin.cli._replay import replay
 from tocsin.cli._routes import routes
 from tocsin.cli._run import run
+from tocsin.cli._silence import silence
 from tocsin.cli._test import test
 from tocsin.cli._version import version
 from tocsin.cli._witness import witness
@@ -46,13 +48,14 @@ for command in (
     replay,
     routes,
     run,
+    silence,
     test,
     version,
     witness,
 ):
     cli.add_command(command)
 
-for command in (disposition, report, sample):
+for command in (disposition, oscal, report, sample):
     evidence.add_command(command)
 
 

@@ -2,6 +2,8 @@
 
 from tocsin.report._day import DISPOSITIONS, DayRead, read_day_files, wanted
 from tocsin.report._disposition import OUTCOMES, disposition_file
+from tocsin.report._oscal import assessment_plan, assessment_results
+from tocsin.report._oscal_check import check_oscal
 from tocsin.report._page import Checked, report_page
 from tocsin.report._period import STATES, Period, calendar, put_together
 from tocsin.report._sample import Chain, draw, make_sample
@@ -14,7 +16,10 @@ __all__ = [
     "Checked",
     "DayRead",
     "Period",
+    "assessment_plan",
+    "assessment_results",
     "calendar",
+    "check_oscal",
     "disposition_file",
     "draw",
     "make_sample",

@@ -268,8 +268,9 @@ def _anchors(period: Period) -> Iterator[str]:
         return
     for name, what in (("checkpoint.cosig", "a witness"), ("checkpoint.tsr", "a time stamp")):
         days = [head.day for head in heads if name in head.attached]
-        text = f"{len(days)} of {len(period.days)} days, the last {day_text(days[-1])}"
-        yield f"<p>With {what}: {text if days else 'no day'}.</p>\n"
+        text = f"{len(days)} of {len(period.days)} days"
+        text += f", the last {day_text(days[-1])}" if days else ""
+        yield f"<p>With {what}: {text}.</p>\n"
     last = heads[-1]
     checkpoint = last.checkpoint
     if checkpoint is not None:
