@@ -32,6 +32,7 @@ class SampleView:
         self.problems: list[str] = []
         self.entries = [LedgerEntry(now, "start", {"pid": 1}, 1), LedgerEntry(now, "gap", {}, 2)]
         self.pushed: list[bytes] = []
+        self.routes = None
         self.alarm_views = [
             AlarmView("burst", "metric", "many\x1b[31m", "OK", "quiet", now, now, True, False),
             AlarmView("both", "composite", "", "ALARM", "", now, 0, True, True),
@@ -97,6 +98,12 @@ class SampleView:
 
     def alarms(self):
         return self.alarm_views
+
+    def router(self):
+        return self.routes
+
+    def set_silence(self, silence):
+        self.routes.state.silences[silence.id] = silence
 
     def log_groups(self):
         return self.group_views

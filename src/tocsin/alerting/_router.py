@@ -15,6 +15,7 @@ import msgspec
 
 from tocsin.alerting._model import Notification, NotifiedAlert, fingerprint
 from tocsin.alerting._silences import Silence  # noqa: TC001 - msgspec reads it
+from tocsin.durations import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from tocsin.alerting._routes import Route, Routing, Sources
 
 __all__ = ["Muted", "Routed", "Router", "RouterState"]
+
+
+_KEPT = 5 * DAY
+"""How long a silence that is over can be looked at; the ledger has it for ever."""
 
 
 class Group(msgspec.Struct):
@@ -87,7 +92,7 @@ class Router:
         self._routes = list(routing.root.walk())
         self._places = {id(each): at for at, each in enumerate(self._routes)}
         self._sources: list[Sources] | None = None
-        """For each inhibition rule; made when it is first asked about a moment."""
+        """For each inhibition rule; made when it is first asked after a change."""
         tree = hashlib.sha256(repr(routing.root).encode()).hexdigest()[:16]
         self.state = state or RouterState(tree)
         if self.state.tree != tree:
@@ -104,6 +109,7 @@ class Router:
 
     def put(self, alerts: Iterable[NotifiedAlert], now: int) -> None:
         """Alerts that began or ceased to fire."""
+        self._sources = None
         for alert in alerts:
             name = fingerprint(alert.labels)
             if alert.status == "firing":
@@ -138,7 +144,6 @@ class Router:
     def due(self, now: int) -> Routed:
         """Look at every group whose time has come."""
         routed = Routed()
-        self._sources = None
         ripe = [(group.next, key) for key, group in self.state.groups.items() if group.next <= now]
         for _, key in sorted(ripe):
             group = self.state.groups[key]
@@ -173,17 +178,25 @@ class Router:
         for integration, send_resolved in self.routing.receivers.get(route.receiver, ()):
             self._tell(key, group, route, integration, told, now, routed, resolved=send_resolved)
 
-    def _muted(self, labels: Mapping[str, str], now: int) -> str:
-        for silence in self.state.silences.values():
-            if silence.mutes(labels, now):
-                return f"silence: {silence.id}"
+    def muted_by(self, labels: Mapping[str, str], now: int) -> tuple[list[str], list[str]]:
+        """The ids of silences, and the fingerprints of alerts, that keep an alert back."""
+        silences = [each.id for each in self.state.silences.values() if each.mutes(labels, now)]
         if self._sources is None:
             firing = list(self.state.active.values())
             self._sources = [each.sources(firing) for each in self.routing.inhibit_rules]
-        for rule, sources in zip(self.routing.inhibit_rules, self._sources, strict=True):
-            by = rule.inhibitor(labels, sources)
-            if by is not None:
-                return f"inhibited by {by.get('alertname', '')}"
+        found = [
+            rule.inhibitor(labels, sources)
+            for rule, sources in zip(self.routing.inhibit_rules, self._sources, strict=True)
+        ]
+        return silences, [fingerprint(each) for each in found if each is not None]
+
+    def _muted(self, labels: Mapping[str, str], now: int) -> str:
+        silences, inhibitors = self.muted_by(labels, now)
+        if silences:
+            return f"silence: {', '.join(silences)}"
+        if inhibitors:
+            names = {self.state.active[each].get("alertname", "") for each in inhibitors}
+            return f"inhibited by {', '.join(sorted(names))}"
         return ""
 
     def _tell(
@@ -231,6 +244,9 @@ class Router:
         """Let go of what was told so long ago that it would be told again."""
         longest = 2 * max(route.repeat_interval for route in self._routes)
         self.state.log = {k: e for k, e in self.state.log.items() if e.at > now - longest}
+        self.state.silences = {
+            name: each for name, each in self.state.silences.items() if each.ends_at > now - _KEPT
+        }
 
 
 def _quoted(text: str) -> str:

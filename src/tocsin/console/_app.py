@@ -13,9 +13,10 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from tocsin.console._alertmanager import Alertmanager
 from tocsin.console._guard import Guard
 from tocsin.console._params import ApiError, Params
-from tocsin.console._push import push, push_otlp
+from tocsin.console._push import push, push_otlp, read_body, refuse_pages
 from tocsin.console._queries import Queries, success
 from tocsin.console._status import (
     alarms_data,
@@ -66,6 +67,7 @@ def create_app(
             *_query_routes(queries),
             *_status_routes(view),
             *_log_routes(view, allowed_hosts),
+            *_alertmanager_routes(Alertmanager(view), allowed_hosts),
             *_health_routes(view),
         ],
         middleware=[Middleware(Guard, hosts=allowed_hosts)],
@@ -144,6 +146,44 @@ def _log_routes(view: View, hosts: Collection[str]) -> list[Route]:
         _route("/api/v1/log_groups", log_groups),
         _route("/api/v1/logs/{name:path}", pushed, ["POST"]),
         _route("/v1/logs", pushed_otlp, ["POST"]),
+    ]
+
+
+def _alertmanager_routes(api: Alertmanager, hosts: Collection[str]) -> list[Route]:
+    def showing(data: Callable[[Request], object]) -> Answer:
+        async def endpoint(request: Request) -> Response:
+            return _json(msgspec.json.encode(data(request)))
+
+        return endpoint
+
+    async def silences(request: Request) -> Response:
+        if request.method != "POST":
+            found = api.silences(request.query_params.getlist("filter"))
+            return _json(msgspec.json.encode(found))
+        refuse_pages(request, hosts)
+        return _json(msgspec.json.encode(api.add(await read_body(request, 1 << 20))))
+
+    async def silence(request: Request) -> Response:
+        identity = request.path_params["id"]
+        if request.method == "GET":
+            return _json(msgspec.json.encode(api.silence(identity)))
+        refuse_pages(request, hosts)
+        api.expire(identity)
+        return Response(status_code=200)
+
+    def alerts(request: Request) -> object:
+        params = request.query_params
+        kinds = ("active", "silenced", "inhibited")
+        without = [kind for kind in kinds if params.get(kind, "true") == "false"]
+        return api.alerts(params.getlist("filter"), without)
+
+    return [
+        _route("/api/v2/status", showing(lambda _: api.status())),
+        _route("/api/v2/receivers", showing(lambda _: api.receivers())),
+        _route("/api/v2/alerts", showing(alerts)),
+        _route("/api/v2/alerts/groups", showing(lambda _: api.groups())),
+        _route("/api/v2/silences", silences, ["GET", "POST"]),
+        _route("/api/v2/silence/{id}", silence, ["GET", "DELETE"]),
     ]
 
 

@@ -29,6 +29,7 @@ from tocsin.store import read_ledger_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tocsin.alerting import Router, Silence
     from tocsin.engine import Engine, GroupLoop
     from tocsin.labels import Matcher
     from tocsin.promql import Result
@@ -146,6 +147,12 @@ class LiveView:
 
     def ledger(self, start: int, end: int, kinds: Sequence[str]) -> LedgerPeriod:
         return read_ledger_of(self._engine.store.path.parent, start, end, kinds)
+
+    def router(self) -> Router | None:
+        return self._engine.notifying.router
+
+    def set_silence(self, silence: Silence) -> None:
+        self._engine.notifying.silence(silence)
 
     async def push(
         self, log_group: str, data: bytes | Sequence[tuple[int, bytes]]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tocsin.console._view import View
 
-__all__ = ["push", "push_otlp"]
+__all__ = ["push", "push_otlp", "read_body", "refuse_pages"]
 
 MOST = 16 << 20
 """Bytes of one body, after inflating."""
@@ -33,9 +33,9 @@ async def push(view: View, request: Request, hosts: Collection[str]) -> dict[str
 
     Raises ApiError; then nothing was counted, and the same lines may be sent again.
     """
-    _refuse_pages(request, hosts)
+    refuse_pages(request, hosts)
     name = request.path_params["name"]
-    done = await view.push(name, await _body(request))
+    done = await view.push(name, await read_body(request, MOST))
     if done is None:
         raise ApiError(
             404, "not_found", f"no log group {name[:60]!r} takes events, hint: say `push: true`"
@@ -48,10 +48,10 @@ async def push_otlp(view: View, request: Request, hosts: Collection[str]) -> Res
 
     Raises ApiError.
     """
-    _refuse_pages(request, hosts)
+    refuse_pages(request, hosts)
     kind = request.headers.get("content-type", "")
     try:
-        logs = decode_otlp_logs(await _body(request), kind)
+        logs = decode_otlp_logs(await read_body(request, MOST), kind)
     except OtlpRefusedError as error:
         raise ApiError(error.status, "bad_data", str(error)) from None
     groups = [each.name for each in view.log_groups() if each.push]
@@ -79,14 +79,15 @@ def _group(resource: Mapping[str, object], groups: Sequence[str]) -> str:
     return str(found) if found is not None else groups[0] if len(groups) == 1 else ""
 
 
-def _refuse_pages(request: Request, hosts: Collection[str]) -> None:
+def refuse_pages(request: Request, hosts: Collection[str]) -> None:
     """A page in somebody's browser may send, but it must not count."""
     origin = request.headers.get("origin", "")
     if origin and not host_allowed(urlsplit(origin).netloc, hosts):
         raise ApiError(403, "forbidden", "not from a page of another origin")
 
 
-async def _body(request: Request) -> bytes:
+async def read_body(request: Request, most: int) -> bytes:
+    """The body, inflated, of `most` bytes. Raises ApiError."""
     coding = request.headers.get("content-encoding", "identity").lower()
     if coding not in {"identity", "gzip"}:
         raise ApiError(415, "bad_data", "Content-Encoding must be gzip or none")
@@ -96,11 +97,11 @@ async def _body(request: Request) -> bytes:
         async with asyncio.timeout(_TIME):
             async for chunk in request.stream():
                 if coding == "gzip":
-                    body += unzip.decompress(chunk, MOST + 1 - len(body))
+                    body += unzip.decompress(chunk, most + 1 - len(body))
                 else:
                     body += chunk
-                if len(body) > MOST:
-                    raise ApiError(413, "bad_data", f"the body is over {MOST} bytes")
+                if len(body) > most:
+                    raise ApiError(413, "bad_data", f"the body is over {most} bytes")
     except zlib.error:
         raise ApiError(400, "bad_data", "the body is no gzip") from None
     except TimeoutError:

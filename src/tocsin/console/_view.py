@@ -13,6 +13,7 @@ from tocsin.labels import EMPTY, Labels
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tocsin.alerting import Router, Silence
     from tocsin.labels import Matcher
     from tocsin.promql import Result
     from tocsin.series import Metadata
@@ -218,6 +219,14 @@ class View(Protocol):
 
     def ledger(self, start: int, end: int, kinds: Sequence[str]) -> LedgerPeriod:
         """Of `start <= time < end`, and what reaches into it. On worker threads; StoreError."""
+        ...
+
+    def router(self) -> Router | None:
+        """The routing tree at work, if there is one."""
+        ...
+
+    def set_silence(self, silence: Silence) -> None:
+        """Add a silence, or put one in place of that with its id; the ledger keeps who and why."""
         ...
 
     async def push(
