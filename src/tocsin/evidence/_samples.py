@@ -93,7 +93,7 @@ class SampleBook:
         if answer.status != "success" or answer.warnings or answer.data.resultType != "matrix":
             raise ParseError("samples are not whole", hint="; ".join(answer.warnings[:3]))
         for series in answer.data.result:
-            labels = tuple(sorted(series.metric.items()))
+            labels = tuple(sorted((k, v) for k, v in series.metric.items() if v))
             known = self._series.setdefault(labels, {})
             for at, value in series.values:
                 known[round(at * 1000)] = value

@@ -1,0 +1,264 @@
+"""`tocsin evidence reperform`: equal where nothing was touched, told where anything was."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import subprocess
+import time
+from datetime import UTC, datetime
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.evidence import lab_prometheus as lab
+from tests.evidence.month import BEGIN, HOUR, MINUTE, Month
+
+from tocsin.cli._evidence import evidence
+from tocsin.cli._exit import code_of
+from tocsin.errors import ParseError, TocsinError
+from tocsin.evidence import Reperformer, SampleBook, read_samples
+from tocsin.promql import parse
+
+NOW = int(time.time())
+TODAY = NOW - NOW % lab.DAY
+
+
+def run(*words):
+    done = CliRunner().invoke(evidence, [str(word) for word in words], standalone_mode=False)
+    error = done.exception
+    if error is not None and not isinstance(error, TocsinError):
+        raise error
+    return (code_of(error) if error else done.return_value or 0), done.stdout
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """One sealed day of a daemon, with an attack in it, by name."""
+    month = Month(tmp_path_factory.mktemp("month"), begin=BEGIN - 10 * MINUTE)
+    month.start()
+    month.run(BEGIN + HOUR)
+    month.count += 20 * 400
+    month.run(BEGIN + 2 * HOUR)
+    month.collect(BEGIN)
+    month.hands.now = BEGIN + 25 * HOUR
+    name = month.seal(BEGIN)["day"]
+    month.kill()
+    folder = month.evidence / name
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_day_with_an_attack_is_computed_again(files):
+    found = {each.control: each for each in Reperformer(files).records()}
+    assert len(found) == 8
+    assert all(each.equal for each in found.values()), found
+    assert found["detection"].state == "exception"
+    hows = [one.how for each in found.values() for one in each.inputs]
+    assert {"computed", "computed once", "compared", "read"} == set(hows)
+
+
+def wrong(files, name, change):
+    """The controls that differ once a file is changed, under its new name where it has one."""
+    changed = dict(files)
+    data = change(changed.pop(name))
+    old, new = (hashlib.sha256(each).hexdigest() for each in (files[name], data))
+    changed[name.replace(old, new)] = data
+    if old in name:
+        for each in [n for n in changed if n.endswith(".json") and n != "day.json"]:
+            changed[each] = changed[each].replace(old.encode(), new.encode())
+    return {each.control for each in Reperformer(changed).records() if not each.equal}
+
+
+def only(files, start, end=""):
+    (name,) = (name for name in files if name.startswith(start) and name.endswith(end))
+    return name
+
+
+def test_a_sample_that_was_changed_is_found(files):
+    def quieter(packed):
+        text = gzip.decompress(packed).decode().split("\n")
+        at = next(
+            k
+            for k, line in enumerate(text)
+            if line.startswith("login_failures_total{") and k % 300 == 99
+        )
+        head, value, when = text[at].rsplit(" ", 2)
+        text[at] = f"{head} {float(value) - 3} {when}"
+        return gzip.compress("\n".join(text).encode(), mtime=0)
+
+    assert "detection" in wrong(files, only(files, "samples/"), quieter)
+
+
+def test_samples_that_are_missing_or_not_what_their_name_says_are_found(files):
+    name = only(files, "samples/")
+    for data in (None, b"", files[name] + b"x"):
+        changed = (
+            {**files, name: data}
+            if data is not None
+            else {k: v for k, v in files.items() if k != name}
+        )
+        states = {each.control: each.equal for each in Reperformer(changed).records()}
+        assert not states["detection"]
+        assert states["rule-changes"]
+
+
+def test_a_threshold_that_was_raised_afterwards_is_found(files):
+    name = next(n for n in files if n.startswith("plan/") and b"limit: 15" in files[n])
+    assert wrong(files, name, lambda t: t.replace(b"limit: 15", b"limit: 1500")) == {"detection"}
+    name = next(n for n in files if n.startswith("plan/") and b"rules-unchanged" in files[n])
+    assert "rule-changes" in wrong(files, name, lambda t: t.replace(b"rules-unchanged", b"clock"))
+
+
+def test_a_ledger_that_was_changed_is_found(files):
+    told = {"body": {"what": "daemon", "start": 1, "end": 2}, "kind": "gap", "prev": "", "seq": 9,
+            "time": BEGIN + HOUR}  # fmt: skip
+    gap = json.dumps(told).encode() + b"\n"
+    changed = {**files, "ledger.jsonl": files["ledger.jsonl"] + gap}
+    found = {each.control for each in Reperformer(changed).records() if not each.equal}
+    assert found == {"log-pipeline", "daily-review", "rule-changes", "alerts-told", "clock-in-step",
+                     "detection"}  # fmt: skip
+
+
+RECORD_CHANGES = [
+    ("state", lambda r: r | {"state": "operated"}),
+    ("findings", lambda r: r | {"findings": r["findings"][1:]}),
+    ("inputs", lambda r: r | {"inputs": r["inputs"][1:]}),
+    ("version", lambda r: r | {"control": r["control"] | {"version": 2}}),
+    ("period", lambda r: r | {"period": r["period"] | {"end": r["period"]["start"]}}),
+    ("catalogue", lambda r: r | {"catalogue": {"sha256": "0" * 64, "version": "1"}}),
+    ("lacking", lambda r: r | {"samples": r["samples"] | {"lacking": "too many"}}),
+    ("form", lambda r: []),
+]
+
+
+@pytest.mark.parametrize(
+    "change", [c for _, c in RECORD_CHANGES], ids=[n for n, _ in RECORD_CHANGES]
+)
+def test_a_record_that_was_changed_is_found(files, change):
+    record = json.loads(files["detection.json"])
+    changed = {**files, "detection.json": json.dumps(change(record)).encode()}
+    (found,) = [e for e in Reperformer(changed).records() if e.file == "detection.json"]
+    assert not found.equal
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_no_value_of_an_answer_can_be_changed(files, data):
+    """Whatever number of a recorded answer is made another, with its hash made right again."""
+    record = json.loads(files["detection.json"])
+    inputs = [one for one in record["inputs"] if "values" in one["answer"]["body"]["data"]]
+    one = data.draw(st.sampled_from(inputs))
+    body = json.loads(one["answer"]["body"]["data"])
+    rows = body["data"]["result"]
+    values = rows[data.draw(st.integers(0, len(rows) - 1))]["values"]
+    at = data.draw(st.integers(0, len(values) - 1))
+    number = data.draw(st.floats(0, 1e6).filter(lambda v: abs(v - float(values[at][1])) > 1e-6))
+    values[at][1] = repr(number)
+    text = json.dumps(body)
+    one["answer"]["body"]["data"] = text
+    one["answer"]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    changed = {**files, "detection.json": json.dumps(record).encode()}
+    (found,) = [e for e in Reperformer(changed).records() if e.file == "detection.json"]
+    assert not found.equal
+
+
+values = st.one_of(
+    st.floats(allow_nan=False).map(repr), st.sampled_from(["NaN", "+Inf", "-Inf", "0", "1e-300"])
+)
+labels = st.dictionaries(
+    st.sampled_from(["job", "a", "path"]),
+    st.text(st.characters(codec="utf-8"), max_size=8),
+    max_size=3,
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(labels, st.dictionaries(st.integers(0, 10**7), values, min_size=1, max_size=5)),
+                max_size=4))  # fmt: skip
+def test_samples_come_back_as_they_were(series):
+    book, known = SampleBook(), {}
+    for found, points in series:
+        metric = {"__name__": "x", **found}
+        # An empty label is none.
+        pairs = tuple(sorted((name, value) for name, value in metric.items() if value))
+        known.setdefault(pairs, {}).update(points)
+        body = {"status": "success", "data": {"resultType": "matrix", "result": [
+            {"metric": metric, "values": [[at / 1000, text] for at, text in points.items()]}]}}  # fmt: skip
+        book.add(json.dumps(body).encode())
+    assert book.packed() == book.packed()
+    _, kept = read_samples(book.packed())
+    (selector,) = parse("{__name__=~'.+'}").selectors
+    found = kept.select(selector.matchers, 0, 2**60)
+    assert sum(len(points) for points in known.values()) == len(found.times)
+    for row, each in enumerate(found.labels):
+        low, high = found.offsets[row], found.offsets[row + 1]
+        points = known[each.pairs]
+        again = dict(
+            zip((found.times[low:high] // 1000).tolist(), found.values[low:high], strict=True)
+        )
+        assert again.keys() == points.keys()
+        for at, text in points.items():
+            assert repr(float(text)) == repr(float(again[at]))
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_the_reader(data):
+    for packed in (data, gzip.compress(data), gzip.compress(data + b"\n# EOF\n")):
+        try:
+            read_samples(packed)
+        except ParseError:
+            continue
+
+
+@pytest.mark.skipif(not (lab.BINARY and lab.PROMTOOL), reason=lab.MISSING)
+@pytest.mark.skipif(NOW - TODAY < 180, reason="the day is too young")
+def test_evidence_of_a_real_prometheus_is_computed_again_by_us_and_by_another(tmp_path):
+    """Answers of Debian's Prometheus, our evaluation of its samples, and a fresh Prometheus."""
+    port = lab.free_port()
+    yesterday = TODAY - lab.DAY
+    attack = range(yesterday + 3 * 3600, yesterday + 3 * 3600 + 900)
+    text = lab.exposition(
+        yesterday - 900, NOW, f"127.0.0.1:{port}",
+        failures=lambda t: 75 if t in attack else 0,
+        fired=lambda t: t in attack, down=lambda t: t - yesterday in range(30_000, 31_000),
+    )  # fmt: skip
+    day = f"{datetime.fromtimestamp(yesterday, UTC):%Y%m%d}"
+    with lab.prometheus(tmp_path, text, port=port) as address:
+        words = ("--prometheus", address, "--folder", tmp_path / "e")
+        assert run("collect", *words, "--day", f"{day[:4]}-{day[4:6]}-{day[6:]}")[0] == 0
+    code, told = run(
+        "reperform", day, "--folder", tmp_path / "e", "--prometheus", "--format", "json"
+    )
+    found = json.loads(told)
+    assert (code, [each for each in found if not each["equal"]]) == (0, [])
+    assert {each["state"] for each in found} >= {"exception", "no-data"}
+    assert sum(each["prometheus"]["queries"] for each in found) == 13
+    assert [each["prometheus"]["wrong"] for each in found] == [[], [], [], []]
+
+
+def test_what_is_not_there_is_told(tmp_path):
+    assert run("reperform", "2026-11-01", "--folder", tmp_path)[0] == 2
+    (tmp_path / "20261101").mkdir()
+    assert run("reperform", "2026-11-01", "--folder", tmp_path)[0] == 1
+
+
+def test_a_catalogue_is_signed_before_its_days(tmp_path, monkeypatch):
+    """The signature is OpenSSH's; later days say since when it holds."""
+    monkeypatch.chdir(tmp_path)
+    signer = run("key", "--name", "evidence.example.org")[1]
+    (tmp_path / "allowed_signers").write_text(signer)
+    today = datetime.now(UTC).strftime("%Y%m%d")
+    assert run("plan")[1].startswith("signed  lab  version 1")
+    assert run("plan")[1].startswith("signed before  lab")
+    assert run("seal", today, "--early")[0] == 0
+    day = json.loads((tmp_path / "evidence" / today / "day.json").read_bytes())
+    (line,) = day["plan"]
+    assert (line["since"], line["signed"]) == (today, today)
+    assert set(day["cells"].values()) == {"not-run"}
+    text = tmp_path / "evidence" / today / f"plan/{line['sha256']}.yaml"
+    words = ["ssh-keygen", "-Y", "verify", "-f", "allowed_signers", "-I", "evidence.example.org",
+             "-n", "tocsin-evidence", "-s", f"{text}.sig"]  # fmt: skip
+    done = subprocess.run(words, input=text.read_bytes(), capture_output=True)
+    assert done.returncode == 0, done.stderr
