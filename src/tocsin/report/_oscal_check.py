@@ -38,16 +38,14 @@ def _documents(plan: dict[str, Any], results: dict[str, Any]) -> Iterator[str]:
             if href.startswith("#") and href[1:] not in resources:
                 yield f"{name}: {href} is no resource"
     activities = _uuids(plan.get("local-definitions", {}).get("activities", []))
-    for each in _values(plan, "activity-uuid"):
-        if each not in activities:
-            yield f"assessment-plan: {each} is no activity"
+    for activity in set(_values(plan, "activity-uuid")) - activities:
+        yield f"assessment-plan: {activity} is no activity"
     components = _uuids(plan["assessment-assets"].get("components", []))
-    for each in _values(plan, "component-uuid"):
-        if each not in components:
-            yield f"assessment-plan: {each} is no component"
+    for component in set(_values(plan, "component-uuid")) - components:
+        yield f"assessment-plan: {component} is no component"
     for key in ("actor-uuid", "subject-uuid"):
-        for each in sorted(set(_values(results, key)) - components):
-            yield f"assessment-results: {key} {each} is no component of the plan"
+        for component in sorted(set(_values(results, key)) - components):
+            yield f"assessment-results: {key} {component} is no component of the plan"
 
 
 def _results(plan: dict[str, Any], results: dict[str, Any]) -> Iterator[str]:

@@ -94,6 +94,7 @@ tbody th { font-weight: 400; }
   .wide thead { display: none; }
   .wide tr { display: block; padding: 0.4rem 0; border-bottom: 1px solid var(--line); }
   .wide td, .wide th { display: block; padding: 0; border: 0; text-align: left; }
+  .wide .num { display: inline-block; margin-right: 0.9rem; }
   .wide td[data-of]::before, .wide th[data-of]::before { content: attr(data-of) " ";
     color: var(--soft); }
   .cal .day { font-size: 0.5rem; }
