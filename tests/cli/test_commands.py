@@ -107,4 +107,4 @@ def test_run_without_a_configuration_says_what_to_do(tmp_path):
     code, out, err = run("run", cwd=tmp_path)
     assert (code, out) == (2, "")
     assert "tocsin.yaml: can't read it" in err
-    assert "hint: `tocsin demo`" in err
+    assert "hint: `tocsin init` writes one" in err

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import glob  # NOTE: Path.glob refuses absolute patterns
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from tocsin.control import SHIPPED, Catalogue, load_catalogue, shipped_text
 from tocsin.durations import DAY, SECOND, format_duration
 from tocsin.engine._config_alerting import ROUTE_KEYS, read_routing
 from tocsin.engine._config_logs import LOG_KEYS, LogConfig, read_log_config
+from tocsin.engine._config_receivers import RECEIVER_KEYS, ReceiverReader, is_url
 from tocsin.errors import ConfigError, FileErrors, Problem, RuleError, Span
 from tocsin.labels import Labels
-from tocsin.notify import AlertmanagerReceiver, Receiver, TerminalReceiver, WebhookReceiver
 from tocsin.rules import RuleFile, load_rule_file
 from tocsin.series import Target
 from tocsin.yamlfile import YamlMapping, YamlScalar, read_yaml
@@ -26,16 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tocsin.alerting import Routing
+    from tocsin.notify import Receiver
     from tocsin.yamlfile import YamlNode
 
 __all__ = ["CONFIG_KEYS", "Config", "load_config"]
 
 _SIZE = re.compile(r"(\d{1,12})\s*(B|[KMG]i?B)?")
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_RECEIVER_KEYS = {
-    "webhook": {"url", "url_file", "timeout", "body"},
-    "alertmanager": {"url", "url_file", "timeout"},
-}
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*").fullmatch
 
 CONFIG_KEYS: dict[str, dict[str, str]] = {
@@ -75,14 +70,7 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
         "series_budget": "most series a target may add, default 10000",
     },
     **LOG_KEYS,
-    "receivers": {
-        "name": "names the receiver",
-        "webhook": "a message by POST: {url | url_file, timeout, body}; body: `alertmanager`, its "
-        "version 4 and the default, or `sns`, what CloudWatch publishes of an alarm",
-        "alertmanager": "an Alertmanager's v2 API: {url | url_file, timeout}",
-        "terminal": "a line on standard error: {}",
-        "send_resolved": "with routes: whether it hears that alerts are resolved, default true",
-    },
+    "receivers": RECEIVER_KEYS,
     "storage": {
         "folder": "state folder, default .tocsin beside this file",
         "retention": "age of the oldest samples, default 15d",
@@ -137,7 +125,7 @@ def load_config(path: Path, read_bytes: Callable[[Path], bytes] = Path.read_byte
     try:
         text = read_bytes(path)
     except OSError as error:
-        hint = "`tocsin demo` shows a running one" if isinstance(error, FileNotFoundError) else ""
+        hint = "`tocsin init` writes one" if isinstance(error, FileNotFoundError) else ""
         raise ConfigError(
             [Problem(Span(str(path)), f"can't read it: {error.strerror}", hint)]
         ) from None
@@ -169,11 +157,8 @@ class _ConfigReader(YamlReader):
         interval = self.duration(top, "evaluation_interval", shortest)
         if not interval:
             self.error(self.span_of(top, "evaluation_interval"), "evaluation_interval can't be 0")
-        made = [
-            (receiver, resolved)
-            for item in self.items(top, "receivers")
-            for receiver, resolved in self._receiver(item)
-        ]
+        receiving = ReceiverReader(self, self.path.parent, self.read_bytes)
+        made = [found for item in self.items(top, "receivers") if (found := receiving.read(item))]
         self._unique("receiver", ((r.name, top.span) for r, _ in made))
         routing, more = read_routing(self, top, self.path.parent, self.read_bytes, made)
         receivers = (*(receiver for receiver, _ in made), *more)
@@ -184,7 +169,7 @@ class _ConfigReader(YamlReader):
         logs = read_log_config(self, top, self.path.parent, self.read_bytes)
         return Config(
             str(self.path), text, targets, rule_files, interval, receivers, routing, labels,
-            self._url(top, "external_url") if "external_url" in top.items else "",
+            receiving.url(top, "external_url") if "external_url" in top.items else "",
             self._listen(top),
             self._folder(storage, self.path.parent / ".tocsin"),
             self.duration(storage, "retention", 15 * DAY),
@@ -228,7 +213,7 @@ class _ConfigReader(YamlReader):
         for each in self.items(item, "targets"):
             address = each.text if isinstance(each, YamlScalar) else ""
             url = address if "://" in address else f"{scheme}://{address}{path}"
-            if not _is_url(url):
+            if not is_url(url):
                 self.error(each.span, f"not a target: {address[:60]!r}", "write host:port")
                 continue
             yield Target(
@@ -237,76 +222,6 @@ class _ConfigReader(YamlReader):
                 self._bytes(item, "body_limit", 16 << 20),
                 self.integer(item, "series_budget", 10_000, 1),
             )  # fmt: skip
-
-    def _receiver(self, node: YamlNode) -> Iterator[tuple[Receiver, bool]]:
-        item = self.mapping(node, CONFIG_KEYS["receivers"], "a receiver")
-        resolved = self.boolean(item, "send_resolved", default=True)
-        made = self._made(item)
-        if made is not None:
-            yield made, resolved
-
-    def _made(self, item: YamlMapping) -> Receiver | None:
-        name = self.string(item, "name")
-        self.require(item, "name", "a receiver")
-        kinds = [kind for kind in ("webhook", "alertmanager", "terminal") if kind in item.items]
-        if len(kinds) != 1:
-            self.error(
-                item.span,
-                f"receiver {name!r} must have exactly one kind",
-                "give one of webhook, alertmanager, terminal",
-            )
-            return None
-        kind = kinds[0]
-        if kind == "terminal":
-            self.mapping(item.items[kind], {}, "terminal")
-            return TerminalReceiver(name)
-        body = self.mapping(item.items[kind], _RECEIVER_KEYS[kind], kind)
-        url = self._secret_url(body, kind)
-        timeout = self.duration(body, "timeout", 10 * SECOND)
-        if not url:
-            return None
-        if kind == "webhook":
-            form = self.string(body, "body", "alertmanager")
-            if form not in {"alertmanager", "sns"}:
-                self.error(self.span_of(body, "body"), "body must be alertmanager or sns")
-                return None
-            return WebhookReceiver(
-                name, url, timeout=timeout, body="sns" if form == "sns" else "alertmanager"
-            )
-        return AlertmanagerReceiver(name, url, timeout=timeout)
-
-    def _secret_url(self, body: YamlMapping, what: str) -> str:
-        """A URL that is often a secret: here, in a file, or in the environment."""
-        if ("url" in body.items) == ("url_file" in body.items):
-            self.error(body.span, f"{what} must have either url or url_file", "add `url_file:`")
-            return ""
-        if "url" in body.items:
-            return self._url(body, "url")
-        file = self._beside(self.string(body, "url_file"))
-        span = self.span_of(body, "url_file")
-        try:
-            url = self.read_bytes(file).decode().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not text"
-            self.error(span, f"can't read url_file {str(file)!r}: {reason}")
-            return ""
-        if not _is_url(url):
-            self.error(span, f"url_file {str(file)!r} holds no http:// or https:// address")
-            return ""
-        return url
-
-    def _url(self, parent: YamlMapping, key: str) -> str:
-        text, span = self.string(parent, key), self.span_of(parent, key)
-        if text.startswith("env:"):
-            name = text[4:]
-            text = os.environ.get(name, "")
-            if not text:
-                self.error(span, f"{key}: environment variable {name!r} is not set")
-                return ""
-        if not _is_url(text):
-            self.error(span, f"{key} must be an http:// or https:// address")
-            return ""
-        return text
 
     def _rule_files(self, top: YamlMapping) -> tuple[RuleFile, ...]:
         loaded: dict[str, RuleFile] = {}
@@ -376,11 +291,3 @@ class _ConfigReader(YamlReader):
             self.error(self.span_of(parent, key), f"{key} must be a size such as 16MiB")
             return default
         return int(match[1]) * _UNITS[match[2] or "B"]
-
-
-def _is_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        return False
