@@ -43,7 +43,7 @@ bench: $(READY)  ## Measure speeds beside their peers and print the ratios
 
 soak: $(READY)  ## The long campaigns: random kills, generated rule files, every byte of sealed days
 	@$(BIN)/python -m pytest -q --soak tests/engine/test_kill.py tests/rules/test_against_promtool.py \
-	  tests/seal/test_attacks.py tests/seal/test_kill.py
+	  tests/seal/test_attacks.py tests/seal/test_kill.py tests/evidence/test_seeded_faults.py
 
 docs: $(READY)  ## Write the generated reference pages anew
 	@$(BIN)/python -m tests.docs

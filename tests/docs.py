@@ -14,6 +14,7 @@ import click
 
 from tocsin.cli import cli
 from tocsin.cli._exit import ExitCode
+from tocsin.control import CATALOGUE_KEYS, INPUT_KINDS
 from tocsin.engine import CONFIG_KEYS
 from tocsin.engine._metrics import Metrics
 from tocsin.pattern import Settings
@@ -110,12 +111,34 @@ def rules_page() -> str:
     return f"{before}<!-- functions:begin -->\n{listed}\n<!-- functions:end -->{after}"
 
 
+def controls_page() -> str:
+    """Catalogues of controls: keys, kinds of inputs, frameworks."""
+    parts = [
+        "# Catalogues of controls",
+        "A YAML file named in `evidence: {controls: [...]}`. `tocsin check FILE` tells every mistake at "
+        "once; [a guide](../guides/controls.md) has an example.",
+    ]
+    for section, keys in CATALOGUE_KEYS.items():
+        rows = "\n".join(f"| `{key}` | {text} |" for key, text in keys.items())
+        title = "A control" if section else "Top level"
+        parts.append(f"## {title}\n\n| key | meaning |\n| --- | --- |\n{rows}")
+    rows = []
+    for kind, (_, keys, text) in INPUT_KINDS.items():
+        named = "; ".join(f"`{key}`: {what}" for key, what in keys.items())
+        rows.append(f"| `{kind}` | {text} | {named} |")
+    table = "\n".join(["| kind | what must be there | keys |", "| --- | --- | --- |", *rows])
+    head = "Each has a `kind` and may have a `name`, which is the kind if it is left out."
+    parts.append(f"## Inputs\n\n{head}\n\n{table}")
+    return "\n\n".join(parts) + "\n"
+
+
 PAGES = {
     "cli.md": cli_page,
     "exit-codes.md": exit_code_page,
     "configuration.md": configuration_page,
     "metrics.md": metrics_page,
     "rules.md": rules_page,
+    "controls.md": controls_page,
 }
 
 

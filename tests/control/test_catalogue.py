@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.control.days import LAB_CONTROLS, STARTER_CONTROLS
 
+from tests.conftest import ROOT
 from tocsin.cli import cli
 from tocsin.control import (
     FRAMEWORKS,
@@ -145,3 +146,10 @@ def test_no_input_breaks_the_reader(kind, text):
     body = f"version: 1\ncontrols: [{{id: a, title: t, objective: o, owner: w, inputs: [{{kind: {kind}, expr: {text!r}}}]}}]"
     with suppress(ConfigError):
         load_catalogue(body.encode(), "c")
+
+
+def test_the_catalogue_of_the_guide_holds():
+    page = (ROOT / "docs/guides/controls.md").read_text()
+    text = page.split("```yaml\n")[1].split("```")[0]
+    (control,) = load_catalogue(text.encode(), "controls.yaml").controls
+    assert len(control.needs) == 6
