@@ -72,6 +72,8 @@ class _Group:
     minutes: dict[int, Table] = field(default_factory=dict)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     files: int = 0
+    folded: int = 0
+    """Minutes before it are in one piece, with little of each."""
     troubled: frozenset[str] = frozenset()
 
 
@@ -259,10 +261,11 @@ class Logs:
             if minute < oldest:
                 del group.minutes[minute]
                 step.folded.append(Tally(name, minute, b""))
-            elif self.alarming.closed - 2 * MINUTE <= minute < self.alarming.closed:
+            elif group.folded <= minute < self.alarming.closed:
                 group.minutes[minute] = condense(group.minutes[minute])
                 keep_busiest(group.minutes[minute], _BUSIEST)
                 step.folded.append(Tally(name, minute, encode_tally(group.minutes[minute])))
+        group.folded = self.alarming.closed
 
     def _count(self, name: str, table: Table) -> None:
         metrics = self.core.metrics
