@@ -8,6 +8,7 @@ import click
 
 from tocsin.cli._check import check
 from tocsin.cli._demo import demo
+from tocsin.cli._drill import drill
 from tocsin.cli._evidence import evidence
 from tocsin.cli._evidence_oscal import oscal
 from tocsin.cli._evidence_report import disposition, report
@@ -40,6 +41,7 @@ def cli() -> None:
 for command in (
     check,
     demo,
+    drill,
     evidence,
     explain,
     import_,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tocsin.engine import load_config
 from tocsin.errors import ParseError, StoreError
 from tocsin.seal import (
     NAMESPACE,
@@ -23,12 +24,20 @@ from tocsin.seal import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["key", "key_option", "load_key", "name_of"]
+__all__ = ["key", "key_option", "key_path", "load_key", "name_of"]
 
 key_option: Callable[[Callable[..., object]], Callable[..., object]] = click.option(
-    "--key", "key_file", type=Path, default=Path("evidence.key"), show_default=True,
-    help="The private key, as `tocsin evidence key` or `ssh-keygen -t ed25519` writes it.",
+    "--key", "key_file", type=Path,
+    help="The private key, as `tocsin evidence key` or `ssh-keygen -t ed25519` writes it."
+    "  [default: evidence.key]",
 )  # fmt: skip
+
+
+def key_path(key_file: Path | None, config: Path) -> Path:
+    """What the command line leaves open is in the configuration, if there is one."""
+    if key_file is None and config.exists():
+        return load_config(config).evidence_key
+    return key_file or Path("evidence.key")
 
 
 @click.command()

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from tocsin.bundle import survey
-from tocsin.cli._evidence_key import key_option, load_key
+from tocsin.cli._evidence_key import key_option, key_path, load_key
 from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._plan import catalogues_of, find_signature, plan_name
 from tocsin.cli._records import write_records
@@ -24,14 +24,14 @@ __all__ = ["plan"]
 @key_option
 @click.option("--folder", type=Path, help="Where the days are.  [default: evidence]")
 @config_option
-def plan(key_file: Path, folder: Path | None, config: Path) -> None:
+def plan(key_file: Path | None, folder: Path | None, config: Path) -> None:
     """Sign the catalogues of controls, from now on.
 
     The signature goes into today's folder and is sealed with it, so it holds before the days that
     follow. It is an OpenSSH signature over the file as it is: `ssh-keygen -Y verify`. A catalogue
     that changes must be signed again; sealed days tell since when each was in force and signed.
     """
-    key = load_key(key_file)
+    key = load_key(key_path(key_file, config))
     root = evidence_folder(folder, config)
     today = datetime.fromtimestamp(time.time(), UTC).date()
     days = survey(root).days if root.exists() else ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tocsin.bundle import seal_day, survey
-from tocsin.cli._evidence_key import key_option, load_key, name_of
+from tocsin.cli._evidence_key import key_option, key_path, load_key, name_of
 from tocsin.cli._openings import commit_option, keep_openings, make_commitments
 from tocsin.cli._output import format_option, write_json
 from tocsin.cli._sealing import Sources, contents_of
@@ -51,7 +51,7 @@ def evidence_folder(folder: Path | None, config: Path) -> Path:
 @commit_option
 @format_option
 def seal(
-    day: str, key_file: Path, folder: Path | None, config: Path, early: bool,
+    day: str, key_file: Path | None, folder: Path | None, config: Path, early: bool,
     labels: tuple[str, ...], form: str,
 ) -> None:  # fmt: skip
     """Seal DAY, and every unsealed day between it and the last sealed one.
@@ -62,6 +62,7 @@ def seal(
     """
     now = time.time_ns() // 1000
     name = _name_of_day(day, now, early=early)
+    key_file = key_path(key_file, config)
     signing = load_key(key_file)
     origin = name_of(key_file)
     root = evidence_folder(folder, config)

@@ -21,7 +21,7 @@ __all__ = ["witness"]
 @click.option("--folder", type=Path, default=Path("witness"), show_default=True,
               help="Where to remember what was cosigned.")  # fmt: skip
 @click.option("--listen", default="127.0.0.1:9465", show_default=True, help="Address, host:port.")
-def witness(key_file: Path, signers_file: Path, folder: Path, listen: str) -> None:
+def witness(key_file: Path | None, signers_file: Path, folder: Path, listen: str) -> None:
     """Cosign the checkpoints of somebody else's evidence.
 
     For a department that does not run the detector, such as internal audit. A checkpoint is
@@ -40,6 +40,7 @@ def witness(key_file: Path, signers_file: Path, folder: Path, listen: str) -> No
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"can't use {error.filename}: {error.strerror}") from None
+    key_file = key_file or Path("evidence.key")
     key, name = load_key(key_file), name_of(key_file)
     click.echo(Cosigner(name, key.public_key().public_bytes_raw()).vkey)
     service = Witness(name, key, signers, folder, lambda: time.time_ns() // 1000)

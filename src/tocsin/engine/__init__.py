@@ -4,6 +4,7 @@ from tocsin.engine._clock import Clock
 from tocsin.engine._config import CONFIG_KEYS, Config, load_config
 from tocsin.engine._config_alerting import load_routing
 from tocsin.engine._core import Core, History
+from tocsin.engine._drilling import DRILLS_FOLDER
 from tocsin.engine._evaluating import GroupLoop
 from tocsin.engine._live import Engine
 from tocsin.engine._replay import Behind, Replayed, Replayer, ReplayOptions
@@ -14,6 +15,7 @@ from tocsin.engine._scraping import TargetLoop
 
 __all__ = [
     "CONFIG_KEYS",
+    "DRILLS_FOLDER",
     "Behind",
     "Clock",
     "Config",

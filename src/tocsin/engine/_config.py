@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tocsin.control import SHIPPED, Catalogue, load_catalogue, shipped_text
 from tocsin.durations import DAY, SECOND, format_duration
 from tocsin.engine._config_alerting import ROUTE_KEYS, read_routing
+from tocsin.engine._config_drills import DRILL_KEYS, read_drills
 from tocsin.engine._config_logs import LOG_KEYS, LogConfig, read_log_config
 from tocsin.engine._config_receivers import RECEIVER_KEYS, ReceiverReader, is_url
 from tocsin.errors import ConfigError, FileErrors, Problem, RuleError, Span
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tocsin.alerting import Routing
+    from tocsin.drill import Drill
     from tocsin.notify import Receiver
     from tocsin.yamlfile import YamlNode
 
@@ -55,6 +57,7 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
         "besides addresses and localhost that the API answers to",
         "listen": "address of the HTTP API, default 127.0.0.1:9464",
         "storage": "the state folder and how long samples stay",
+        "drills": "synthetic attacks that show that alerts work, a list",
         "evidence": "where `tocsin evidence collect` writes",
     },
     "scrape": {
@@ -71,6 +74,7 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
     },
     **LOG_KEYS,
     "receivers": RECEIVER_KEYS,
+    "drills": DRILL_KEYS,
     "storage": {
         "folder": "state folder, default .tocsin beside this file",
         "retention": "age of the oldest samples, default 15d",
@@ -78,6 +82,7 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
     },
     "evidence": {
         "folder": "default evidence in the current folder",
+        "key_file": "the private key that seals, default evidence.key in the current folder",
         "controls": "catalogues: patterns, relative to this file, or `lab` and `starter`, which "
         "come with Tocsin; default `lab`",
     },
@@ -102,7 +107,9 @@ class Config:
     retention: int
     storage_size: int
     evidence_folder: Path
+    evidence_key: Path
     catalogues: tuple[Catalogue, ...]
+    drills: tuple[Drill, ...]
     logs: LogConfig
     warnings: tuple[Problem, ...]
 
@@ -175,7 +182,9 @@ class _ConfigReader(YamlReader):
             self.duration(storage, "retention", 15 * DAY),
             self._bytes(storage, "size", 2 << 30),
             self._folder(evidence, Path("evidence")),
+            self._folder(evidence, Path("evidence.key"), "key_file"),
             self._catalogues(evidence),
+            read_drills(self, top, receivers),
             logs,
             tuple(p for p in self.problems if p.severity == "warning"),
         )  # fmt: skip
@@ -278,8 +287,8 @@ class _ConfigReader(YamlReader):
     def _beside(self, name: str) -> Path:
         return self.path.parent / Path(name).expanduser()
 
-    def _folder(self, parent: YamlMapping, default: Path) -> Path:
-        name = self.string(parent, "folder")
+    def _folder(self, parent: YamlMapping, default: Path, key: str = "folder") -> Path:
+        name = self.string(parent, key)
         return self._beside(name) if name else default
 
     def _bytes(self, parent: YamlMapping, key: str, default: int) -> int:

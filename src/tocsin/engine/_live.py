@@ -13,6 +13,7 @@ import msgspec
 from tocsin.alerting import Router, RouterState
 from tocsin.durations import HOUR, MINUTE, SECOND
 from tocsin.engine._core import Core, History, head_window
+from tocsin.engine._drilling import DRILLS_STATE, Drilling
 from tocsin.engine._evaluating import GroupLoop, state_key
 from tocsin.engine._journal import Journal
 from tocsin.engine._logs import Logs
@@ -72,6 +73,10 @@ class Engine:
         self.notifying = self._make_notifying(config)
         self._restore()
         self.logs = self._make_logs(config)
+        self.drilling = Drilling(
+            self.core, lambda: self.config, lambda: self.notifying,
+            store.states().get(DRILLS_STATE, b""),
+        )  # fmt: skip
 
     def _restore(self) -> None:
         """Bring memory to where the last committed step left it."""
@@ -129,6 +134,7 @@ class Engine:
         self._apply(self.config)
         self._spawn("logs", self.logs.run())
         self._spawn("housekeeping", self._housekeeping())
+        self._spawn("drills", self.drilling.run())
         self._spawn_notifying()
 
     def _spawn_notifying(self) -> None:
@@ -190,6 +196,7 @@ class Engine:
             self.config, self.configured_at = config, now
             self.core.widen(head_window(config.look_back))
             self.notifying = self._make_notifying(config, old)
+            self.notifying.taken = old.taken
             self._put_undelivered(left)
             body = {**_identity(config), "before": _identity(before)}
             self.core.commit(Step(now, ledger=[LedgerEntry(now, "configuration", body)]))
@@ -308,8 +315,10 @@ class Engine:
         name = task.get_name()
         _log.error("loop %s failed and starts again", name, exc_info=task.exception())
         self.core.degrade(f"loop {name}", f"{type(task.exception()).__name__}")
-        loop: TargetLoop | GroupLoop | Logs | None = self.logs
-        if name != "logs":
+        loop: TargetLoop | GroupLoop | Logs | Drilling | None
+        if name in {"logs", "drills"}:
+            loop = self.logs if name == "logs" else self.drilling
+        else:
             loop = self.targets.get(name) or self.groups.get(name.removeprefix("rules/"))
         if loop is not None and self._tasks.get(name) is task:
             asyncio.get_running_loop().call_later(

@@ -73,6 +73,8 @@ class Notifying:
         self.external_labels = external_labels
         self.external_url = external_url
         self.names = tuple(receiver.name for receiver in receivers)
+        self.taken: dict[str, Callable[[Attempt], None]] = {}
+        """Who waits for a message to be taken, by its key."""
         self._resenders = [
             AlertmanagerNotifier(receiver, client, core.clock.now)
             for receiver in receivers
@@ -181,6 +183,8 @@ class Notifying:
         if not isinstance(delivery, Retry):
             step.delivered.append((notification.receiver, notification.key))
         self._core.commit(step)
+        if isinstance(delivery, Sent) and notification.key in self.taken:
+            self.taken.pop(notification.key)(attempt)
 
     async def resend(self, firing: Callable[[], Iterable[tuple[str, ActiveAlert]]]) -> None:
         """Keep Alertmanagers told of what still fires: they forget what they don't hear of."""
