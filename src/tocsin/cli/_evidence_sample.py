@@ -45,10 +45,8 @@ def sample(
         manifests = {day: read_file(root / day / MANIFEST) for day in survey(root).days}
     except OSError as error:
         raise EvidenceError(f"a manifest can't be read: {error}") from None
-    chain = Chain(manifests, last.checkpoint, last.note)
-    if anchor_file is not None:
-        note = _read(anchor_file)
-        chain = Chain(manifests, read_checkpoint(note), note)
+    kept = None if anchor_file is None else read_checkpoint(_read(anchor_file))
+    chain = Chain(manifests, kept or last.checkpoint)
     files = make_sample(period, seed, count, chain, lambda day: read_day(root, day))
     _write(output, files)
     drawn = files["drawn"].decode().split()

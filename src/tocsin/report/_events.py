@@ -48,6 +48,8 @@ class DrillRun:
     """Until the alert fired."""
     notified: int | None
     """Until the receiver had it."""
+    weakened: tuple[int, int]
+    """How many weakened copies of the rules it noticed, and how many there were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +89,33 @@ def gaps_of(days: Sequence[DayRead]) -> Iterator[Gap]:
 
 
 def drills_of(days: Sequence[DayRead]) -> Iterator[DrillRun]:
+    """In order; one that began and never ended has failed."""
+    found: dict[str, DrillRun] = {}
     for day in days:
         for entry in day.entries:
             body = entry.body
-            if entry.kind != "drill" or "passed" not in body:
+            id_ = str(body.get("id", ""))
+            if entry.kind != "drill" or (id_ in found and "passed" not in body):
                 continue
             times = (body.get(name) for name in ("metric", "firing", "notified"))
-            metric, firing, notified = (t if isinstance(t, int) else None for t in times)
-            drill, id_, control, alert = (
-                str(body.get(name, "")) for name in ("drill", "id", "control", "alert")
-            )
-            yield DrillRun(
-                day.name, drill, id_, control, alert, body["passed"] is True,
-                str(body.get("why", "")), _time(body, "started", entry.time),
-                metric, firing, notified,
+            seen, firing, notified = (t if isinstance(t, int) else None for t in times)
+            began = found.get(id_)
+            drill, control, alert = (str(body.get(n, "")) for n in ("drill", "control", "alert"))
+            why = str(body.get("why", "")) if "passed" in body else "it began and did not end"
+            found[id_] = DrillRun(
+                began.day if began else day.name, drill, id_, control, alert,
+                body.get("passed") is True, why, _time(body, "started", entry.time),
+                seen, firing, notified, _weakened(body),
             )  # fmt: skip
+    yield from found.values()
+
+
+def _weakened(body: Mapping[str, Any]) -> tuple[int, int]:
+    weakened = body.get("weakened")
+    if not isinstance(weakened, list):
+        return 0, 0
+    noticed = sum(isinstance(w, dict) and w.get("noticed") is True for w in weakened)
+    return noticed, len(weakened)
 
 
 def rule_changes(days: Sequence[DayRead]) -> Iterator[RuleChange]:

@@ -36,8 +36,7 @@ class Chain:
     manifests: Mapping[str, bytes]
     """SHA256SUMS by day, in order."""
     checkpoint: Checkpoint
-    note: bytes
-    """The file it came from: the whole signed note, or the three lines an auditor kept."""
+    """Of the last day, or the one that an auditor kept."""
 
 
 def draw(seed: str, days: Sequence[str], count: int) -> tuple[str, ...]:
@@ -69,7 +68,7 @@ def make_sample(
     if len(leaves) != chain.checkpoint.size or root_of(leaves) != chain.checkpoint.root:
         raise ParseError("the days here are not those of the checkpoint",
                          hint="`tocsin evidence verify --anchor`")  # fmt: skip
-    files: dict[str, bytes] = {"checkpoint": chain.note, **_shipped()}
+    files: dict[str, bytes] = {"checkpoint": chain.checkpoint.text, **_shipped()}
     proofs = {}
     for day in drawn:
         if day not in chain.manifests:

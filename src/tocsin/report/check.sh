@@ -52,7 +52,7 @@ sort -u "$tmp/days" | cmp -s - "$tmp/days" || fault "population.csv: days twice 
 case $origin in *[!A-Za-z0-9._/@-]* | '') fault "checkpoint: not a name" ;; esac
 if [ -n "$anchor" ]; then
   head -n 3 "$anchor" >"$tmp/anchor"
-  head -n 3 checkpoint | cmp -s - "$tmp/anchor" || fault "checkpoint: not the anchor"
+  cmp -s checkpoint "$tmp/anchor" || fault "checkpoint: not the anchor"
 fi
 finish
 
@@ -90,11 +90,13 @@ while read -r day; do
   bytes_of "$({ printf '\000%s\n' "$day"; cat "$day/SHA256SUMS"; } | sha256sum | cut -c1-64)"
   node=$bytes
   while read -r side hash; do
-    case $side$hash in *[!a-z0-9]*) fault "proofs/$day: not a proof"; break ;; esac
+    case $hash in *[!a-f0-9]*) side='' ;; esac
+    [ "${#hash}" -eq 64 ] || side=''
     bytes_of "$hash"
     case $side in
       left) hash_of "\\001$bytes$node" ;;
-      *) hash_of "\\001$node$bytes" ;;
+      right) hash_of "\\001$node$bytes" ;;
+      *) fault "proofs/$day: not a proof"; break ;;
     esac
     node=$bytes
   done <"proofs/$day"
