@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from tocsin.cli._block import block
 from tocsin.cli._check import check
 from tocsin.cli._demo import demo
 from tocsin.cli._drill import drill
@@ -39,6 +40,7 @@ def cli() -> None:
 
 
 for command in (
+    block,
     check,
     demo,
     drill,

@@ -1,0 +1,183 @@
+"""`tocsin block`: who is kept out, until when, and why."""
+
+from __future__ import annotations
+
+import difflib
+import getpass
+import os
+import subprocess
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tocsin.cli._exit import ExitCode
+from tocsin.cli._output import format_option, write_json
+from tocsin.durations import parse_duration
+from tocsin.engine import load_config
+from tocsin.errors import StoreError
+from tocsin.printable import printable
+from tocsin.respond import EXPORTS, Blocks, Safeguards, export
+from tocsin.store import BlockRecord
+
+if TYPE_CHECKING:
+    from tocsin.respond import Event
+
+__all__ = ["block"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_config = click.option(
+    "--config", "config", default="tocsin.yaml", type=Path, help="Default: tocsin.yaml here."
+)
+
+
+class _Book:
+    """The record with the owner's safeguards."""
+
+    def __init__(self, config: Path) -> None:
+        loaded = load_config(config)
+        self.safeguards = Safeguards(loaded.protected)
+        self.record = BlockRecord(loaded.storage_folder / "blocks.jsonl")
+        self.now = time.time_ns() // 1000
+
+    def blocks(self, events: list[Event] | None = None) -> Blocks:
+        return Blocks(self.safeguards, self.record.events() if events is None else events)
+
+
+@click.group()
+def block() -> None:
+    """Block lists: proposed, reviewed, expiring.
+
+    Loopback, private and other special addresses, and those that `respond.allow` names, are
+    never blocked: that is checked when it is decided and again at each export.
+    """
+
+
+@block.command("list")
+@click.option("--all", "everything", is_flag=True, help="What is over, too.")
+@_config
+@format_option
+def list_(config: Path, form: str, *, everything: bool) -> int:
+    """List what is blocked and what is proposed."""
+    book = _Book(config)
+    found = [e for e in book.blocks().all(book.now) if everything or e.state != "over"]
+    if form == "json":
+        write_json([
+            {"network": e.network, "state": e.state, "by": e.by, "reason": e.reason,
+             "evidence": e.evidence, "expires": _moment(e.expires), "times": e.times}
+            for e in found
+        ])  # fmt: skip
+        return ExitCode.OK
+    for each in found:
+        until = f"until {_moment(each.expires)}"
+        why = printable(f"{each.by}: {each.reason}", 200)
+        click.echo(f"{each.network:<22}  {each.state:<8}  {until}  {why}")
+    return ExitCode.OK
+
+
+@block.command()
+@click.argument("networks", nargs=-1, required=True)
+@click.option("--reason", required=True, help="Why; it stays on record.")
+@click.option("--for", "duration", default="", help="How long; default: longer each time.")
+@click.option("--dry-run", is_flag=True, help="Decide nothing, only say whether it could be.")
+@_config
+def add(
+    networks: tuple[str, ...], reason: str, duration: str, config: Path, *, dry_run: bool
+) -> int:
+    """Block NETWORKS: addresses or networks, proposed or not."""
+    book = _Book(config)
+    length = parse_duration(duration) if duration else 0
+    for each in networks:
+
+        def made(events: list[Event], text: str = each) -> Event:
+            blocks = book.blocks(events)
+            by = getpass.getuser()
+            return blocks.approve(text, book.now, by=by, reason=reason, duration=length)
+
+        event = made(book.record.events()) if dry_run else book.record.decide(made)
+        if event is not None:
+            verb = "would block" if dry_run else "blocked"
+            click.echo(f"{verb} {event.network} until {_moment(event.expires)}")
+    return ExitCode.OK
+
+
+@block.command()
+@click.argument("networks", nargs=-1, required=True)
+@click.option("--reason", required=True, help="Why; it stays on record.")
+@_config
+def remove(networks: tuple[str, ...], reason: str, config: Path) -> int:
+    """End the blocks or proposals of NETWORKS."""
+    book = _Book(config)
+    for each in networks:
+
+        def made(events: list[Event], text: str = each) -> Event:
+            by = getpass.getuser()
+            return book.blocks(events).remove(text, book.now, by=by, reason=reason)
+
+        event = book.record.decide(made)
+        if event is not None:
+            click.echo(f"{event.network} is no longer blocked")
+    return ExitCode.OK
+
+
+@block.command("export")
+@click.argument("form", type=click.Choice(sorted(EXPORTS)))
+@click.option("--output", type=Path, help="Where to; default: standard output.")
+@click.option(
+    "--check", help="A command that must succeed with the new file in place, such as `nginx -t`."
+)
+@click.option("--dry-run", is_flag=True, help="Write nothing, show the difference.")
+@_config
+def export_(
+    form: str, output: Path | None, check: str | None, config: Path, *, dry_run: bool
+) -> int:
+    """Write what is blocked now, in the words of FORM.
+
+    The file is replaced whole, and put back as it was if --check fails. Exit code 0: it is in
+    place, whether it changed or not; 1: the check failed.
+    """
+    book = _Book(config)
+    text = export(form, book.blocks().blocked(book.now), book.now)
+    if output is None:
+        click.echo(text, nl=False)
+        return ExitCode.OK
+    before = output.read_text() if output.exists() else ""
+    if dry_run:
+        lines = difflib.unified_diff(before.splitlines(), text.splitlines(), "before", "after", n=0)
+        for each in lines:
+            click.echo(each.rstrip("\n"))
+        return ExitCode.OK
+    if before == text and output.exists():
+        click.echo("nothing changed", err=True)
+        return ExitCode.OK
+    existed = output.exists()
+    _replace(output, text)
+    if check and subprocess.run(check, shell=True, check=False).returncode:  # noqa: S602 - the owner's own command
+        if existed:
+            _replace(output, before)
+        else:
+            output.unlink()
+        click.echo("the check failed; the file is as it was", err=True)
+        return ExitCode.FAILED
+    return ExitCode.OK
+
+
+def _replace(path: Path, text: str) -> None:
+    """Whole or not at all. Raises StoreError."""
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+        Path(file.name).chmod(mode)
+        Path(file.name).replace(path)
+    except OSError as error:
+        raise StoreError(f"can't write {path}: {error.strerror}") from None
+
+
+def _moment(micros: int) -> str:
+    return (_EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%SZ")
