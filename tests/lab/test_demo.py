@@ -73,6 +73,10 @@ def test_the_whole_demo(tmp_path, environment):
         assert 60 <= int(late[2]) < 90
     records = sorted((tmp_path / "evidence").rglob("*.json"))
     assert len(records) == 4
+    assert "A copy of the day, sealed with a throwaway key, and verified:" in out
+    assert "files: nothing is altered" in out
+    # The copy was sealed, not the day: nobody's chain begins with the demo.
+    assert not list((tmp_path / "evidence").rglob("SHA256SUMS*"))
     for path in records:
         data = path.read_bytes()
         record = json.loads(data)

@@ -59,7 +59,7 @@ def _screen() -> Screen:
     return PlainScreen(click.echo)
 
 
-def _succeeded(_app: str, written: list[Written], _stage: Stage) -> None:
+def _succeeded(_app: str, written: list[Written], stage: Stage) -> None:
     click.echo("\nEvidence, read from the running system:\n")
     for each in written:
         click.echo(f"  {each.state:<9}  {each.path}")
@@ -70,6 +70,9 @@ def _succeeded(_app: str, written: list[Written], _stage: Stage) -> None:
             "\nNo control has operated today: the day was not watched from its first minute on,\n"
             "and there was an attack. Tocsin says so instead of guessing."
         )
+    click.echo("\nA copy of the day, sealed with a throwaway key, and verified:\n")
+    for line in stage.sealed:
+        click.echo(f"  {line}")
     tocsin, rules = _command(), _rules()
     click.echo(
         "\nTry next:\n"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import glob
 import json
+import shutil
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -67,6 +69,8 @@ async def play(stage: Stage, settings: Settings) -> tuple[str, list[Written]]:
     story.enter("prove")
     story.doing = "Collecting the evidence of the day"
     written = await _prove(stage, settings)
+    story.doing = "Sealing a copy of it with a throwaway key, and verifying that"
+    await _seal_copy(stage, settings, written)
     story.enter("")
     story.doing = "Seen, told, and written down"
     story.over = True
@@ -167,3 +171,27 @@ async def _prove(stage: Stage, settings: Settings) -> list[Written]:
     if states.get("security-monitoring") != "exception":
         raise Missed("the alerts are in the record of security-monitoring", f"{states}")
     return written
+
+
+async def _seal_copy(stage: Stage, settings: Settings, written: list[Written]) -> None:
+    """In the demo's own folder, so that nothing becomes the first day of anybody's chain."""
+    folder = Path(written[0].path).parent
+    copy, key = stage.folder / "sealed", stage.folder / "throwaway.key"
+    shutil.copytree(folder, copy / folder.name)
+    config = str(stage.folder / "tocsin.yaml")
+    day = ("seal", folder.name, "--early", "--folder", str(copy), "--key", str(key))
+    said = ""
+    for name, arguments, codes in (
+        ("key", ("key", "--name", "demo@lab", "--file", str(key)), {0}),
+        ("seal", (*day, "--config", config), {0}),
+        ("verify", ("verify", str(copy), "--key", f"{key}.pub"), {0, 5}),
+    ):
+        child = stage.children.start(name, "tocsin.cli", "evidence", *arguments)
+        await stage.look()
+        deadline = time.time() + settings.prove
+        while not child.ended and time.time() < deadline:
+            await asyncio.sleep(0.05)
+        if child.process.returncode not in codes:
+            raise Missed(f"`tocsin evidence {name}` ends well", child.log.read_text()[-500:])
+        said = child.output.read_text()
+    stage.sealed = tuple(said.splitlines())

@@ -57,6 +57,8 @@ class Stage:
         now = time.time()
         self.story = Story(now, now + _USUAL)
         self.snapshot = Snapshot(now)
+        self.sealed: tuple[str, ...] = ()
+        """What verifying a sealed copy of the evidence said."""
         self._deadline = now + whole
         self._needed: list[Child] = []
         self._api: PrometheusApi | None = None
