@@ -10,11 +10,14 @@ from tocsin.control import (
     AlarmsHeld,
     AlarmsNow,
     AlarmsSeen,
+    AlertmanagerAlerts,
     AlertsFired,
     AlertsNow,
     AlertsSeen,
     BuildSeen,
     Ceiling,
+    CloudWatchAlarms,
+    CloudWatchMetric,
     DaysSealed,
     Entry,
     LedgerNeed,
@@ -29,6 +32,8 @@ from tocsin.control import (
     Samples,
     SealedSeen,
     SeriesSeen,
+    Silences,
+    SilencesSeen,
     Source,
     TargetSeen,
     TargetsNow,
@@ -83,6 +88,12 @@ def clean(control, period):
         AlarmsNow: AlarmsSeen(asked, (AlarmSeen("burst", "OK", True, asked),)),
         LogGroupsNow: LogGroupsSeen(asked, (LogGroupSeen("web", 10, 8, 2, asked),)),
         DaysSealed: SealedSeen(1, f"{period.day - timedelta(days=1):%Y%m%d}", "c\n1\n=\n"),
+    }
+    answers |= {
+        AlertmanagerAlerts: AlertsSeen(asked, ()),
+        Silences: SilencesSeen(asked, ()),
+        CloudWatchAlarms: answers[AlarmsNow],
+        CloudWatchMetric: answers[Ceiling],
     }
     ledger = LedgerSeen(asked, (Entry(1, period.start - HOUR, "start", started),), (), ())
     quiet = LedgerSeen(asked, (), (), ())

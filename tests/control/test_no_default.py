@@ -18,6 +18,7 @@ from tocsin.control import (
     RulesSeen,
     SealedSeen,
     SeriesSeen,
+    SilencesSeen,
     State,
     Unanswered,
     judge,
@@ -44,11 +45,16 @@ controls:
       - {kind: clock}
       - {kind: notifications}
       - {kind: days-sealed}
+      - {kind: alertmanager-alerts}
+      - {kind: alertmanager-silences}
+      - {kind: cloudwatch-alarms, alarms: [burst]}
+      - {kind: cloudwatch-history}
+      - {kind: cloudwatch-metric, namespace: n, metric: m, stat: Sum, limit: 5, what: failures}
 """
 CONTROLS = (*LAB_CONTROLS, *STARTER_CONTROLS, *load_catalogue(LOGS, "c").controls)
 EMPTY = [
     SeriesSeen(()), RulesSeen(1, ()), AlarmsSeen(1, ()), LogGroupsSeen(1, ()),
-    LedgerSeen(1, (), (), ()), SealedSeen(0, "", ""), BuildSeen("", ""), Unanswered("?"), None,
+    LedgerSeen(1, (), (), ()), SilencesSeen(1, ()), SealedSeen(0, "", ""), BuildSeen("", ""), Unanswered("?"), None,
 ]  # fmt: skip
 ONE_OF_EACH = [(control, need) for control in CONTROLS for need in control.needs]
 name_of = lambda value: getattr(value, "id", None) or getattr(value, "name", None)  # noqa: E731

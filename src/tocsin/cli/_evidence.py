@@ -18,6 +18,7 @@ import click
 
 import tocsin
 from tocsin.cli._clock_state import clock_state
+from tocsin.cli._elsewhere import Elsewhere, elsewhere_options
 from tocsin.cli._evidence_attest import attest
 from tocsin.cli._evidence_key import key
 from tocsin.cli._evidence_open import open_
@@ -79,11 +80,12 @@ def evidence() -> None:
 @click.option("--folder", type=Path, help="Where to write.  [default: evidence]")
 @click.option("--config", type=Path, default=Path("tocsin.yaml"), show_default=True,
               help="Where the defaults come from, if it is there.")  # fmt: skip
+@elsewhere_options
 @commit_option
 @format_option
 def collect(
     url: str | None, day: str | None, folder: Path | None, config: Path,
-    labels: tuple[str, ...], form: str,
+    alertmanager: str | None, cloudwatch: str | None, labels: tuple[str, ...], form: str,
 ) -> int:  # fmt: skip
     """Ask for the day's proof of every control and write one record each.
 
@@ -101,7 +103,8 @@ def collect(
     )  # fmt: skip
     commitments = make_commitments(folder, labels)
     redactor = make_redactor(config, commitments)
-    asked = asyncio.run(_ask(address, controls, period, redactor.clean))
+    others = Elsewhere.of(alertmanager, cloudwatch, _now)
+    asked = asyncio.run(_ask(address, others, controls, period, redactor.clean))
     answers = {r: _redacted(a, redactor.clean(a.body)) for r, a in asked.answers.items()}
     answers |= sealed_answers(controls, period, folder, _now)
     samples = asked.fetched.book.packed()
@@ -122,11 +125,14 @@ def collect(
     else:
         for record, path in zip(records, paths, strict=True):
             click.echo(_line(record, path))
-    silent = [answer for answer in answers.values() if answer.failure]
-    if silent:
+    for request, answer in answers.items():
+        if not answer.failure:
+            continue
+        own = not Elsewhere.meant(request)
+        hint = "is `tocsin run` running? --prometheus says where" if own else "are they reachable?"
         click.echo(
-            f"{address.url}: {silent[0].failure}\n\n"
-            "hint: the records say so too; is `tocsin run` running? --prometheus says where",
+            f"{address.url if own else request.path}: {answer.failure}\n\n"
+            f"hint: the records say so too; {hint}",
             err=True,
         )
         return ExitCode.UNREACHABLE
@@ -182,14 +188,17 @@ class _Asked:
 
 
 async def _ask(
-    address: Address, controls: Sequence[Control], period: Period, clean: Callable[[bytes], bytes]
-) -> _Asked:
+    address: Address, others: Elsewhere, controls: Sequence[Control], period: Period,
+    clean: Callable[[bytes], bytes],
+) -> _Asked:  # fmt: skip
     """One after the other: the source has other work."""
+    requests = requests_of(controls, period)
+    told = await others.answers(filter(others.meant, requests), _now)
     answers: dict[Request, Answer] = {}
     deadline = time.monotonic() + _ALL / SECOND
     async with PrometheusApi(address, _now, body_limit=_LIMIT) as api:
-        for request in requests_of(controls, period):
-            if request.path == DaysSealed.path:
+        for request in requests:
+            if request.path == DaysSealed.path or others.meant(request):
                 continue
             left = round((deadline - time.monotonic()) * SECOND)
             if left <= 0:
@@ -200,9 +209,9 @@ async def _ask(
             answers[request] = await api.get(request.path, request.params, within=min(left, _EACH))
         silent = next((a.failure for a in answers.values() if a.failure), "")
         if silent:
-            return _Asked(answers, Fetched(SampleBook(), silent))
+            return _Asked(answers | told, Fetched(SampleBook(), silent))
         fetched = await fetch_samples(api, spans_of(controls, period), clean)
-    return _Asked(answers, fetched)
+    return _Asked(answers | told, fetched)
 
 
 def _line(record: Record, path: Path) -> str:

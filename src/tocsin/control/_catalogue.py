@@ -33,7 +33,13 @@ _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _MOST_INPUTS = 40
 
-_SILENT = (_model.AlertsFired, _model.AlarmsHeld, _model.Source, _model.AlertsNow)
+_NAMED = frozenset(
+    {
+        "rules-now", "alarms-now", "alarms-held", "log-groups-now", "cloudwatch-alarms",
+        "cloudwatch-history",
+    }
+)  # fmt: skip
+_SILENT = (_model.AlertsFired, _model.AlarmsHeld, _model.Source, _model.AlertsNow, _model.Silences)
 """Inputs that are content with nothing."""
 
 FRAMEWORKS = {
@@ -121,6 +127,27 @@ INPUT_KINDS: dict[str, tuple[type[Need], dict[str, str], str]] = {
         _model.LogGroupsNow,
         {"log_groups": "names, a list; all if it is left out"},
         "log groups read up to now, every line accounted for",
+    ),
+    "alertmanager-alerts": (
+        _model.AlertmanagerAlerts, {}, "nothing fires in the Alertmanager of `--alertmanager`",
+    ),
+    "alertmanager-silences": (_model.Silences, {}, "nobody silenced an alert there"),
+    "cloudwatch-alarms": (
+        _model.CloudWatchAlarms,
+        {"alarms": "names, a list; all if it is left out"},
+        "alarms in AWS, in the region of `--cloudwatch`: there, with actions, none in ALARM",
+    ),
+    "cloudwatch-history": (
+        _model.CloudWatchHistory,
+        {"alarms": "names, a list; all if it is left out"},
+        "no alarm there went off, and none was changed",
+    ),
+    "cloudwatch-metric": (
+        _model.CloudWatchMetric,
+        {"namespace": "of the metric", "metric": "its name", "stat": "such as `Sum`",
+         "dimensions": "a mapping", "limit": "the highest value that is good",
+         "what": "the value in words"},
+        "a metric there with a value in each minute, at or below a limit",
     ),
     "days-sealed": (_model.DaysSealed, {}, "the days before are sealed, none is missing"),
 }  # fmt: skip
@@ -240,7 +267,7 @@ class _Reader(YamlReader):
             found["expr"] = self._expr(item, kind)
         if kind == "ceiling":
             found |= {
-                "limit": self._number(item, "limit"),
+                "limit": self._number(item, "limit", kind),
                 "nan_is_quiet": self.boolean(item, "nan_is_quiet", default=False),
             }
         if "what" in keys:
@@ -250,7 +277,14 @@ class _Reader(YamlReader):
             found["expect"] = self.strings(item, "expect")
         if kind == "alerts-fired":
             found["expr"] = _fired(self.string(item, "alert"))
-        if kind in {"rules-now", "alarms-now", "alarms-held", "log-groups-now"}:
+        if kind == "cloudwatch-metric":
+            for key in ("namespace", "metric", "stat"):
+                self.require(item, key, f"an input of kind {kind}")
+                found[key] = self.string(item, key)
+            found["limit"] = self._number(item, "limit", kind)
+            dimensions = self.string_map(item, "dimensions")
+            found["dimensions"] = tuple((name, text) for name, (text, _) in dimensions.items())
+        if kind in _NAMED:
             (key,) = keys
             found["required"] = self.strings(item, key)
         if kind == "rules-held":
@@ -286,8 +320,8 @@ class _Reader(YamlReader):
             self.error(span, "expr depends on the step or on a time fixed by @")
         return text
 
-    def _number(self, item: YamlMapping, key: str) -> float:
-        self.require(item, key, "an input of kind ceiling")
+    def _number(self, item: YamlMapping, key: str, kind: str) -> float:
+        self.require(item, key, f"an input of kind {kind}")
         try:
             return float(self.string(item, key, "0"))
         except ValueError:

@@ -14,6 +14,8 @@ from tocsin.control._model import (
     Awake,
     Ceiling,
     ClockInStep,
+    CloudWatchHistory,
+    CloudWatchMetric,
     DaysSealed,
     Delivered,
     Evaluations,
@@ -27,6 +29,7 @@ from tocsin.control._model import (
     RulesUnchanged,
     Samples,
     Scrapes,
+    Silences,
     Source,
     State,
     TargetsNow,
@@ -40,6 +43,7 @@ from tocsin.control._moments import (
     days_sealed,
     log_groups_now,
     rules_in_force,
+    silences,
     source,
     targets_now,
 )
@@ -52,6 +56,7 @@ from tocsin.control._observed import (
     RulesSeen,
     SealedSeen,
     SeriesSeen,
+    SilencesSeen,
     TargetsSeen,
     Unanswered,
 )
@@ -73,6 +78,7 @@ _MOST = 12
 
 _OF_LEDGER: dict[type[Need], Callable[..., Iterator[Finding]]] = {
     AlarmsHeld: _ledger.alarms_held,
+    CloudWatchHistory: _ledger.alarms_held,
     Awake: _ledger.awake,
     ClockInStep: _ledger.clock_in_step,
     Delivered: _ledger.delivered,
@@ -143,6 +149,11 @@ def _of_need(need: Need, seen: Observation, period: Period) -> Iterator[Finding]
             yield from alarms_now(need, seen, period)
         case LogGroupsNow(), LogGroupsSeen():
             yield from log_groups_now(need, seen, period)
+        case Silences(), SilencesSeen():
+            yield from silences(need, seen, period)
+        case CloudWatchMetric(), SeriesSeen():
+            as_ceiling = Ceiling(need.name, need.metric, need.limit, need.what)
+            yield from ceiling(as_ceiling, seen, period)
         case DaysSealed(), SealedSeen():
             yield from days_sealed(need, seen, period)
         case LedgerNeed(), LedgerSeen():

@@ -216,7 +216,12 @@ def alarms_held(need: AlarmsHeld, seen: LedgerSeen, period: Period) -> Iterator[
     changes: dict[str, list[Entry]] = {}
     for entry in (*seen.entries, *seen.after):
         name = str(entry.body.get("alarm", ""))
-        if name and not entry.body.get("early") and (not need.required or name in need.required):
+        if entry.kind == "configuration" and entry in seen.entries:
+            what = printable(str(entry.body.get("what")))
+            text = f"alarm {printable(name)} was changed: {what}"
+            if not need.required or name in need.required:
+                found.append(Finding(need.name, Kind.CROSSED, text, entry.time, entry.time))
+        elif name and not entry.body.get("early") and (not need.required or name in need.required):
             changes.setdefault(name, []).append(entry)
     for name, entries in sorted(changes.items()):
         state, since = str(entries[0].body.get("before")), period.start

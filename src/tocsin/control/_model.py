@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 __all__ = [
     "AlarmsHeld",
     "AlarmsNow",
+    "AlertmanagerAlerts",
     "AlertsFired",
     "AlertsNow",
     "Awake",
     "Ceiling",
     "ClockInStep",
+    "CloudWatchAlarms",
+    "CloudWatchHistory",
+    "CloudWatchMetric",
     "Control",
     "DaysSealed",
     "Delivered",
@@ -38,6 +42,7 @@ __all__ = [
     "RulesUnchanged",
     "Samples",
     "Scrapes",
+    "Silences",
     "Source",
     "State",
     "TargetsNow",
@@ -80,6 +85,8 @@ class Need:
 
     path: ClassVar[str]
     """Below `/api/v1/`."""
+    endpoint: ClassVar[str] = ""
+    """Who is asked, where it is not that API."""
 
     name: str
     """Names the input in the record."""
@@ -223,7 +230,7 @@ class DaysSealed(Need):
     """The chain of sealed days up to the day before the period."""
 
     path: ClassVar[str] = "sealed"
-    """Of the evidence folder; nobody is asked over the network."""
+    endpoint: ClassVar[str] = "the evidence folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +310,63 @@ class AlarmsHeld(LedgerNeed):
 
     required: tuple[str, ...] = ()
     """Those that matter; all where empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertmanagerAlerts(AlertsNow):
+    """What fires in an Alertmanager at the moment of asking, silenced alerts too."""
+
+    path: ClassVar[str] = "alertmanager/alerts"
+    endpoint: ClassVar[str] = "Alertmanager: /api/v2/alerts"
+
+
+@dataclass(frozen=True, slots=True)
+class Silences(Need):
+    """The silences of an Alertmanager that reach into the period, each for somebody to look at."""
+
+    path: ClassVar[str] = "alertmanager/silences"
+    endpoint: ClassVar[str] = "Alertmanager: /api/v2/silences"
+
+
+@dataclass(frozen=True, slots=True)
+class CloudWatchAlarms(AlarmsNow):
+    """Metric alarms in AWS at the moment of asking: there, with actions, none in ALARM."""
+
+    path: ClassVar[str] = "cloudwatch/alarms"
+    endpoint: ClassVar[str] = "CloudWatch: DescribeAlarms"
+
+
+@dataclass(frozen=True, slots=True)
+class CloudWatchHistory(AlarmsHeld):
+    """The history of alarms in AWS: each time in ALARM, each change of a definition."""
+
+    path: ClassVar[str] = "cloudwatch/history"
+    endpoint: ClassVar[str] = "CloudWatch: DescribeAlarmHistory"
+
+
+@dataclass(frozen=True, slots=True)
+class CloudWatchMetric(Need):
+    """A metric in AWS with a value in each minute that stays at or below a limit."""
+
+    path: ClassVar[str] = "cloudwatch/metric"
+    endpoint: ClassVar[str] = "CloudWatch: GetMetricData"
+
+    namespace: str
+    metric: str
+    stat: str
+    limit: float
+    what: str
+    dimensions: tuple[tuple[str, str], ...] = ()
+
+    def params(self, period: Period) -> tuple[tuple[str, str], ...]:
+        return (
+            ("namespace", self.namespace),
+            ("metric", self.metric),
+            ("stat", self.stat),
+            *((f"dimension {name}", value) for name, value in self.dimensions),
+            ("start", str(period.start // SECOND)),
+            ("end", str(period.end // SECOND)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tocsin.control._model import Finding, Kind
+from tocsin.control._model import CloudWatchAlarms, Finding, Kind
 from tocsin.control._period import utc
 from tocsin.control._steps import shown_labels
-from tocsin.durations import HOUR, MINUTE, SECOND, format_duration
+from tocsin.durations import DAY, HOUR, MINUTE, SECOND, format_duration
 from tocsin.printable import printable
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         LogGroupsNow,
         Need,
         RulesInForce,
+        Silences,
         Source,
         TargetsNow,
     )
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         RuleSeen,
         RulesSeen,
         SealedSeen,
+        SilencesSeen,
         TargetsSeen,
     )
     from tocsin.control._period import Period
@@ -42,6 +44,7 @@ __all__ = [
     "days_sealed",
     "log_groups_now",
     "rules_in_force",
+    "silences",
     "source",
     "targets_now",
 ]
@@ -49,6 +52,8 @@ __all__ = [
 _GRACE = HOUR
 """How long after the period an answer still speaks of it: time for a nightly job."""
 _SLACK = MINUTE
+_KEPT = 4 * DAY
+"""An Alertmanager forgets silences five days after their end, if nothing else is set."""
 _BEHIND = 15 * MINUTE
 """How far reading and evaluating logs may be behind: lateness, a long period, and some more."""
 
@@ -162,6 +167,8 @@ def alarms_now(need: AlarmsNow, seen: AlarmsSeen, period: Period) -> Iterator[Fi
         name = printable(alarm.name)
         if not alarm.fed:
             text = f"alarm {name} is not evaluated: no log group here feeds it"
+            if isinstance(need, CloudWatchAlarms):
+                text = f"alarm {name} tells nobody: its actions are switched off"
             against.append(Finding(need.name, Kind.LACKING, text))
         elif not -_SLACK <= seen.asked - alarm.evaluated <= HOUR + _BEHIND:
             last = utc(alarm.evaluated // SECOND * SECOND)
@@ -220,6 +227,21 @@ def days_sealed(need: DaysSealed, seen: SealedSeen, period: Period) -> Iterator[
     yield from against
     if not against:
         yield Finding(need.name, Kind.MET, f"{seen.days} days sealed, up to {seen.last}")
+
+
+def silences(need: Silences, seen: SilencesSeen, period: Period) -> Iterator[Finding]:
+    """Each silence of the period: who kept which alerts from people, and when."""
+    against = []
+    if not period.end <= seen.asked <= period.end + _KEPT:
+        text = f"{need.name}: asked at another time, when silences of the period may be forgotten"
+        against.append(Finding(need.name, Kind.LACKING, text))
+    for each in seen.silences:
+        start, end = max(each.start, period.start), min(each.end, period.end)
+        if start < end:
+            who, why = printable(each.author), printable(each.comment)
+            text = f"{who} silenced {printable(each.matchers)}: {why}"
+            against.append(Finding(need.name, Kind.CROSSED, text, start, end))
+    yield from against or [Finding(need.name, Kind.MET, "no silence")]
 
 
 def _other_time(need: Need, asked: int, period: Period) -> Iterator[Finding]:

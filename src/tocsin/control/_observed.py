@@ -24,6 +24,8 @@ __all__ = [
     "RulesSeen",
     "SealedSeen",
     "SeriesSeen",
+    "SilenceSeen",
+    "SilencesSeen",
     "TargetSeen",
     "TargetsSeen",
     "Unanswered",
@@ -204,6 +206,26 @@ class SealedSeen:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SilenceSeen:
+    """Alerts that were kept from people, by whom and until when."""
+
+    author: str
+    comment: str
+    matchers: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class SilencesSeen:
+    """All silences that the source still knows."""
+
+    asked: int
+    silences: tuple[SilenceSeen, ...]
+    warnings: tuple[str, ...] = ()
+
+
 Observation = (
     Unanswered
     | SeriesSeen
@@ -215,4 +237,5 @@ Observation = (
     | LogGroupsSeen
     | LedgerSeen
     | SealedSeen
+    | SilencesSeen
 )

@@ -16,10 +16,14 @@ from tocsin.control import (
     AlarmSeen,
     AlarmsNow,
     AlarmsSeen,
+    AlertmanagerAlerts,
     AlertSeen,
     AlertsNow,
     AlertsSeen,
     BuildSeen,
+    CloudWatchAlarms,
+    CloudWatchHistory,
+    CloudWatchMetric,
     DaysSealed,
     Entry,
     LedgerNeed,
@@ -33,6 +37,7 @@ from tocsin.control import (
     RulesSeen,
     SealedSeen,
     SeriesSeen,
+    Silences,
     Source,
     TargetSeen,
     TargetsNow,
@@ -40,6 +45,7 @@ from tocsin.control import (
     Unanswered,
 )
 from tocsin.evidence._canonical import canonical_json
+from tocsin.evidence._elsewhere import read_alertmanager, read_cloudwatch
 
 if TYPE_CHECKING:
     from tocsin.control import Need, Observation
@@ -177,9 +183,13 @@ def read_answer(need: Need, answer: Answer) -> Observation:
     if answer.status != 200:
         return Unanswered(f"HTTP status {answer.status}{_told(answer.body)}")
     try:
+        if isinstance(need, AlertmanagerAlerts | Silences):
+            return read_alertmanager(need, answer)
         envelope = msgspec.json.decode(answer.body, type=_Envelope)
         if envelope.status != "success":
             return Unanswered(f"status {envelope.status!r}{_told(answer.body)}")
+        if isinstance(need, CloudWatchAlarms | CloudWatchHistory | CloudWatchMetric):
+            return read_cloudwatch(need, envelope.data, answer)
         return _read(need, envelope.data, tuple(envelope.warnings), answer.started)
     except (
         msgspec.MsgspecError,

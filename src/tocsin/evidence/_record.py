@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.control import (
     BuildSeen,
-    DaysSealed,
     LedgerSeen,
     RulesSeen,
     Samples,
@@ -158,9 +157,7 @@ def build_record(
 def _input(
     need: Need, request: Request, answer: Answer | None, seen: Observation | None
 ) -> dict[str, Any]:
-    endpoint = f"/api/v1/{request.path}"
-    if isinstance(need, DaysSealed):
-        endpoint = "the evidence folder"
+    endpoint = need.endpoint or f"/api/v1/{request.path}"
     asked = {"method": "GET", "endpoint": endpoint, "params": dict(request.params)}
     found: dict[str, Any] = {"name": need.name, "kind": type(need).__name__, "request": asked}
     if answer is not None:

@@ -244,7 +244,7 @@ class Reperformer:
         seen = read_answer(need, answer)
         if isinstance(need, QueryNeed) and isinstance(seen, SeriesSeen):
             return self._computed(need, seen, period, record)
-        if isinstance(need, LedgerNeed) and isinstance(seen, LedgerSeen):
+        if need.path == LedgerNeed.path and isinstance(seen, LedgerSeen):
             return self._compared(need, seen, period), seen
         return InputAgain(need.name, "read"), seen
 
@@ -268,10 +268,10 @@ class Reperformer:
         rows = tuple(sorted((r for r in rows if r.points), key=lambda r: order.get(r.labels, 0)))
         return each, SeriesSeen(rows, seen.warnings)
 
-    def _compared(self, need: LedgerNeed, seen: LedgerSeen, period: Period) -> InputAgain:
+    def _compared(self, need: Need, seen: LedgerSeen, period: Period) -> InputAgain:
         if self._ledger is None:
             return InputAgain(need.name, "read")
-        kinds = need.kinds.split(",")
+        kinds = dict(need.params(period))["kinds"].split(",")
         sealed = [
             entry
             for entry in self._ledger

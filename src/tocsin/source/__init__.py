@@ -1,5 +1,6 @@
 """Where samples and log lines come from: scraping targets, asking an API, old log files."""
 
+from tocsin.source._cloudwatch import CloudWatchApi, cloudwatch_client
 from tocsin.source._fetch import Scraped, fetch, make_client
 from tocsin.source._log_files import LogFile, LogLimits, ReadCounts, read_head, read_log, split_log
 from tocsin.source._otlp import OtlpLogs, OtlpRecord, OtlpRefusedError, decode_otlp_logs
@@ -10,6 +11,7 @@ from tocsin.source._tail_state import FilePosition, Gap, TailBlock, TailState, T
 
 __all__ = [
     "Address",
+    "CloudWatchApi",
     "FilePosition",
     "Gap",
     "LogFile",
@@ -25,6 +27,7 @@ __all__ = [
     "TailBlock",
     "TailState",
     "Taken",
+    "cloudwatch_client",
     "decode_otlp_logs",
     "fetch",
     "make_client",

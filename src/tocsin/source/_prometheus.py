@@ -79,8 +79,17 @@ def parse_address(text: str) -> Address:
 class PrometheusApi:
     """A client that follows nothing, believes nothing and never raises for what it hears."""
 
-    def __init__(self, address: Address, clock: Callable[[], int], *, body_limit: int) -> None:
+    def __init__(
+        self,
+        address: Address,
+        clock: Callable[[], int],
+        *,
+        body_limit: int,
+        root: str = "/api/v1",
+    ) -> None:
+        """`root` is where the API is below the address; Alertmanager's is `/api/v2`."""
         self._address = address
+        self._root = root
         self._clock = clock
         self._limit = body_limit
         self._client = httpx2.AsyncClient(
@@ -116,7 +125,9 @@ class PrometheusApi:
         try:
             async with asyncio.timeout(within / SECOND):
                 await self._hear(
-                    heard, f"{self._address.url}/api/v1/{path}", httpx2.QueryParams(list(params))
+                    heard,
+                    f"{self._address.url}{self._root}/{path}",
+                    httpx2.QueryParams(list(params)),
                 )
         except TimeoutError:
             heard.failure = f"no complete answer within {within / SECOND:.3g} s"
