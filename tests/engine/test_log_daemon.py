@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.engine.daemon import Daemon, wait_for, webhook
+from tocsin.store import BlockRecord
 
 FILTER = """
 resource "aws_cloudwatch_log_metric_filter" "failures" {
@@ -82,6 +83,9 @@ def test_a_line_is_told_before_its_period_is_over(tmp_path, period):
         assert body["alerts"][0]["annotations"]["sources"] == "203.0.113.9 (11)"
         assert alarm_of(running)["firing"]
         assert group_of(running)["read"] == 11
+        # Who alone would have made it go off is put before those who decide.
+        (event,) = BlockRecord(tmp_path / ".tocsin" / "blocks.jsonl").events()
+        assert (event.kind, event.network, event.by) == ("propose", "203.0.113.9/32", "alarm burst")
 
 
 def test_kill_9_at_any_moment_loses_no_line_and_counts_none_twice(tmp_path, soak):

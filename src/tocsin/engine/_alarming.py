@@ -40,9 +40,11 @@ if TYPE_CHECKING:
     from tocsin.engine._notifying import Notifying
     from tocsin.pattern import Datapoint
 
-__all__ = ["Alarming", "AlarmsState", "Told"]
+__all__ = ["Alarming", "AlarmsState", "Offender", "Told"]
 
 _log = logging.getLogger(__name__)
+_NAMED = 10
+"""Sources that an alert names."""
 
 
 class AlarmsState(msgspec.Struct):
@@ -62,11 +64,25 @@ class AlarmsState(msgspec.Struct):
     """Alarms told before their evaluation, with the time of that evaluation."""
 
 
+class Offender(msgspec.Struct, frozen=True):
+    """A client that alone would have made an alarm go off."""
+
+    client: str
+    alarm: str
+    events: int
+    start: int
+    end: int
+    """Its events were between these."""
+    evaluated_at: int
+    """Of the transition, as the ledger has it."""
+
+
 class Told(msgspec.Struct):
     """What came of an evaluation."""
 
     ledger: list[LedgerEntry] = []
     announcements: list[Announcement] = []
+    offenders: list[Offender] = []
 
 
 class Alarming:
@@ -78,9 +94,9 @@ class Alarming:
         state: AlarmsState | None,
         now: int,
         notifying: Callable[[], Notifying],
-        sources: Callable[[MetricAlarm, int, int], dict[str, str]],
+        sources: Callable[[MetricAlarm, int, int], list[tuple[str, int]]],
     ) -> None:
-        """`sources` answers annotations about who was behind an alarm from one time to another."""
+        """`sources` answers who was behind an alarm from one time to another, busiest first."""
         minute = now - now % MINUTE
         self.config = config
         alarms = config.definitions.alarms
@@ -186,7 +202,12 @@ class Alarming:
         }
         if isinstance(alarm, MetricAlarm) and change.datapoints:
             times = [each.time for each in change.datapoints]
-            annotations |= self._sources(alarm, min(times), max(times) + alarm.seconds * SECOND)
+            start, end = min(times), max(times) + alarm.seconds * SECOND
+            sources = self._sources(alarm, start, end)
+            if sources:
+                named = ", ".join(f"{client} ({count})" for client, count in sources[:_NAMED])
+                annotations |= {"sources": named, "distinct_sources": str(len(sources))}
+            told.offenders += _offenders(alarm, sources, start, end, change.time)
         alert = ActiveAlert(_labels(alarm), annotations, "firing", None, "", now, now)
         self.firing[change.alarm] = alert
         self._tell(change, alert, 0, told)
@@ -205,6 +226,24 @@ class Alarming:
         told_of = msgspec.structs.replace(told_of, message=message)
         # The time of the evaluation: the same change is the same message, whenever it is found.
         told.announcements.append(Announcement(change.alarm, change.time, (told_of,)))
+
+
+def _offenders(
+    alarm: MetricAlarm, sources: list[tuple[str, int]], start: int, end: int, time: int
+) -> list[Offender]:
+    """Those whose own events are over the threshold, in as many periods as the alarm needs.
+
+    Who is merely among the clients of a window is no offender.
+    """
+    counts = alarm.statistic in {"Sum", "SampleCount"} and not alarm.metrics
+    if not counts or not alarm.comparison_operator.startswith("Greater"):
+        return []
+    least = (alarm.threshold or 0.0) * alarm.needed
+    return [
+        Offender(client, alarm.alarm_name, count, start, end, time)
+        for client, count in sources[:_NAMED]
+        if count > least
+    ]
 
 
 def _entry(change: Transition, now: int, *, early: bool = False) -> LedgerEntry:

@@ -22,18 +22,21 @@ from tocsin.engine._notifying import ROUTER_KEY, Notifying
 from tocsin.engine._scraping import TargetLoop
 from tocsin.errors import StoreError
 from tocsin.notify import make_client as make_notify_client
+from tocsin.respond import Blocks, Safeguards
 from tocsin.rules import GroupState, RuleGroup
 from tocsin.series import Head
 from tocsin.source import make_client
-from tocsin.store import LedgerEntry, Step
+from tocsin.store import BlockRecord, LedgerEntry, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from tocsin.alerting import Notification
+    from tocsin.engine._alarming import Offender
     from tocsin.engine._clock import Clock
     from tocsin.engine._config import Config
     from tocsin.engine._config_logs import LogConfig
+    from tocsin.respond import Event
     from tocsin.rules import ActiveAlert
     from tocsin.store import Store, Tally
 
@@ -121,7 +124,27 @@ class Engine:
                 return before.tallies(log_group)
             return self.store.tallies(log_group)
 
-        return Logs(self.core, config.logs, lambda: self.notifying, states, tallies)
+        return Logs(
+            self.core, config.logs, lambda: self.notifying, states, tallies, self._propose_block
+        )
+
+    def _propose_block(self, offender: Offender) -> None:
+        """Put a client before those who decide; what can't be put is told and goes on record."""
+        now = self.core.clock.now()
+        record = BlockRecord(self.config.storage_folder / "blocks.jsonl")
+        safeguards = Safeguards(self.config.protected)
+
+        def proposed(events: list[Event]) -> Event | None:
+            return Blocks(safeguards, events).propose(
+                offender.client, now, by=f"alarm {offender.alarm}",
+                reason=f"{offender.events} events", evidence=f"ledger {offender.evaluated_at}",
+                first_seen=offender.start, last_seen=min(offender.end, now),
+            )  # fmt: skip
+
+        try:
+            record.decide(proposed)
+        except StoreError as error:
+            _log.warning("no block proposed: %s", error)
 
     @staticmethod
     def _own_url(config: Config) -> str:

@@ -25,7 +25,7 @@ from tocsin.store import LedgerEntry, Step, Tally
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from tocsin.engine._alarming import Told
+    from tocsin.engine._alarming import Offender, Told
     from tocsin.engine._config_logs import LogConfig
     from tocsin.engine._core import Core
     from tocsin.engine._log_reading import Reading
@@ -38,8 +38,6 @@ _log = logging.getLogger(__name__)
 _POLL = 250 * MILLISECOND
 _BUSIEST = 100
 """Sources of a cell that are kept once its minute is closed."""
-_NAMED = 10
-"""Sources that an alert names."""
 _SLOW = 30 * SECOND
 ALARMS_KEY = "alarms"
 
@@ -87,8 +85,10 @@ class Logs:
         notifying: Callable[[], Notifying],
         states: Mapping[str, bytes],
         tallies: Callable[[str], list[Tally]],
+        propose: Callable[[Offender], None] = lambda _: None,
     ) -> None:
-        """`states` and `tallies` are what the store has."""
+        """`states` and `tallies` are what the store has; `propose` hears of offenders."""
+        self._propose = propose
         self.core = core
         self.config = config
         now = core.clock.now()
@@ -229,6 +229,8 @@ class Logs:
         self.alarming.recount(minute, measured)
 
     def _commit(self, step: Step, told: Told, *, alarms: bool) -> None:
+        for offender in told.offenders:
+            self._propose(offender)
         step.ledger += told.ledger
         if alarms:
             step.states[ALARMS_KEY] = msgspec.json.encode(self.alarming.state)
@@ -295,8 +297,8 @@ class Logs:
         else:
             self.core.recover(f"log group {name}")
 
-    def _sources(self, alarm: MetricAlarm, start: int, end: int) -> dict[str, str]:
-        """Who was behind an alarm: its busiest clients, as annotations."""
+    def _sources(self, alarm: MetricAlarm, start: int, end: int) -> list[tuple[str, int]]:
+        """Who was behind an alarm: its clients with their matching events, the busiest first."""
         wanted = {metric for metric, _ in alarm_metrics(alarm)}
         clients: Counter[str] = Counter()
         for group in self.groups.values():
@@ -306,11 +308,7 @@ class Logs:
                     if Metric.of(*self._metrics[key[0]], dict(key[1])) in wanted:
                         clients.update(found)
         clients.pop("", None)
-        if not clients:
-            return {}
-        ranked = sorted(clients.items(), key=lambda each: (-each[1], each[0]))
-        named = ", ".join(f"{client} ({count})" for client, count in ranked[:_NAMED])
-        return {"sources": named, "distinct_sources": str(len(ranked))}
+        return sorted(clients.items(), key=lambda each: (-each[1], each[0]))
 
     def firing(self) -> Iterator[ActiveAlert]:
         """Each alarm that receivers hold to be firing."""
