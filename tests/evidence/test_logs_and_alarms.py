@@ -56,6 +56,8 @@ def test_a_log_that_is_read_and_an_alarm_that_goes_off(tmp_path):
         assert kinds["log-groups-now"] == {"met"}, record["reasons"]
         assert record["control"]["owner"] == "security"
         assert record["clock"]["kernel"] in {"synchronised", "not synchronised", "unknown"}
+        # Both run on this machine.
+        assert abs(int(record["clock"]["source_ahead"])) < 60_000_000
         inputs = {one["name"]: one for one in record["inputs"]}
         assert inputs["alarms-now"]["request"]["endpoint"] == "/api/v1/alarms"
         assert all("failure" not in one["answer"] for one in record["inputs"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.control import (
     BuildSeen,
+    LedgerNeed,
     LedgerSeen,
     RulesSeen,
     Samples,
@@ -128,7 +129,7 @@ def build_record(
         },
         "catalogue": {"sha256": plan.catalogue, "version": plan.version},
         "samples": {"sha256": plan.samples, "lacking": plan.samples_lacking},
-        "clock": dict(collector.clock),
+        "clock": {**collector.clock, **_offset(control, observations, answers, period)},
         "period": {
             "day": f"{period.day}", "start": utc(period.start), "end": utc(period.end),
             "whole_day": period.whole_day,
@@ -177,6 +178,20 @@ def _input(
         if isinstance(seen, LedgerSeen):
             found["answer"]["entries"] = len(seen.entries)
     return found
+
+
+def _offset(
+    control: Control,
+    observations: Mapping[str, Observation],
+    answers: Mapping[Request, Answer],
+    period: Period,
+) -> dict[str, str]:
+    """How far the source's clock was ahead of the collector's, in microseconds."""
+    for need in control.needs:
+        seen, answer = observations.get(need.name), answers.get(request_of(need, period))
+        if need.path == LedgerNeed.path and isinstance(seen, LedgerSeen) and answer is not None:
+            return {"source_ahead": str(seen.asked - (answer.started + answer.ended) // 2)}
+    return {}
 
 
 def _counted(seen: SeriesSeen) -> int:
