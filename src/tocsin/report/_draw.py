@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from tocsin.durations import DAY
+from tocsin.control import utc
+from tocsin.durations import DAY, SECOND
 from tocsin.printable import printable
 from tocsin.report._day import micros
 
@@ -15,7 +16,16 @@ if TYPE_CHECKING:
     from tocsin.report._events import DrillRun, Gap
     from tocsin.report._period import Cell, Period
 
-__all__ = ["case_id", "day_text", "draw_calendar", "draw_drills", "draw_gaps", "esc", "midnight"]
+__all__ = [
+    "case_id",
+    "day_text",
+    "draw_calendar",
+    "draw_drills",
+    "draw_gaps",
+    "esc",
+    "midnight",
+    "moment",
+]
 
 _WIDTH, _LEFT, _PLOT = 800, 40, 120
 _LONGEST = 400
@@ -34,6 +44,11 @@ def day_text(day: str) -> str:
 def midnight(day: str) -> int:
     """When the day begins, microseconds since 1970 UTC."""
     return micros(f"{day_text(day)}T00:00:00Z") or 0
+
+
+def moment(time: int) -> str:
+    """`2026-11-21 14:01:30`, of UTC; to the second, as people say it."""
+    return utc(time // SECOND * SECOND).replace("T", " ").removesuffix("Z")
 
 
 def case_id(cell: Cell) -> str:

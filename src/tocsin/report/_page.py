@@ -7,7 +7,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tocsin.control import utc
 from tocsin.durations import format_duration
 from tocsin.report._disposition import OUTCOMES
 from tocsin.report._draw import (
@@ -17,6 +16,7 @@ from tocsin.report._draw import (
     draw_drills,
     draw_gaps,
     esc,
+    moment,
 )
 from tocsin.report._period import STATES
 from tocsin.report._style import STYLE, SYMBOLS
@@ -169,9 +169,10 @@ def _gaps(period: Period) -> Iterator[str]:
     yield '<th class="num">Lasted</th><th>Why</th></tr></thead><tbody>'
     for gap in period.gaps[:_SHOWN]:
         lasted = "-" if gap.end is None else _lasted(gap.end - gap.start)
-        end = "not closed in this period" if gap.end is None else utc(gap.end)
-        yield f"<tr><th>{esc(f'{gap.what} {gap.subject}')}</th><td>{utc(gap.start)}</td>"
-        yield f'<td data-of="to">{end}</td><td class="num" data-of="lasted">{lasted}</td>'
+        end = "not closed in this period" if gap.end is None else moment(gap.end)
+        yield f"<tr><th>{esc(f'{gap.what} {gap.subject}')}</th>"
+        yield f'<td class="time">{moment(gap.start)}</td><td class="time" data-of="to">{end}</td>'
+        yield f'<td class="num" data-of="lasted">{lasted}</td>'
         yield f"<td>{esc(gap.why)}</td></tr>"
     yield "</tbody></table>\n" + _more(len(period.gaps))
 
@@ -191,19 +192,19 @@ def _drills(period: Period) -> Iterator[str]:
     yield "weakened (the rule removed, its threshold out of reach, the metric stopped), and the "
     yield "drill must notice.</p>\n"
     names = sorted({drill.name for drill in period.drills})
-    yield '<table class="wide"><thead><tr><th>Drill</th><th>Control</th><th>Alert</th>'
-    heads = ("days", "passed", "failed", "seen p95", "fired p95", "told p95", "weakened, noticed")
+    yield '<table class="wide"><thead><tr><th>Drill</th><th>Alert</th>'
+    heads = ("passed", "on days", "seen p95", "fired p95", "told p95", "noticed weak")
     yield "".join(f'<th class="num">{head}</th>' for head in heads) + "</tr></thead><tbody>"
     for name in names:
         drills = [drill for drill in period.drills if drill.name == name]
         values = (
+            f"{sum(d.passed for d in drills)} of {len(drills)}",
             f"{len({d.day for d in drills})} of {len(period.days)}",
-            f"{sum(d.passed for d in drills)}", f"{sum(not d.passed for d in drills)}",
             _share(drills, "metric", 95), _share(drills, "firing", 95),
             _share(drills, "notified", 95),
             f"{sum(d.weakened[0] for d in drills):,} of {sum(d.weakened[1] for d in drills):,}",
         )  # fmt: skip
-        yield f"<tr><th>{esc(name)}</th><td>{esc(drills[0].control)}</td>"
+        yield f"<tr><th>{esc(name)}, of {esc(drills[0].control)}</th>"
         yield f"<td>{esc(drills[0].alert)}</td>"
         cells = zip(heads, values, strict=True)
         yield "".join(f'<td class="num" data-of="{h}">{value}</td>' for h, value in cells)
@@ -215,7 +216,7 @@ def _drills(period: Period) -> Iterator[str]:
     failed = [drill for drill in period.drills if not drill.passed]
     if failed:
         yield "<h3>Drills that failed</h3>\n"
-        yield _bullets([f"{utc(d.started)} {d.name}: {d.why}" for d in failed[:_SHOWN]])
+        yield _bullets([f"{moment(d.started)} {d.name}: {d.why}" for d in failed[:_SHOWN]])
 
 
 def _share(drills: Sequence[DrillRun], part: str, percent: int) -> str:
@@ -234,7 +235,8 @@ def _changes(period: Period) -> Iterator[str]:
     yield '<table class="wide"><thead><tr><th>From (UTC)</th><th>File</th><th>Before</th>'
     yield "<th>After</th></tr></thead><tbody>"
     for change in period.changes[:_SHOWN]:
-        yield f"<tr><td>{utc(change.time)}</td><td>{esc(change.what)}</td>"
+        yield f'<tr><td class="time">{moment(change.time)}</td>'
+        yield f"<td>{esc(change.what)}</td>"
         before, after = change.before[:16] or "was not there", change.after[:16] or "is gone"
         yield f'<td class="hash" data-of="before">{esc(before)}</td>'
         yield f'<td class="hash" data-of="after">{esc(after)}</td></tr>'
@@ -248,7 +250,8 @@ def _controls(period: Period) -> Iterator[str]:
 
 
 def _control(control: ControlSeen) -> Iterator[str]:
-    yield f'<section class="case"><h3>{esc(control.title)}</h3>\n<p>{esc(control.objective)}</p>\n'
+    yield f'<section class="case about"><h3>{esc(control.title)}</h3>\n'
+    yield f"<p>{esc(control.objective)}</p>\n"
     versions = ", ".join(str(version) for version in control.versions) or "none"
     facts = [("Id", control.id), ("Owner", control.owner or "not named"),
              ("Frequency", control.frequency or "not named"), ("Versions", versions),

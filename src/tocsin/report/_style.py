@@ -39,7 +39,8 @@ h2 { margin: 2.75rem 0 0.5rem; padding-top: 0.75rem; border-top: 2px solid var(-
 h3 { margin: 1.5rem 0 0.25rem; font-size: 1rem; }
 p, ul, dl { margin: 0.4rem 0; max-width: 46rem; }
 ul { padding-left: 1.2rem; }
-p, li, td, th, dd, dt, h3 { overflow-wrap: anywhere; }
+p, li, td, tbody th, h3 { overflow-wrap: anywhere; }
+.num, .time { white-space: nowrap; overflow-wrap: normal; }
 a { color: var(--link); }
 code, pre { font: 0.8125rem/1.5 ui-monospace, monospace; }
 pre { overflow-x: auto; padding: 0.75rem; background: var(--wash); border: 1px solid var(--line);
@@ -51,6 +52,7 @@ th, td { padding: 0.35rem 0.75rem 0.35rem 0; text-align: left; vertical-align: t
 thead th { color: var(--soft); font-weight: 600; }
 tbody th { font-weight: 400; }
 .num { text-align: right; }
+th.num { white-space: normal; }
 .lead { font-size: 1.0625rem; }
 .soft { color: var(--soft); }
 .told { padding: 0.5rem 0.75rem; border: 1px solid var(--line); border-left: 6px solid var(--odd);
@@ -109,7 +111,7 @@ tbody th { font-weight: 400; }
   main { max-width: none; padding: 0; }
   h2 { margin-top: 1.5rem; }
   h2, h3, caption { break-after: avoid; }
-  .case, tr, .cal, figure, pre, .told { break-inside: avoid; }
+  .case:not(.about), tr, .cal, figure, pre, .told { break-inside: avoid; }
   a { text-decoration: none; }
 }
 """
