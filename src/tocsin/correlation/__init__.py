@@ -1,0 +1,19 @@
+"""Sigma rules and correlations over events: exact windows by user, by address, by anything."""
+
+from tocsin.correlation._correlator import Budget, Correlator, Offender
+from tocsin.correlation._model import Alert, Correlation, Detection, Event, RuleSet
+from tocsin.correlation._reader import EventReader
+from tocsin.correlation._sigma import load_sigma
+
+__all__ = [
+    "Alert",
+    "Budget",
+    "Correlation",
+    "Correlator",
+    "Detection",
+    "Event",
+    "EventReader",
+    "Offender",
+    "RuleSet",
+    "load_sigma",
+]

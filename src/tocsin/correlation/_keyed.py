@@ -1,0 +1,154 @@
+"""The windows of all keys of one correlation, in bounded memory.
+
+Up to the budget every key has a window and everything is exact. Beyond it a new key is counted
+in a summary. When the summary has seen more of a key than of the least busy key with a window,
+the two change places: what had the window is counted in the summary from then on, so no key's
+count is thrown away. An attacker who sends a million keys once each so never takes the place of
+one who comes back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tocsin.correlation._offenders import Offenders
+from tocsin.correlation._summary import Pool, Summary
+from tocsin.correlation._windows import window_type
+
+if TYPE_CHECKING:
+    from tocsin.correlation._model import Correlation, Key
+    from tocsin.correlation._windows import Part, Window
+
+__all__ = ["Keyed"]
+
+
+class Seen(NamedTuple):
+    """What a correlation is after an event."""
+
+    measure: float
+    holds: bool
+    held: bool
+    """Whether the condition was true before."""
+    error: int
+    """So much the measure may be off by."""
+    first: int
+    """The time of the first event of the window, if the condition became true."""
+
+
+class Keyed:
+    """One correlation's state."""
+
+    def __init__(self, plan: Correlation, budget: int, kept: int, pool: Pool, seed: bytes) -> None:
+        self.plan = plan
+        self._make = window_type(plan)
+        self.windows: dict[Key, Window] = {}
+        self._budget = budget
+        self._summary = Summary(pool, seed, plan.timespan)
+        self.offenders = Offenders(kept)
+        self._swept = 0
+        """The time of the last sweep."""
+        self._victims: list[tuple[int, Key]] = []
+        """Windows with the fewest events at the end, as they were at the last look."""
+        self._floor = 0
+        """No window had fewer events at the last look."""
+        self.unkeyed = 0
+        """Events that lack a group-by field."""
+
+    def add(self, key: Key, time: int, event: Part) -> Seen:
+        """Take an event."""
+        plan = self.plan
+        self.offenders.add(key, time, event.often)
+        window = self.windows.get(key)
+        if window is None:
+            if len(self.windows) >= self._budget and not self._sweep(time):
+                return self._beyond(key, time, event)
+            window = self.windows[key] = self._make()
+            if self._summary.used:
+                self._carry(window, self._summary.take(key, time), time)
+        return self._within(window, plan, time, event)
+
+    def _within(self, window: Window, plan: Correlation, time: int, event: Part) -> Seen:
+        window.settle(time, plan.timespan)
+        measure = window.add(time, event, plan)
+        before = window.true
+        window.true = holds = plan.test(measure) if plan.expression is None else bool(measure)
+        error = window.carried
+        if error:
+            error += self._summary.error
+        return Seen(measure, holds, before, error, window.first() if holds and not before else 0)
+
+    def _beyond(self, key: Key, time: int, event: Part) -> Seen:
+        """An event of a key for which there is no window."""
+        count = event.often
+        counted = self._summary.add(key, time, count)
+        if counted > 1 and counted > self._floor and self._demote(counted, time):
+            window = self.windows[key] = self._make()
+            self._carry(window, self._summary.take(key, time) - count, time)
+            return self._within(window, self.plan, time, event)
+        test = self.plan.test
+        if self.plan.kind != "event_count":
+            return Seen(0, False, False, counted, time)
+        error = self._summary.error + (counted - count)
+        before = counted > count and test(counted - count)
+        return Seen(counted, test(counted), before, error, time)
+
+    def _carry(self, window: Window, counted: int, time: int) -> None:
+        """Begin a window with what the summary counted of the key."""
+        window.last = time
+        window.carried = counted
+        window.until = time + self.plan.timespan
+
+    def _demote(self, counted: int, time: int) -> bool:
+        """Take the window of a key that was seen less often; whether there was one."""
+        while True:
+            if not self._victims and not self._look():
+                return False
+            weight, key = self._victims[-1]
+            if weight >= counted:
+                self._floor = weight
+                return False
+            self._victims.pop()
+            window = self.windows.get(key)
+            if window is not None and window.events + window.carried == weight:
+                del self.windows[key]
+                if window.last >= time - self.plan.timespan:
+                    self._summary.add(key, time, weight)
+                return True
+
+    def _look(self) -> bool:
+        """Rank the windows; whether there are any."""
+        self._victims = sorted(
+            ((window.events + window.carried, key) for key, window in self.windows.items()),
+            key=lambda each: -each[0],
+        )
+        self._floor = 0
+        return bool(self._victims)
+
+    def _sweep(self, time: int) -> bool:
+        """Drop windows that are empty by now; whether there is room."""
+        if self._swept <= time < self._swept + self.plan.timespan // 8:
+            return False
+        self._swept = time
+        oldest = time - self.plan.timespan
+        for key in [key for key, window in self.windows.items() if window.last < oldest]:
+            del self.windows[key]
+        self._victims = []
+        self._floor = 0
+        return len(self.windows) < self._budget
+
+    def state(self) -> list[Any]:
+        return [
+            [[key, window] for key, window in self.windows.items()],
+            self._summary.state(), self.offenders.state(), self._swept,
+            [[weight, key] for weight, key in self._victims], self._floor, self.unkeyed,
+        ]  # fmt: skip
+
+    def restore(self, state: list[Any], windows: dict[Key, Window]) -> None:
+        self.windows = windows
+        self._summary.restore(state[1])
+        self.offenders.restore(state[2])
+        self._swept = state[3]
+        self._victims = [
+            (weight, tuple(key) if isinstance(key, list) else key) for weight, key in state[4]
+        ]
+        self._floor, self.unkeyed = state[5], state[6]

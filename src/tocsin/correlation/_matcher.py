@@ -1,0 +1,100 @@
+"""Which detections an event satisfies.
+
+Rules ask few different questions, and logs repeat their values. So all questions about a field
+are asked once for each value, the answers are kept as bits, and the verdict is kept by the bits
+of all fields.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tocsin.correlation._model import Atom, Detection, Event, Expression
+
+__all__ = ["Matcher", "holds"]
+
+_VALUES = 16_384
+"""Values of a field whose answers are kept."""
+_LONGEST = 512
+_VERDICTS = 65_536
+
+
+class Matcher:
+    """Detections, ready to be held against events."""
+
+    def __init__(self, detections: Sequence[Detection]) -> None:
+        self._places: dict[tuple[tuple[str, ...], str], int] = {}
+        self._by_names: dict[tuple[str, ...], list[tuple[int, Callable[[Any], bool]]]] = {}
+        self._rules = [
+            _moved(each.expression, [self._place(atom) for atom in each.atoms])
+            for each in detections
+        ]
+        self._whole = self._by_names.pop((), [])
+        self._fields = [
+            (names[0], names[1:], {}, judges) for names, judges in self._by_names.items()
+        ]  # type: list[tuple[str, tuple[str, ...], dict[Any, int], list[Any]]]
+        self._verdicts: dict[int, tuple[int, ...]] = {}
+
+    def _place(self, atom: Atom) -> int:
+        key = atom.names, atom.what
+        if key not in self._places:
+            self._places[key] = len(self._places)
+            judges = self._by_names.setdefault(atom.names, [])
+            judges.append((1 << self._places[key], atom.judge))
+        return self._places[key]
+
+    def __call__(self, event: Event) -> tuple[int, ...]:
+        """The places of the detections that the event satisfies."""
+        fields = event.fields
+        bits = 0
+        for name, others, known, judges in self._fields:
+            value = fields.get(name)
+            if value is None:
+                for other in others:
+                    value = fields.get(other)
+                    if value is not None:
+                        break
+            answer = known.get(value)
+            if answer is None:
+                answer = _ask(judges, value)
+                if not isinstance(value, str) or len(value) <= _LONGEST:
+                    if len(known) >= _VALUES:
+                        known.clear()
+                    known[value] = answer
+            bits |= answer
+        for bit, judge in self._whole:
+            if judge(event):
+                bits |= bit
+        found = self._verdicts.get(bits)
+        if found is None:
+            if len(self._verdicts) >= _VERDICTS:
+                self._verdicts.clear()
+            found = tuple(n for n, rule in enumerate(self._rules) if holds(rule, bits))
+            self._verdicts[bits] = found
+        return found
+
+
+def holds(rule: Expression, bits: int) -> bool:
+    """Whether an expression is true where the atoms of these bits are."""
+    match rule[0]:
+        case "atom":
+            return bool(bits >> rule[1] & 1)
+        case "and":
+            return all(holds(each, bits) for each in rule[1:])
+        case "or":
+            return any(holds(each, bits) for each in rule[1:])
+    return not holds(rule[1], bits)
+
+
+def _ask(judges: Sequence[tuple[int, Callable[[Any], bool]]], value: Any) -> int:
+    return sum(bit for bit, judge in judges if judge(value))
+
+
+def _moved(rule: Expression, places: Sequence[int]) -> Expression:
+    """The expression with its atoms' places among those of all rules."""
+    if rule[0] == "atom":
+        return ("atom", places[rule[1]])
+    return (rule[0], *(_moved(each, places) for each in rule[1:]))

@@ -1,0 +1,136 @@
+"""Lines of a log to events, with the fields that rules ask for.
+
+What a format's reader finds keeps its name (`client`, `user`, `status`, `message`). Beside it
+are the parts of a request (`method`, `uri`, `path`, `query`), JSON objects with dots
+(`source.ip`), and for logins and refused requests `event.outcome` and `offence`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tocsin.correlation._model import Event, Value
+from tocsin.correlation._sshd import Sessions
+from tocsin.correlation._weberror import apache_error, nginx_error, probed
+from tocsin.logformat import Skipped
+
+if TYPE_CHECKING:
+    from tocsin.logformat import Format
+
+__all__ = ["EventReader"]
+
+_SSHD = frozenset({"sshd", "sshd-session"})
+_WEB = ("nginx", "apache", "httpd")
+_DEPTH = 6
+_MOST = 500
+"""Fields of an event."""
+_decode = msgspec.json.Decoder().decode
+
+
+class EventReader:
+    """The lines of one log, in their order."""
+
+    def __init__(self, form: Format) -> None:
+        self._form = form
+        self._sessions = Sessions()
+        name = form.name
+        self._kind = "access" if name in ("common", "combined") else name
+
+    def read(self, line: bytes, reference: str = "") -> Event | Skipped:
+        """The event of a line without its line end."""
+        parsed = self._form.parse(line)
+        if isinstance(parsed, Skipped):
+            return parsed
+        text = (parsed.event or line).decode("utf-8", "replace")
+        fields: dict[str, Value] = dict(parsed.fields)
+        match self._kind:
+            case "access":
+                _request(fields)
+            case "json":
+                _flatten(fields, line)
+            case "syslog" | "syslog-5424":
+                self._syslog(fields, line)
+            case "nginx-error" | "apache-error":
+                fields["event.dataset"] = "error"
+                fields.pop("client", None)
+                found = nginx_error(text) if self._kind == "nginx-error" else apache_error(text)
+                _refused(fields, found)
+        return Event(parsed.time, fields, parsed.repeat, text, reference)
+
+    def _syslog(self, fields: dict[str, Value], line: bytes) -> None:
+        fields["event.dataset"] = "syslog"
+        program, message = str(fields.get("program", "")), str(fields.get("message", ""))
+        if program in _SSHD:
+            # The process number stands in brackets after the program.
+            number = line.partition(program.encode() + b"[")[2].partition(b"]")[0][:20]
+            process = f"{fields.get('host')} {number.decode('ascii', 'replace')}"
+            login = self._sessions.see(process, message)
+            fields.pop("client", None)
+            given = {
+                "client": login.host, "user": login.user, "event.outcome": login.outcome,
+                "offence": login.offence,
+            }  # fmt: skip
+            fields.update({name: text for name, text in given.items() if text})
+            if login.outcome:
+                fields["event.category"] = "authentication"
+        elif program.startswith(_WEB):
+            _refused(fields, nginx_error(message) or apache_error(message))
+
+
+def _refused(fields: dict[str, Value], found: tuple[str, str] | None) -> None:
+    client, offence = found or ("", "")
+    if client:
+        fields["client"] = client
+    if offence:
+        fields["offence"] = offence
+
+
+def _request(fields: dict[str, Value]) -> None:
+    fields["event.dataset"] = "access"
+    parts = str(fields.get("request", "")).split(" ")
+    if len(parts) in (2, 3):
+        uri = parts[1]
+        path, mark, query = uri.partition("?")
+        fields["method"], fields["uri"], fields["path"] = parts[0], uri, path
+        if mark:
+            fields["query"] = query
+        if len(parts) == 3:
+            fields["protocol"] = parts[2]
+        if fields.get("status") == "404" and probed(path):
+            fields["offence"] = "failure"
+    for name in ("user", "referer", "agent"):
+        if fields.get(name) == "-":
+            del fields[name]
+
+
+def _flatten(fields: dict[str, Value], line: bytes) -> None:
+    """Objects within objects, by dotted names; what the format's reader found stays."""
+    try:
+        found = _decode(line)
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        return
+    waiting: list[tuple[str, Any, int]] = [("", found, 0)]
+    while waiting and len(fields) < _MOST:
+        prefix, value, depth = waiting.pop()
+        if isinstance(value, dict):
+            if depth < _DEPTH:
+                for name, inner in value.items():
+                    waiting.append((f"{prefix}.{name}" if prefix else name, inner, depth + 1))
+        elif isinstance(value, list):
+            fields[prefix] = tuple(_scalar(each) for each in value[:100] if _is_scalar(each))
+        elif _is_scalar(value):
+            fields[prefix] = _scalar(value)
+    if "eventVersion" in fields and "eventSource" in fields:
+        fields["event.dataset"] = "cloudtrail"
+    elif "event.dataset" not in fields and ("method" in fields or "http.request.method" in fields):
+        fields["event.dataset"] = "http"
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | int | float)
+
+
+def _scalar(value: Any) -> str | int | float:
+    return str(value).lower() if isinstance(value, bool) else value

@@ -1,0 +1,191 @@
+"""Counts of very many keys in little memory: fingerprints in buckets, and Misra-Gries.
+
+Source: Misra and Gries, "Finding repeated elements" (1982): where there is no room, one is
+taken off every count and what comes to nothing makes room, so that a count is too low by at
+most the number of times that was done. Here that is done to one bucket at a time.
+
+A key is a hash of 64 bits under a seed that an attacker does not know. Counts are kept for the
+present and the former timespan, so that what leaves the window is forgotten in two steps.
+"""
+
+from __future__ import annotations
+
+from array import array
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tocsin.correlation._model import Key
+
+__all__ = ["Pool", "Summary"]
+
+_SLOTS = 1 << 20
+"""Of a segment: 5 MB."""
+_SEGMENTS = 4
+"""Of all summaries together."""
+_BUCKET = 16
+"""Slots that a key may be in, of each segment."""
+
+
+class Pool:
+    """The segments that summaries share: who needs one first gets it."""
+
+    def __init__(self, summaries: int, slots: int = _SLOTS) -> None:
+        self.left = _SEGMENTS
+        # Each can have one for both of its timespans, however many there are.
+        while self.left < 2 * summaries:
+            slots, self.left = slots // 2, self.left * 2
+        self.slots = max(slots, _BUCKET)
+
+
+class _Segment:
+    """Fingerprints and their counts, up to 255; a slot without a count is free."""
+
+    def __init__(self, slots: int) -> None:
+        self.prints = array("I", bytes(4 * slots))
+        self.counts = bytearray(slots)
+
+
+class _Pane:
+    """The counts of one timespan."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._buckets = pool.slots // _BUCKET
+        self.segments: list[_Segment] = []
+        self.taken_off = 0
+        """From no count more than this was taken."""
+        self.off: dict[int, int] = {}
+        """What was taken off the counts of a bucket."""
+
+    def _find(self, number: int) -> tuple[bytearray, int] | None:
+        base = number % self._buckets * _BUCKET
+        wanted = number >> 32
+        for segment in self.segments:
+            row = segment.prints[base : base + _BUCKET]
+            if wanted in row:
+                place = base + row.index(wanted)
+                if segment.counts[place]:
+                    return segment.counts, place
+        return None
+
+    def count(self, number: int) -> int:
+        found = self._find(number)
+        return found[0][found[1]] if found else 0
+
+    def take(self, number: int) -> int:
+        found = self._find(number)
+        if found is None:
+            return 0
+        counts, place = found
+        counted, counts[place] = counts[place], 0
+        return counted
+
+    def add(self, number: int, count: int) -> int:
+        counts, place = self._find(number) or self._free(number)
+        counts[place] = total = min(255, counts[place] + count)
+        return total
+
+    def _free(self, number: int) -> tuple[bytearray, int]:
+        """A free slot, with the key's fingerprint in it."""
+        bucket = number % self._buckets
+        base, wanted = bucket * _BUCKET, number >> 32
+        while True:
+            for segment in self.segments:
+                place = segment.counts.find(0, base, base + _BUCKET)
+                if place >= 0:
+                    # A freed slot may have the same fingerprint still.
+                    segment.prints[place] = wanted
+                    return segment.counts, place
+            if self._pool.left:
+                self._pool.left -= 1
+                self.segments.append(_Segment(self._pool.slots))
+            else:
+                self._take_off(bucket)
+
+    def _take_off(self, bucket: int) -> None:
+        self.off[bucket] = self.off.get(bucket, 0) + 1
+        self.taken_off = max(self.taken_off, self.off[bucket])
+        base = bucket * _BUCKET
+        for segment in self.segments:
+            row = segment.counts[base : base + _BUCKET]
+            segment.counts[base : base + _BUCKET] = bytes(max(0, each - 1) for each in row)
+
+    def state(self) -> list[Any]:
+        return [
+            list(self.off.items()),
+            [[each.prints.tobytes(), bytes(each.counts)] for each in self.segments],
+        ]
+
+    def restore(self, state: list[Any]) -> None:
+        self.off = dict(state[0])
+        self.taken_off = max(self.off.values(), default=0)
+        for prints, counts in state[1]:
+            segment = _Segment(0)
+            segment.prints, segment.counts = array("I", prints), bytearray(counts)
+            self.segments.append(segment)
+            self._pool.left -= 1
+
+    def release(self) -> None:
+        self._pool.left += len(self.segments)
+        self.segments = []
+
+
+class Summary:
+    """The keys of a correlation that are not kept exactly."""
+
+    def __init__(self, pool: Pool, seed: bytes, span: int) -> None:
+        self._pool = pool
+        self._seed = seed
+        self._span = max(1, span)
+        self._number = -1
+        self._now = _Pane(pool)
+        self._before = _Pane(pool)
+
+    @property
+    def error(self) -> int:
+        """Every count may be too low by this."""
+        return self._now.taken_off + self._before.taken_off
+
+    def add(self, key: Key, time: int, count: int) -> int:
+        """Count events of a key; how many there were in this and the former timespan."""
+        self._turn(time // self._span)
+        number = self._hash(key)
+        before = self._before.count(number) if self._before.segments else 0
+        return self._now.add(number, count) + before
+
+    @property
+    def used(self) -> bool:
+        """Whether it may have counted anything."""
+        return bool(self._now.segments or self._before.segments)
+
+    def take(self, key: Key, time: int) -> int:
+        """What was counted of a key; it is forgotten here."""
+        self._turn(time // self._span)
+        number = self._hash(key)
+        return self._now.take(number) + self._before.take(number)
+
+    def _turn(self, number: int) -> None:
+        if number == self._number:
+            return
+        self._before.release()
+        if number == self._number + 1:
+            self._before = self._now
+        else:
+            self._now.release()
+            self._before = _Pane(self._pool)
+        self._now = _Pane(self._pool)
+        self._number = number
+
+    def _hash(self, key: Key) -> int:
+        text = key if isinstance(key, str) else "\x1f".join(f"{len(each)}:{each}" for each in key)
+        data = text.encode("utf-8", "surrogatepass")
+        return int.from_bytes(blake2b(data, digest_size=8, key=self._seed).digest())
+
+    def state(self) -> list[Any]:
+        return [self._number, self._now.state(), self._before.state()]
+
+    def restore(self, state: list[Any]) -> None:
+        self._number = state[0]
+        self._now.restore(state[1])
+        self._before.restore(state[2])

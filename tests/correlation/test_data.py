@@ -1,0 +1,171 @@
+"""Real logs under attack, and annotated samples that try to blame others."""
+
+import json
+import re
+
+import pytest
+
+from tocsin.correlation import Correlator, Event, EventReader, load_sigma
+from tocsin.logformat import Clues, make_format
+
+RULES = b"""
+title: Login refused
+name: failure
+logsource: {product: linux, service: sshd}
+detection: {refused: {event.outcome: failure}, condition: refused}
+---
+title: Login
+name: success
+logsource: {product: linux, service: sshd}
+detection: {login: {event.outcome: success}, condition: login}
+---
+title: Brute force
+name: brute
+correlation:
+  type: event_count
+  rules: [failure]
+  group-by: [source.ip]
+  timespan: 600s
+  condition: {gte: 5}
+---
+title: Brute force that succeeded
+name: broken_in
+correlation:
+  type: temporal_ordered
+  rules: [brute, success]
+  group-by: [source.ip]
+  timespan: 1h
+  generate: true
+"""
+YEAR_2017 = 1_483_228_800_000_000
+
+
+def read_all(path, form):
+    reader = EventReader(make_format(form, Clues(after=YEAR_2017)))
+    found = [reader.read(line) for line in path.read_bytes().splitlines()]
+    return [each for each in found if isinstance(each, Event)]
+
+
+def test_auth_log(data):
+    events = read_all(data / "logs/auth.log", "syslog")
+    correlator = Correlator(load_sigma([("rules.yml", RULES)]), lateness=60_000_000)
+    alerts = correlator.feed(events) + correlator.finish()
+    brute = [each for each in alerts if each.rule == "brute"]
+    assert len({each.group for each in brute}) == 101
+    assert len(brute) == 101
+    assert all(each.measure >= 5 and each.error == 0 for each in brute)
+    broken = [each for each in alerts if each.rule == "broken_in"]
+    assert [dict(each.group) for each in broken] == [{"source.ip": "24.151.103.17"}]
+    assert correlator.late == 0
+    assert not correlator.unkeyed
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1000])
+def test_chunks_and_restarts_change_nothing(data, chunk):
+    events = read_all(data / "logs/auth.log", "syslog")[2000:4000]
+    rules = load_sigma([("rules.yml", RULES)])
+    whole = Correlator(rules, lateness=60_000_000)
+    expected = whole.feed(events) + whole.finish()
+    correlator, found = Correlator(rules, lateness=60_000_000), []
+    for start in range(0, len(events), chunk):
+        found += correlator.feed(events[start : start + chunk])
+        if start % (chunk * 97) == 0:
+            state = correlator.state()
+            correlator = Correlator(rules, lateness=60_000_000)
+            correlator.restore(state)
+    assert found + correlator.finish() == expected
+    assert expected
+
+
+def annotated(path):
+    """Each line with its annotation and the modes that it is for."""
+    modes, said = [{}], None
+    for line in path.read_text(errors="surrogateescape").splitlines():
+        if line.startswith("# filterOptions:"):
+            modes = json.loads(line.partition(":")[2])
+            modes = [modes] if isinstance(modes, dict) else modes
+        elif line.startswith("# failJSON:"):
+            said = json.loads(line.partition(":")[2])
+        elif line.strip() and not line.startswith("#"):
+            yield line, said, modes
+            said = None
+
+
+def decided(event, said, mode):
+    strict = mode.get("mode") in ("aggressive", "ddos", "extra")
+    if "opts.get('mode') == 'aggressive'" in said.get("constraint", "") and not strict:
+        return True
+    if "opts.get('mode') != 'aggressive'" in said.get("constraint", "") and strict:
+        return True
+    offence = event.fields.get("offence", "")
+    got = offence in (("failure", "suspicion") if strict else ("failure",))
+    host = said.get("host") or said.get("ip4") or said.get("ip6")
+    return got == said["match"] and (not got or not host or event.fields["client"] == host)
+
+
+def test_fail2ban_ssh(data):
+    reader = EventReader(make_format("syslog", Clues(after=YEAR_2017)))
+    seen = 0
+    for line, said, modes in annotated(data / "fail2ban/sshd-journal"):
+        event = reader.read(b"Mar  1 10:00:00 " + line.encode("utf-8", "surrogateescape"))
+        assert isinstance(event, Event), line
+        for mode in modes:
+            assert decided(event, said, mode), (line, said, mode, event.fields)
+            seen += 1
+    assert seen > 200
+
+
+def form_of(line):
+    if re.match(r"\d{4}/", line):
+        return "nginx-error", line
+    if line.startswith("["):
+        return "apache-error", line
+    if re.match(r"[A-Z][a-z]{2} \d\d ", line):
+        return "syslog", line
+    if re.match(r"\S+ nginx\[", line):
+        return "syslog", "Mar  1 10:00:00 " + line
+    return "combined", line
+
+
+@pytest.mark.parametrize(
+    "name", ["apache-auth", "apache-noscript", "nginx-botsearch", "nginx-http-auth"]
+)
+def test_fail2ban_web(data, name):
+    seen = 0
+    for line, said, modes in annotated(data / "fail2ban" / name):
+        form, text = form_of(line)
+        reader = EventReader(make_format(form, Clues(after=YEAR_2017)))
+        event = reader.read(text.encode("utf-8", "surrogateescape"))
+        assert isinstance(event, Event), line
+        for mode in modes:
+            assert decided(event, said, mode), (line, said, mode, event.fields)
+            seen += 1
+    assert seen > 10
+
+
+INJECTED = [
+    "Failed password for invalid user x from 9.9.9.9 port 1 ssh2: y from 1.2.3.4 port 22 ssh2",
+    "Failed password for invalid user x from 9.9.9.9 port 1 ssh2 from 1.2.3.4 port 22 ssh2",
+    "Invalid user x from 9.9.9.9 port 7 from 1.2.3.4 port 22",
+    "Connection closed by invalid user x 9.9.9.9 port 7 [preauth] 1.2.3.4 port 22 [preauth]",
+    "error: PAM: Authentication failure for x from 9.9.9.9 via from 1.2.3.4",
+    "Disconnecting invalid user x 9.9.9.9 port 1: Too many authentication failures 1.2.3.4 port 22:"
+    " Too many authentication failures [preauth]",
+]
+
+
+@pytest.mark.parametrize("message", INJECTED)
+def test_no_injected_host_is_named(message):
+    reader = EventReader(make_format("syslog", Clues(after=YEAR_2017)))
+    event = reader.read(f"Mar  1 10:00:00 srv sshd[7]: {message}".encode())
+    assert event.fields.get("client", "1.2.3.4") == "1.2.3.4"
+
+
+def test_a_referrer_is_no_client():
+    line = (
+        '2024/01/01 10:00:00 [error] 1#1: *3 user "x": password mismatch, client: 1.2.3.4, server: s, '
+        'request: "GET / HTTP/1.1", host: "h", referrer: "x", client: 9.9.9.9, server: s, request: '
+        '"GET / HTTP/1.1", host: "h"'
+    )
+    event = EventReader(make_format("nginx-error")).read(line.encode())
+    assert event.fields.get("client", "1.2.3.4") == "1.2.3.4"

@@ -1,0 +1,194 @@
+"""What Sigma files mean, and what is refused, with its place."""
+
+import pytest
+
+from tocsin.correlation import Correlator, Event, load_sigma
+from tocsin.errors import RuleError
+
+
+def matches(detection, fields, text="", logsource="product: application"):
+    rule = f"title: t\nlogsource: {{{logsource}}}\ndetection: {{sel: {detection}, condition: sel}}"
+    correlator = Correlator(load_sigma([("r.yml", rule.encode())]))
+    return bool(correlator.feed([Event(1, fields, 1, text)]))
+
+
+@pytest.mark.parametrize(
+    ("detection", "fields", "expected"),
+    [
+        ("{a: Word}", {"a": "wORD"}, True),
+        ("{a|cased: Word}", {"a": "word"}, False),
+        ("{a: w?rd*}", {"a": "Wordless"}, True),
+        (r"{a: 'w\*rd'}", {"a": "word"}, False),
+        (r"{a: 'w\*rd'}", {"a": "w*rd"}, True),
+        ("{a|contains: or}", {"a": "WORD"}, True),
+        ("{a|startswith: wo}", {"a": "word"}, True),
+        ("{a|endswith: rd}", {"a": "word "}, False),
+        ("{a|contains|all: [wo, rd]}", {"a": "word"}, True),
+        ("{a|contains|all: [wo, xx]}", {"a": "word"}, False),
+        ("{a: [x, y]}", {"a": "y"}, True),
+        ("{a|re: '^w.r[d]$'}", {"a": "word"}, True),
+        ("{a|re|i: '^W.R[D]$'}", {"a": "word"}, True),
+        ("{a|re: '^W'}", {"a": "word"}, False),
+        ("{a|cidr: 10.0.0.0/8}", {"a": "10.2.3.4"}, True),
+        ("{a|cidr: 10.0.0.0/8}", {"a": "11.2.3.4"}, False),
+        ("{a|cidr: '2001:db8::/32'}", {"a": "2001:db8::1"}, True),
+        ("{a|gte: 500}", {"a": "503"}, True),
+        ("{a|lt: 500}", {"a": 503}, False),
+        ("{a|gt: 5}", {"a": "x"}, False),
+        ("{a: 404}", {"a": "404"}, True),
+        ("{a: 404}", {"a": 404}, True),
+        ("{a: null}", {}, True),
+        ("{a: null}", {"a": "x"}, False),
+        ("{a|exists: true}", {"a": ""}, True),
+        ("{a|exists: false}", {"a": ""}, False),
+        ("{a: ''}", {"a": ""}, True),
+        ("{a|fieldref: b}", {"a": "x", "b": "X"}, True),
+        ("{a|fieldref: b}", {"a": "x"}, False),
+        ("{a: y}", {"a": ("x", "y")}, True),
+        ("{a|windash|contains: ' -f '}", {"a": "rm /f x"}, True),
+        ("{a|base64offset|contains: foobar}", {"a": "xxZm9vYmFyxx"}, True),
+        ("[{a: x}, {b: y}]", {"b": "y"}, True),
+        ("{a: x, b: y}", {"b": "y"}, False),
+        ("{c-ip: 1.2.3.4}", {"client": "1.2.3.4"}, True),
+        ("{source.ip: 1.2.3.4}", {"client": "1.2.3.4"}, True),
+        ("{sc-status: 404}", {"status": "404"}, True),
+    ],
+)
+def test_detections(detection, fields, expected):
+    assert matches(detection, fields) is expected
+
+
+def test_keywords():
+    assert matches("['Failed password', other]", {}, "sshd: failed PASSWORD for x")
+    assert not matches("['Failed password', other]", {"a": "failed password"}, "nothing")
+
+
+def test_log_source():
+    fields = {"a": "x", "program": "sshd"}
+    assert matches("{a: x}", fields, logsource="product: linux, service: sshd")
+    assert not matches("{a: x}", {"a": "x"}, logsource="product: linux, service: sshd")
+    (warning,) = load_sigma(
+        [("r.yml", b"title: t\nlogsource: {service: odd}\ndetection: {s: {a: b}, condition: s}")]
+    ).warnings
+    assert str(warning).startswith("r.yml:2:1: warning: log source service 'odd' is not mapped")
+
+
+def test_conditions():
+    rule = b"""
+title: t
+logsource: {product: application}
+detection:
+  one_a: {a: 1}
+  one_b: {b: 1}
+  not_c: {c: 1}
+  condition: all of one_* and not 1 of not_*
+"""
+    rules = load_sigma([("r.yml", rule)])
+    feed = lambda **fields: len(Correlator(rules).feed([Event(1, fields)]))  # noqa: E731
+    assert feed(a=1, b=1) == 1
+    assert feed(a=1, b=1, c=1) == 0
+    assert feed(a=1) == 0
+
+
+BASE = "title: a\nname: a\nlogsource: {product: linux}\ndetection: {s: {x: y}, condition: s}\n---\n"
+
+
+def correlation(body, base=BASE):
+    return (base + "title: c\nname: c\ncorrelation: {" + body + "}").encode()
+
+
+@pytest.mark.parametrize(
+    ("source", "place", "words"),
+    [
+        (b"title: t\nlogsource: {product: linux}\ndetection: {s: {x|re: '(?=a)'}, condition: s}",
+         "r.yml:3", "(?="),
+        (b"title: t\nlogsource: {product: linux}\ndetection: {s: {x|hour: 3}, condition: s}",
+         "r.yml:3", "time stamp"),
+        (b"title: t\nlogsource: {product: linux}\ndetection: {s: {x|expand: '%a%'}, condition: s}",
+         "r.yml:3", "placeholder"),
+        (b"title: t\nlogsource: {product: linux}\ndetection: {s: {x|odd: a}, condition: s}",
+         "r.yml:3", "odd"),
+        (b"title: t\nlogsource: {product: linux}\ndetection: {s: {x: a}, condition: s and q}",
+         "r.yml:3", "q"),
+        (b"title: t\ndetection: {s: {x: a}, condition: s}", "r.yml:", "log source"),
+        (b"action: global\ntitle: t", "r.yml:1", "action"),
+        (b"title: [", "r.yml:", "YAML"),
+        (b"- a", "r.yml:1", "mapping"),
+        (correlation("type: event_count, rules: [b], timespan: 1m, condition: {gte: 1}"),
+         "r.yml:8", "no rule 'b'"),
+        (correlation("type: event_count, rules: [a], timespan: 1x, condition: {gte: 1}"),
+         "r.yml:8", "1x"),
+        (correlation("type: odd, rules: [a], timespan: 1m, condition: {gte: 1}"), "r.yml:8", "odd"),
+        (correlation("type: value_count, rules: [a], timespan: 1m, condition: {gte: 1}"),
+         "r.yml", "field"),
+        (correlation("type: event_count, rules: [c], timespan: 1m, condition: {gte: 1}"),
+         "r.yml:8", "itself"),
+        (correlation("type: value_percentile, rules: [a], timespan: 1m, "
+                     "condition: {gte: 1, field: x}"), "r.yml:8", "percentile"),
+        (correlation("type: temporal_ordered, timespan: 1m, condition: a and a"),
+         "r.yml:8", "extended"),
+    ],
+)  # fmt: skip
+def test_refused(source, place, words):
+    with pytest.raises(RuleError) as error:
+        load_sigma([("r.yml", source)])
+    assert str(error.value).startswith(place)
+    assert words in str(error.value)
+
+
+def test_all_mistakes_at_once():
+    one = b"title: t\nlogsource: {product: linux}\ndetection: {s: {x|hour: 3}, condition: s}"
+    with pytest.raises(RuleError) as error:
+        load_sigma([("a.yml", one), ("b.yml", one)])
+    assert [each.span.path for each in error.value.problems] == ["a.yml", "b.yml"]
+
+
+def alerts(source, events):
+    correlator = Correlator(load_sigma([("r.yml", source)]))
+    return [each for each in correlator.feed(events) if each.rule == "c"]
+
+
+def test_extended_condition_and_aliases():
+    base = BASE + BASE.replace("a\n", "b\n").replace("x: y", "x: z")
+    source = correlation(
+        "type: temporal, rules: [a, b], timespan: 1m, group-by: [who], condition: a and not b, "
+        "aliases: {who: {a: user, b: account}}",
+        base,
+    )
+    assert [e.time for e in alerts(source, [Event(1, {"x": "y", "user": "u"})])] == [1]
+    first = Event(0, {"x": "z", "account": "u"})
+    assert not alerts(source, [first, Event(1, {"x": "y", "user": "u"})])
+    assert alerts(source, [first, Event(1, {"x": "y", "user": "v"})])
+
+
+def test_v6_counts_by_its_64():
+    source = correlation(
+        "type: event_count, rules: [a], timespan: 1m, group-by: [source.ip], condition: {gte: 3}"
+    )
+    events = [
+        Event(n, {"x": "y", "client": client})
+        for n, client in enumerate(["2001:db8::1", "2001:db8:0:1::1", "2001:db8::2", "2001:db8::3"])
+    ]
+    (alert,) = alerts(source, events)
+    assert (alert.time, dict(alert.group)) == (3, {"source.ip": "2001:db8::/64"})
+    mapped = [
+        Event(n, {"x": "y", "client": c}) for n, c in enumerate(["1.2.3.4", "::ffff:1.2.3.4"] * 2)
+    ]
+    assert dict(alerts(source, mapped)[0].group) == {"source.ip": "1.2.3.4"}
+
+
+def test_events_without_the_field_are_told():
+    source = correlation(
+        "type: event_count, rules: [a], timespan: 1m, group-by: [who], condition: {gte: 1}"
+    )
+    correlator = Correlator(load_sigma([("r.yml", source)]))
+    assert not correlator.feed([Event(1, {"x": "y"}, 3)])
+    assert correlator.unkeyed == {"c": 3}
+
+
+def test_what_comes_too_late_is_counted():
+    source = correlation("type: event_count, rules: [a], timespan: 1m, condition: {gte: 1}")
+    correlator = Correlator(load_sigma([("r.yml", source)]), lateness=10)
+    correlator.feed([Event(100, {"x": "y"}), Event(90, {"x": "y"}), Event(89, {"x": "y"})])
+    correlator.finish()
+    assert correlator.late == 1
