@@ -17,6 +17,8 @@ from tocsin.cli._evidence import evidence
 pytestmark = pytest.mark.skipif(not (lab.BINARY and lab.PROMTOOL), reason=lab.MISSING)
 
 NOW = int(time.time())
+SUITE = 1800
+"""Seconds from when this is read until the last test has run, at most."""
 TODAY = NOW - NOW % lab.DAY
 YESTERDAY = TODAY - lab.DAY
 
@@ -39,7 +41,7 @@ def collect(folder, address, *more):
 def clean(tmp_path_factory):
     """The address of a source where nothing went wrong."""
     port = lab.free_port()
-    text = lab.exposition(YESTERDAY - 900, NOW + 300, f"127.0.0.1:{port}")
+    text = lab.exposition(YESTERDAY - 900, NOW + SUITE, f"127.0.0.1:{port}")
     with lab.prometheus(tmp_path_factory.mktemp("clean"), text, port=port) as address:
         yield address
 
