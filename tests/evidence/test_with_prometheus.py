@@ -156,7 +156,7 @@ def test_a_day_with_an_attack_a_slow_down_and_an_outage(tmp_path):
 @pytest.mark.skipif(NOW - TODAY < 180, reason="the day is too young")
 def test_without_rules_nothing_was_monitored(tmp_path):
     port = lab.free_port()
-    text = lab.exposition(TODAY - 900, NOW + 300, f"127.0.0.1:{port}")
+    text = lab.exposition(TODAY - 900, NOW + SUITE, f"127.0.0.1:{port}")
     with lab.prometheus(tmp_path, text, port=port, rules=None) as address:
         _, found = collect(tmp_path / "e", address)
     assert found["security-monitoring"]["state"] == "no-data"
