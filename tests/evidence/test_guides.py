@@ -50,6 +50,18 @@ def test_sealing_and_then_auditing(shell, tmp_path):
     assert any(line.startswith("FAULT  20261120/README.txt") for line in out)
 
 
+def test_a_report_a_sample_and_oscal_of_the_sealed_day(shell, tmp_path):
+    done = shell("docs/guides/seal.md")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = shell("docs/guides/report.md")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 of 1 days drawn of 1 are the days that were sealed" in done.stdout
+    work = tmp_path / "work"
+    assert "Anchored up to 20261120" in (work / "report.html").read_text()
+    assert list((work / "evidence/20261121/dispositions").iterdir())
+    assert (work / "oscal/assessment-results.json").exists()
+
+
 def test_the_readme_in_the_bundle_names_the_files_that_are_there(shell, tmp_path):
     shell("docs/guides/seal.md")
     text = Path(tmp_path / "work/evidence/20261120/README.txt").read_text()
