@@ -12,6 +12,7 @@ from tests.seal.chains import names
 from tocsin.bundle import survey
 from tocsin.cli._periods import load_period
 from tocsin.errors import EvidenceError, ParseError
+from tocsin.evidence import cells_of
 from tocsin.report import STATES, disposition_file, put_together, read_day_files
 
 DAY, NEXT, LAST = names(3)
@@ -194,3 +195,17 @@ def test_the_default_period_is_that_of_the_chain(tmp_path):
     assert load_period(root, f"{NEXT[:4]}-{NEXT[4:6]}-{NEXT[6:]}", NEXT).days == (NEXT,)
     with pytest.raises(ParseError):
         load_period(root, LAST, DAY)
+
+
+@given(st.lists(st.tuples(STATE, st.booleans()), max_size=5))
+def test_the_sealed_day_itself_says_the_same_of_its_own_records(runs):
+    files, lines = {}, []
+    for number, (state, whole) in enumerate(runs):
+        ended = f"2026-12-01T00:00:{number:02}Z"
+        files[f"alpha.run{number + 1}.json"] = record(
+            "alpha", DAY, state, period={"whole_day": whole}, ended=ended
+        )
+        lines.append({"control": "alpha", "state": state, "collected": ended, "whole_day": whole})
+    if any(state not in {"operated", "exception", "no-data", "not-run"} for state, _ in runs):
+        return
+    assert cell(read(files), expected=["alpha"]).state == cells_of(["alpha"], lines)["alpha"]
