@@ -60,7 +60,15 @@ class Reading:
 
     table: Table = field(default_factory=Table)
     taken: Taken | None = None
-    formats: set[str] = field(default_factory=set)
+
+    @property
+    def size(self) -> int:
+        """Bytes of lines."""
+        return sum(len(block.data) for block in self.taken.blocks) if self.taken else 0
+
+
+_NOTHING = Table()
+"""Of a look that brought nothing: most do, and to make a table costs more than to look."""
 
 
 class GroupReader:
@@ -85,8 +93,11 @@ class GroupReader:
 
     def read(self, window: Window) -> Reading:
         """Take what is there, in bounds."""
-        found = Reading(taken=self.tail.poll(window.now, BUDGET))
-        for block in found.taken.blocks if found.taken else ():
+        taken = self.tail.poll(window.now, BUDGET)
+        if not taken.blocks:
+            return Reading(_NOTHING, taken)
+        found = Reading(taken=taken)
+        for block in taken.blocks:
             form = self._format(block.file, block.data)
             self._count(form, block.data, window, found)
         return found
@@ -134,7 +145,6 @@ class GroupReader:
             table.read += lines
             table.dropped[UNKNOWN] += lines
             return
-        found.formats.add(form)
         reader, scanner = self._scanner(form, window.now)
         counted = scanner.scan(data)
         reasons = {window.reason(minute) for _, minute in counted.minutes.events}

@@ -36,6 +36,8 @@ __all__ = ["GroupState", "Logs", "state_key"]
 
 _log = logging.getLogger(__name__)
 _POLL = 250 * MILLISECOND
+_ROUND = 16 << 20
+"""Bytes after which a round looks at no other log group."""
 _BUSIEST = 100
 """Sources of a cell that are kept once its minute is closed."""
 _SLOW = 30 * SECOND
@@ -68,7 +70,6 @@ class _Group:
     through: int = 0
     """Everything up to here was read."""
     minutes: dict[int, Table] = field(default_factory=dict)
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     files: int = 0
     folded: int = 0
     """Minutes before it are in one piece, with little of each."""
@@ -97,6 +98,8 @@ class Logs:
         self.alarming = Alarming(config, known, now, notifying, self._sources)
         self._notifying = notifying
         self._stopping = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._first = 0
         self._filters = config.definitions.filters
         self._metrics = {
             each.key: (each.transformation.namespace, each.transformation.metric)
@@ -138,22 +141,32 @@ class Logs:
 
     async def round(self) -> bool:
         """Take of each log group what is there, and evaluate; whether there is more."""
-        more = False
-        for name in self.groups:
-            more |= await self._poll(name)
+        async with self._turn:
+            window = self._window()
+            # One thread for all of them: to change threads costs more than to look at a file.
+            readings = await asyncio.to_thread(self._read, window)
+            more = len(readings) < len(self.groups)
+            for name, reading in readings.items():
+                more |= self._took(name, reading, window)
         self._advance()
         return more
 
-    async def _poll(self, name: str) -> bool:
-        """Take what a log group's files have; whether there is more."""
+    def _read(self, window: Window) -> dict[str, Reading]:
+        """Look at one log group after the other until a round is full; the next begins behind."""
+        found: dict[str, Reading] = {}
+        names, size = list(self.groups), 0
+        for name in [*names[self._first :], *names[: self._first]]:
+            found[name] = self.groups[name].reader.read(window)
+            size += found[name].size
+            if size >= _ROUND:
+                break
+        self._first = (self._first + len(found)) % max(1, len(names))
+        return found
+
+    def _took(self, name: str, reading: Reading, window: Window) -> bool:
+        """Count and commit what a look brought; whether there is more."""
         group = self.groups[name]
-        if not group.reader.group.paths:
-            group.through = self.core.clock.now() - group.reader.group.lateness
-            return False
-        async with group.turn:
-            window = self._window()
-            reading = await asyncio.to_thread(group.reader.read, window)
-            self._take(name, group, reading, window)
+        self._take(name, group, reading, window)
         more = reading.taken is not None and reading.taken.more
         if not more:
             group.through = max(group.through, window.now - group.reader.group.lateness)
@@ -171,7 +184,7 @@ class Logs:
         group = self.groups.get(name)
         if group is None or not group.reader.group.push:
             return None
-        async with group.turn:
+        async with self._turn:
             if "storage" in self.core.degraded:
                 raise StoreError("the disk takes nothing now", hint="send it again later")
             window = self._window()
