@@ -62,12 +62,16 @@ def evil_entries(day):
     yield 6, "drill", {"id": EVIL, "drill": EVIL, "control": EVIL, "alert": EVIL, "passed": False,
                        "why": EVIL, "metric": -5, "firing": 1 << 60, "weakened": [EVIL]}  # fmt: skip
     yield 7, "notification", {"result": EVIL}
+    silence = {"created_by": EVIL, "comment": EVIL, "matchers": [{"name": EVIL, "value": EVIL}, 3]}
+    yield 8, "silence", {"what": EVIL, "silence": {**silence, "ends_at": 1 << 60}}
+    yield 9, "silence", {"silence": EVIL}
 
 
 def evil_facts(day):
     rules = [{"path": EVIL + day, "sha256": EVIL}]
     segment = {"since": "2026-11-27T00:00:00Z", "configuration": {"sha256": day}, "rules": rules}
-    return {"sealed": EVIL, "key": EVIL, "rules_in_force": [segment]}
+    plan = [{"sha256": EVIL, "version": EVIL, "since": EVIL, "signed": EVIL}]
+    return {"sealed": EVIL, "key": EVIL, "rules_in_force": [segment], "plan": plan}
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ __all__ = [
     "DayRead",
     "Entry",
     "Noted",
+    "PlanKnown",
     "RulesThen",
     "Run",
     "read_day_files",
@@ -117,6 +118,8 @@ class DayRead:
     key: str = ""
     expected: tuple[str, ...] = ()
     """Ids of the controls that the day's catalogues name."""
+    plan: tuple[PlanKnown, ...] = ()
+    """The catalogues that were in force."""
     runs: list[Run] = field(default_factory=list)
     dispositions: list[Disposition] = field(default_factory=list)
     rules: list[RulesThen] = field(default_factory=list)
@@ -194,11 +197,23 @@ class _Segment(msgspec.Struct):
     rules: list[_Known]
 
 
+class PlanKnown(msgspec.Struct, frozen=True):
+    """A catalogue of controls, as day.json tells of it."""
+
+    sha256: str
+    version: str = ""
+    since: str = ""
+    """The first day that holds it, `YYYYMMDD`."""
+    signed: str = ""
+    """The first day that holds its signature; empty where none does."""
+
+
 class _Day(msgspec.Struct):
     sealed: str = ""
     key: str = ""
     rules_in_force: list[_Segment] = []
     cells: dict[str, Any] = {}
+    plan: list[PlanKnown] = []
 
 
 class _Line(msgspec.Struct):
@@ -250,6 +265,7 @@ def _facts(day: DayRead, data: bytes) -> None:
         day.unread.append("day.json")
         return
     day.sealed, day.key, day.expected = found.sealed, found.key, tuple(found.cells)
+    day.plan = tuple(found.plan)
     for each in found.rules_in_force:
         since = micros(each.since)
         if since is not None:

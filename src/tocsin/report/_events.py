@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from tocsin.report._day import DayRead, Entry, RulesThen
 
-__all__ = ["DrillRun", "Gap", "RuleChange", "drills_of", "gaps_of", "notifications_of",
-           "rule_changes"]  # fmt: skip
+__all__ = ["DrillRun", "Gap", "RuleChange", "Silenced", "drills_of", "gaps_of",
+           "notifications_of", "rule_changes", "silences_of"]  # fmt: skip
 
 _SUBJECT = ("job", "instance", "group", "rule", "log_group", "path", "alarm")
 
@@ -61,6 +61,34 @@ class RuleChange:
     before: str
     """SHA-256, or empty."""
     after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silenced:
+    """A silence that somebody added or changed."""
+
+    time: int
+    what: str
+    """`added` or `changed`."""
+    by: str
+    comment: str
+    matchers: str
+    start: int
+    end: int
+
+
+def silences_of(days: Sequence[DayRead]) -> Iterator[Silenced]:
+    for entry in _entries(days, "silence"):
+        found = entry.body.get("silence")
+        body: Mapping[str, Any] = found if isinstance(found, dict) else {}
+        matchers = body.get("matchers")
+        told = (m for m in matchers if isinstance(m, dict)) if isinstance(matchers, list) else ()
+        yield Silenced(
+            entry.time, str(entry.body.get("what", "")), str(body.get("created_by", "")),
+            str(body.get("comment", "")),
+            ", ".join(f"{m.get('name', '')} {m.get('value', '')}" for m in told),
+            _time(body, "starts_at", entry.time), _time(body, "ends_at", entry.time),
+        )  # fmt: skip
 
 
 def gaps_of(days: Sequence[DayRead]) -> Iterator[Gap]:

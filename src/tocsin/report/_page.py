@@ -68,6 +68,7 @@ def report_page(period: Period, checked: Checked) -> bytes:
         *_gaps(period),
         *_drills(period),
         *_changes(period),
+        *_told(period),
         *_controls(period),
         *_anchors(period),
         *_yourself(period),
@@ -243,8 +244,33 @@ def _changes(period: Period) -> Iterator[str]:
     yield "</tbody></table>\n" + _more(len(period.changes))
 
 
+def _told(period: Period) -> Iterator[str]:
+    """Notifications and silences: whether people were told, and who asked for quiet."""
+    yield "<h2>Notifications and silences</h2>\n"
+    counts = sorted(period.notifications.items())
+    results = ", ".join(f"{count:,} {esc(result)}" for result, count in counts)
+    yield f"<p>Notifications by their result: {results or 'none is in the ledger'}.</p>\n"
+    if not period.silences:
+        yield "<p>Nobody added or changed a silence.</p>\n"
+        return
+    yield '<table class="wide"><thead><tr><th>When (UTC)</th><th>Who</th><th>What</th>'
+    yield "<th>From</th><th>To</th><th>Why</th></tr></thead><tbody>"
+    for each in period.silences[:_SHOWN]:
+        yield f'<tr><td class="time">{moment(each.time)}</td><td>{esc(each.by)}</td>'
+        yield f"<td>{esc(f'{each.what}: {each.matchers}')}</td>"
+        yield f'<td class="time" data-of="from">{moment(each.start)}</td>'
+        yield f'<td class="time" data-of="to">{moment(each.end)}</td>'
+        yield f"<td>{esc(each.comment)}</td></tr>"
+    yield "</tbody></table>\n" + _more(len(period.silences))
+
+
 def _controls(period: Period) -> Iterator[str]:
     yield "<h2>Controls</h2>\n"
+    for plan in period.plan:
+        since = day_text(plan.since) if plan.since else "no day that is named"
+        signed = f"signed on {day_text(plan.signed)}" if plan.signed else "NOT SIGNED"
+        yield f'<p>Catalogue <span class="hash">{esc(plan.sha256[:16])}</span>, version '
+        yield f"{esc(plan.version)}: in the evidence since {esc(since)}, {esc(signed)}.</p>\n"
     for control in period.controls:
         yield from _control(control)
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tocsin.control import State
-from tocsin.report._events import drills_of, gaps_of, notifications_of, rule_changes
+from tocsin.report._events import drills_of, gaps_of, notifications_of, rule_changes, silences_of
 from tocsin.seal import day_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tocsin.report._day import DayRead, Run
+    from tocsin.report._day import DayRead, PlanKnown, Run
     from tocsin.report._disposition import Disposition
-    from tocsin.report._events import DrillRun, Gap, RuleChange
+    from tocsin.report._events import DrillRun, Gap, RuleChange, Silenced
     from tocsin.seal import Checkpoint
 
 __all__ = ["STATES", "Cell", "ControlSeen", "Head", "Period", "calendar", "put_together"]
@@ -81,6 +81,9 @@ class Period:
     changes: tuple[RuleChange, ...]
     notifications: Counter[str]
     """Results by name."""
+    silences: tuple[Silenced, ...]
+    plan: tuple[PlanKnown, ...]
+    """The catalogues of controls that the last day knows."""
     notes: list[str] = field(default_factory=list)
 
     def count(self, control: str) -> Counter[str]:
@@ -141,6 +144,7 @@ def put_together(
         cells,
         tuple(Head(r.name, r.checkpoint, r.attached, r.sealed) for r in inside),
         tuple(gaps_of(inside)), drills, tuple(rule_changes(inside)), notifications_of(inside),
+        tuple(silences_of(inside)), inside[-1].plan if inside else (),
     )  # fmt: skip
     period.notes += _notes(inside, days)
     return period
