@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.drill.lab import START, groups, guessing
+from tests.conftest import ROOT
+from tests.drill.lab import RULES, START, groups, guessing
 from tocsin.drill import DrillRun, rehearse, weaknesses_of
 from tocsin.durations import MINUTE, SECOND
+from tocsin.engine import load_config
 
 
 def test_the_attack_is_seen_and_fires_after_the_rules_for():
@@ -80,3 +84,16 @@ def test_however_late_the_ticks_come_it_fires_once_and_not_before_the_attack(lat
     assert len(alerts) <= 1
     if run.fired is not None:
         assert START + offset < run.seen <= run.fired - run.hold
+
+
+def test_the_drill_of_the_guide_works_with_the_rules_of_the_lab(tmp_path):
+    page = (ROOT / "docs/guides/drill.md").read_text()
+    text = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1]
+    (tmp_path / "tocsin.yaml").write_text(f"rules: ['{RULES}']\n{text}")
+    config = load_config(tmp_path / "tocsin.yaml")
+    (drill,) = config.drills
+    found = [group for file in config.rule_files for group in file.groups]
+    run = rehearse(drill, found, 15 * SECOND, START)
+    assert run.fired is not None
+    assert run.hold < drill.within
+    assert drill.at == 4 * 60 * MINUTE + 10 * MINUTE

@@ -21,7 +21,6 @@ __all__ = [
     "DISPOSITIONS",
     "DayRead",
     "Entry",
-    "Noted",
     "PlanKnown",
     "RulesThen",
     "Run",
@@ -36,18 +35,6 @@ _KINDS = frozenset({"gap", "drill", "notification", "configuration", "start", "s
                     "silence"})  # fmt: skip
 _MOST_ENTRIES = 20_000
 """Of one day; what is beyond is counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """A finding of a record."""
-
-    input: str
-    kind: str
-    text: str
-    start: int | None
-    """Microseconds since 1970 UTC."""
-    end: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +57,11 @@ class Run:
     sha256: str
     state: str
     whole_day: bool
-    start: str
     end: str
     collected: str
     source: str
     collector: str
     reasons: tuple[str, ...]
-    findings: tuple[Noted, ...]
     queries: tuple[tuple[str, str, str], ...]
     """Name, endpoint, and query or empty, of each input."""
 
@@ -115,7 +100,6 @@ class DayRead:
     attached: tuple[str, ...]
     """Which of `checkpoint.cosig` and `checkpoint.tsr` are there."""
     sealed: str = ""
-    key: str = ""
     expected: tuple[str, ...] = ()
     """Ids of the controls that the day's catalogues name."""
     plan: tuple[PlanKnown, ...] = ()
@@ -150,17 +134,8 @@ class _Control(msgspec.Struct):
 
 class _Period(msgspec.Struct):
     day: str
-    start: str = ""
     end: str = ""
     whole_day: bool = False
-
-
-class _Finding(msgspec.Struct):
-    kind: str
-    text: str
-    input: str = ""
-    start: str = ""
-    end: str = ""
 
 
 class _Request(msgspec.Struct):
@@ -180,7 +155,6 @@ class _Record(msgspec.Struct):
     state: str
     ended: str = ""
     reasons: list[str] = []
-    findings: list[_Finding] = []
     inputs: list[_Input] = []
     source: dict[str, Any] = {}
     collector: dict[str, Any] = {}
@@ -210,7 +184,6 @@ class PlanKnown(msgspec.Struct, frozen=True):
 
 class _Day(msgspec.Struct):
     sealed: str = ""
-    key: str = ""
     rules_in_force: list[_Segment] = []
     cells: dict[str, Any] = {}
     plan: list[PlanKnown] = []
@@ -264,7 +237,7 @@ def _facts(day: DayRead, data: bytes) -> None:
     except _BAD:
         day.unread.append("day.json")
         return
-    day.sealed, day.key, day.expected = found.sealed, found.key, tuple(found.cells)
+    day.sealed, day.expected = found.sealed, tuple(found.cells)
     day.plan = tuple(found.plan)
     for each in found.rules_in_force:
         since = micros(each.since)
@@ -287,13 +260,9 @@ def _run(folder: str, file: str, data: bytes) -> Run | None:
     return Run(
         control.id, control.version, control.title, control.objective, control.frequency,
         control.owner, _frameworks(control.frameworks), day, folder, file,
-        hashlib.sha256(data).hexdigest(), found.state, period.whole_day, period.start, period.end,
+        hashlib.sha256(data).hexdigest(), found.state, period.whole_day, period.end,
         found.ended, _joined(found.source, "program", "version", "url"),
         _joined(found.collector, "program", "version", "user", "host"), tuple(found.reasons),
-        tuple(
-            Noted(each.input, each.kind, each.text, micros(each.start), micros(each.end))
-            for each in found.findings
-        ),
         tuple(
             (each.name, each.request.endpoint, str(each.request.params.get("query", "")))
             for each in found.inputs

@@ -153,7 +153,9 @@ def _case(period: Period, cell: Cell) -> Iterator[str]:
         yield f"{esc(each.by)}, {esc(each.written)}. {esc(each.text)}{ticket}</p>\n"
     if cell.state == "exception" and not cell.dispositions:
         yield "<p><b>No disposition</b> is in the evidence.</p>\n"
-    files = ", ".join(f"{run.folder}/{run.file} ({run.state})" for run in cell.runs)
+    files = ", ".join(
+        f"{run.folder}/{run.file} ({run.state}, by {run.collector})" for run in cell.runs
+    )
     if files:
         yield f'<p class="soft">Records: {esc(files)}</p>\n'
     yield "</section>\n"
