@@ -1,4 +1,4 @@
-"""`tocsin replay`: what filters and alarms would have told of old logs."""
+"""`tocsin replay`: what filters, alarms and Sigma rules would have told of old logs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tocsin.cli._exit import ExitCode
+from tocsin.cli._files import expand
 from tocsin.cli._output import format_option, write_json, write_whole
 from tocsin.cli._parameters import parameter_option
 from tocsin.cli._replay_html import replay_page
+from tocsin.cli._replay_rules import print_correlated, rules_json
+from tocsin.correlation import RuleSet, is_sigma_test, load_sigma
 from tocsin.definitions import load_definitions, write_definitions
 from tocsin.engine import Replayer, ReplayOptions
 from tocsin.errors import ConfigError, ParseError
@@ -53,6 +56,13 @@ _LOG_GROUP = "web"
     type=click.Choice(list(PACKS)),
     multiple=True,
     help="Filters and alarms that come with Tocsin, for all files whose format they fit.",
+)
+@click.option(
+    "--rules",
+    "sigma",
+    type=click.Path(exists=True, path_type=Path),
+    multiple=True,
+    help="Sigma rules and correlations: a file or a folder; can be repeated.",
 )
 @parameter_option
 @click.option("--log-group", default="", help="The log group of all files, if there are several.")
@@ -91,6 +101,7 @@ _LOG_GROUP = "web"
 def replay(
     definitions: tuple[str, ...],
     packs: tuple[str, ...],
+    sigma: tuple[Path, ...],
     parameters: dict[str, str],
     log_group: str,
     log_format: str,
@@ -102,15 +113,19 @@ def replay(
     files: tuple[str, ...],
     form: str,
 ) -> int:
-    """Run metric filters and alarms over old logs, as if it were then.
+    """Run metric filters, alarms and Sigma rules over old logs, as if it were then.
 
     FILES are plain or gzip; - is standard input. Prints every state change of an alarm, with
-    its datapoints and the ten busiest clients, and what became of every line. Exit code 0: done,
-    whatever was found; 2: an argument or a file is wrong.
+    its datapoints and the ten busiest clients, every alert of a rule with whom it is about, and
+    what became of every line. Exit code 0: done, whatever was found; 2: an argument or a file is
+    wrong.
     """
-    if not definitions and not packs:
-        raise click.UsageError("give --definitions or --pack")
-    read = [each for each in (*definitions, *files) if each != "-"]
+    if not definitions and not packs and not sigma:
+        raise click.UsageError("give --definitions, --pack or --rules")
+    if sigma and (definitions or packs) and "-" in files:
+        raise click.UsageError("standard input is read once; give --rules alone")
+    rules = _rules(sigma)
+    read = [each for each in (*definitions, *map(str, sigma), *files) if each != "-"]
     if page is not None and page.exists() and any(page.samefile(each) for each in read):
         raise click.BadParameter("it is one of the files to read", param_hint="--html")
     given = [(path, Path(path).read_bytes()) for path in definitions]
@@ -127,15 +142,22 @@ def replay(
         given += _packed(packs, opened, parameters)
         loaded = load_definitions(given, parameters)
         replayer = Replayer(loaded.filters, loaded.alarms, options, LogLimits())
-    _tell(loaded)
+    if definitions or packs:
+        _tell(loaded)
     for each in opened:
         share = f"{each.detected.confidence:.0%} of the lines looked at"
         how = "as told" if log_format else share
         click.echo(f"{printable(each.log.name)}: {each.format.name} ({how})", err=True)
-    size = sum(each.log.size for each in opened)
+    passes = bool(sigma) + bool(definitions or packs)
+    size = passes * sum(each.log.size for each in opened)
     with replayer.workers(opened, workers) as started, _progress(size) as advance:
         charts = page is not None
-        done = replayer.run(opened, advance, report=report, charts=charts, workers=started)
+        if rules is None or definitions or packs:
+            done = replayer.run(opened, advance, report=report, charts=charts, workers=started)
+            if rules is not None:
+                done.correlated = replayer.correlate(opened, rules, advance).correlated
+        else:
+            done = replayer.correlate(opened, rules, advance)
     for problem in done.warnings:
         click.echo(printable(str(problem), 500), err=True)
     if page is not None:
@@ -148,8 +170,25 @@ def replay(
         _print(behind)
     for name, tried in done.thresholds.items():
         _print_thresholds(name, tried)
+    if done.correlated is not None:
+        print_correlated(done.correlated)
     click.echo(_accounting(done))
     return ExitCode.OK
+
+
+def _rules(paths: Sequence[Path]) -> RuleSet | None:
+    """The Sigma files; in a folder those that are tests are passed over."""
+    if not paths:
+        return None
+    given = [(path, found, path.read_bytes()) for path, found in expand(paths)]
+    rules = load_sigma(
+        [(str(p), data) for p, found, data in given if not found or not is_sigma_test(data)]
+    )
+    for problem in rules.warnings:
+        click.echo(printable(str(problem), 500), err=True)
+    told = f"{_count(len(rules.detections), 'Sigma rule')}, "
+    click.echo(told + _count(len(rules.correlations), "correlation"), err=True)
+    return rules
 
 
 def _seconds(offset: str) -> int:
@@ -298,7 +337,7 @@ def _as_json(done: Replayed) -> dict[str, Any]:
             "malformed": reading.malformed,
         },
         "warnings": [str(each) for each in done.warnings],
-    }
+    } | ({} if done.correlated is None else rules_json(done.correlated))
 
 
 def _behind_json(behind: Behind) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`tocsin test`: promtool's rule unit tests."""
+"""`tocsin test`: promtool's rule unit tests, and tests of Sigma files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ import click
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._files import expand
 from tocsin.cli._output import format_option, write_json
+from tocsin.correlation import (
+    SigmaTestFailure,
+    load_sigma,
+    load_sigma_tests,
+    run_sigma_tests,
+)
 from tocsin.errors import FileErrors, Problem, RuleError, Span, TocsinError
 from tocsin.rules import (
     RuleGroup,
@@ -23,7 +29,7 @@ from tocsin.rules import (
 from tocsin.yamlfile import YamlMapping, read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["test"]
 
@@ -32,18 +38,24 @@ __all__ = ["test"]
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=Path)
 @format_option
 def test(files: tuple[Path, ...], form: str) -> int:
-    """Run promtool unit-test files, or those in a folder.
+    """Run promtool unit-test files and tests of Sigma files, or those in a folder.
 
+    A test of Sigma files names them as `sigma_files`, gives events and lists the alerts that
+    must come, each at its time.
     Exits with 0 if all passed, 1 if a test failed, 2 if a file is wrong.
     """
     code = ExitCode.OK
     report = []
     for path in _test_files(files):
-        failures: list[TestFailure] = []
+        failures: Sequence[TestFailure | SigmaTestFailure] = []
         error = ""
         try:
-            file = load_test_file(_read(path), str(path))
-            failures = run_test_file(file, _groups(file))
+            data = _read(path)
+            if "sigma_files" in _keys(data, path):
+                failures = _sigma(data, path)
+            else:
+                file = load_test_file(data, str(path))
+                failures = run_test_file(file, _groups(file))
         except TocsinError as problem:
             error = str(problem)
         verdict = "wrong" if error else "failed" if failures else "passed"
@@ -74,11 +86,30 @@ def _test_files(paths: tuple[Path, ...]) -> Iterator[Path]:
 
 def _may_hold_tests(path: Path) -> bool:
     try:
-        node = read_yaml(_read(path), str(path))
+        return bool({"tests", "rule_files", "sigma_files"} & _keys(_read(path), path))
     except FileErrors:
         # What can't be read is told, not passed over.
         return True
-    return isinstance(node, YamlMapping) and bool({"tests", "rule_files"} & set(node.items))
+
+
+def _keys(data: bytes, path: Path) -> set[str]:
+    node = read_yaml(data, str(path))
+    return set(node.items) if isinstance(node, YamlMapping) else set()
+
+
+def _sigma(data: bytes, path: Path) -> list[SigmaTestFailure]:
+    """The tests of Sigma files, each file read once."""
+    file = load_sigma_tests(data, str(path))
+    names: dict[str, None] = {}
+    problems = []
+    for pattern in file.sigma_files:
+        found = sorted(glob.glob(str(path.parent / pattern)))
+        if not found:
+            problems.append(Problem(Span(file.path), f"no Sigma file matches {pattern!r}"))
+        names |= dict.fromkeys(found)
+    if problems:
+        raise RuleError(problems)
+    return run_sigma_tests(file, load_sigma([(name, _read(Path(name))) for name in names]))
 
 
 def _groups(file: RuleTestFile) -> list[RuleGroup]:

@@ -4,6 +4,13 @@ from tocsin.correlation._correlator import Budget, Correlator, Offender
 from tocsin.correlation._model import Alert, Correlation, Detection, Event, RuleSet
 from tocsin.correlation._reader import EventReader
 from tocsin.correlation._sigma import load_sigma
+from tocsin.correlation._testfile import (
+    SigmaTestFailure,
+    SigmaTestFile,
+    is_sigma_test,
+    load_sigma_tests,
+    run_sigma_tests,
+)
 
 __all__ = [
     "Alert",
@@ -15,5 +22,10 @@ __all__ = [
     "EventReader",
     "Offender",
     "RuleSet",
+    "SigmaTestFailure",
+    "SigmaTestFile",
+    "is_sigma_test",
     "load_sigma",
+    "load_sigma_tests",
+    "run_sigma_tests",
 ]

@@ -11,6 +11,7 @@ from tocsin.engine._replay import Behind, Replayed, Replayer, ReplayOptions
 from tocsin.engine._replay_alarms import Threshold
 from tocsin.engine._replay_chart import Curve
 from tocsin.engine._replay_files import Opened
+from tocsin.engine._replay_rules import Correlated
 from tocsin.engine._scraping import TargetLoop
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Clock",
     "Config",
     "Core",
+    "Correlated",
     "Curve",
     "Engine",
     "GroupLoop",

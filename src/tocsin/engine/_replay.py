@@ -12,6 +12,7 @@ from tocsin.durations import MINUTE, SECOND
 from tocsin.engine._replay_alarms import alarm_metrics, run_alarms, thresholds
 from tocsin.engine._replay_chart import Curve, curve
 from tocsin.engine._replay_files import log_group_of, open_log
+from tocsin.engine._replay_rules import correlate
 from tocsin.engine._replay_workers import count_log, worker_processes, workers_for
 from tocsin.errors import ParseError, Problem, Span, TocsinError
 from tocsin.pattern import DEFAULTS
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tocsin.alarms import CompositeAlarm, Transition
+    from tocsin.correlation import RuleSet
     from tocsin.engine._replay_alarms import Threshold
     from tocsin.engine._replay_files import Opened
+    from tocsin.engine._replay_rules import Correlated
     from tocsin.engine._replay_workers import Workers
     from tocsin.pattern import MetricFilter, Settings
     from tocsin.scan import SourceKey
@@ -83,6 +86,8 @@ class Replayed:
     curves: dict[str, Curve] = field(default_factory=dict)
     """Of each metric alarm, if charts were asked for."""
     warnings: list[Problem] = field(default_factory=list)
+    correlated: Correlated | None = None
+    """What Sigma rules found, if there were any."""
 
 
 class Replayer:
@@ -170,6 +175,19 @@ class Replayer:
         if minutes:
             done.begin, done.end = min(minutes), max(minutes) + MINUTE
             self._judge(done, done.begin, done.end, report=report, charts=charts)
+        return done
+
+    def correlate(
+        self, opened: Sequence[Opened], rules: RuleSet, progress: Callable[[int], None]
+    ) -> Replayed:
+        """Read the files and run Sigma rules over them. Raises SourceError."""
+        found = correlate(opened, rules, self._limits, progress)
+        done = Replayed(correlated=found)
+        done.tally.read, done.tally.counted = found.read, found.counted
+        done.tally.dropped.update(found.dropped)
+        for each, counts in zip(opened, found.reading, strict=True):
+            done.warnings += each.warnings
+            self._tell(each, counts, done)
         return done
 
     def _count(self, each: Opened, table: Table, progress: Callable[[int], None]) -> ReadCounts:

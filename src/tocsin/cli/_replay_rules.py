@@ -1,0 +1,82 @@
+"""What Sigma rules found in old logs, for people and for programs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tocsin.printable import printable
+
+if TYPE_CHECKING:
+    from tocsin.correlation import Alert, Offender
+    from tocsin.engine import Correlated
+
+__all__ = ["print_correlated", "rules_json"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def print_correlated(found: Correlated) -> None:
+    """The alerts in the order of their times, then the busiest of each correlation."""
+    for alert in found.alerts:
+        group = ", ".join(f"{name} {value}" for name, value in alert.group)
+        about = f": {group}" if group else ""
+        level = f" ({alert.level})" if alert.level else ""
+        click.echo(printable(f"{_moment(alert.time)}  {alert.title}{level}{about}", 500))
+        click.echo(printable(f"    {_measured(alert)}; {alert.reference}", 500))
+    if found.more:
+        click.echo(f"{found.more} more alerts, not shown")
+    for rule, offenders in found.offenders.items():
+        if offenders and offenders[0].group:
+            click.echo(f"\nbusiest of {printable(rule, 100)}:")
+            for each in offenders:
+                group = ", ".join(value for _, value in each.group)
+                error = f" (up to {each.error} more)" if each.error else ""
+                when = f"{_moment(each.first)} to {_moment(each.last)}"
+                click.echo(f"    {each.events:>9}{error}  {printable(group, 100)}  {when}")
+    for rule, count in found.unkeyed.items():
+        click.echo(f"{count} events of {printable(rule, 100)} lack a field that it groups by")
+    if found.late:
+        click.echo(f"{found.late} events stand more than a minute behind later ones: not looked at")
+
+
+def rules_json(found: Correlated) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "alerts": [
+            {
+                "time": _moment(each.time), "rule": each.rule, "title": each.title,
+                "level": each.level, "group": dict(each.group), "measure": each.measure,
+                "error": each.error, "first": _moment(each.first), "reference": each.reference,
+                "tags": list(each.tags),
+            }
+            for each in found.alerts
+        ],
+        "alerts_not_listed": found.more,
+        "alerts_by_rule": dict(found.by_rule),
+        "offenders": {
+            rule: [_offender(each) for each in offenders]
+            for rule, offenders in found.offenders.items()
+        },
+        "without_group_field": found.unkeyed,
+        "too_late": found.late,
+    }  # fmt: skip
+
+
+def _offender(each: Offender) -> dict[str, Any]:
+    return {
+        "group": dict(each.group), "events": each.events, "error": each.error,
+        "first": _moment(each.first), "last": _moment(each.last),
+    }  # fmt: skip
+
+
+def _measured(alert: Alert) -> str:
+    error = f", off by at most {alert.error}" if alert.error else ""
+    return f"{alert.measure:g}{error} since {_moment(alert.first)}"
+
+
+def _moment(micros: int) -> str:
+    form = "%Y-%m-%dT%H:%M:%S.%fZ" if micros % 1_000_000 else "%Y-%m-%dT%H:%M:%SZ"
+    return (_EPOCH + timedelta(microseconds=micros)).strftime(form)
