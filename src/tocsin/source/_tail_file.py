@@ -49,6 +49,8 @@ class Followed:
         self.fd = -1
         self.problem = ""
         """Why it can't be read now."""
+        self.left = 0
+        """When it was seen to leave its home, microseconds; 0 if it did not while we looked."""
         self.idle_since = 0
         """Since when it gave nothing; 0 if it gave something in the last poll."""
         self.backlog = True

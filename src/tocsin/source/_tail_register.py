@@ -17,7 +17,7 @@ from tocsin.source._tail_names import age_key, base_of, is_rotated_from
 from tocsin.source._tail_state import TRACE, FilePosition, Gap, TailState, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from tocsin.source._log_files import LogLimits
 
@@ -128,8 +128,11 @@ class Register:
                 if unsure or file.was_refilled(at[1]):
                     moved.append(file)
             left = was == file.position.home and (file.position.path != was or file.gone)
+            if left:
+                file.left = now
             if left or file.position.undecided:
                 moved.append(file)
+        moved += self._before({each.path for each in candidates}, there, moved)
         moved += [
             each
             for each in self.files.values()
@@ -139,12 +142,30 @@ class Register:
         candidates += self._siblings(moved, {each.identity for each in candidates} | set(known))
         waiting = self._place(candidates, now)
         for file in moved:
-            undecided = _folder(file.position.home) in waiting
+            # Names that change while they are read hide a file: there is a second look at least.
+            again = bool(file.left) and now - file.left < self._grace
+            undecided = again or _folder(file.position.home) in waiting
             if file.position.undecided != undecided:
                 file.update(undecided=undecided)
             if file.position.file in there:
                 file.note(there[file.position.file])
         return self._forget(now, waiting)
+
+    def _before(
+        self, fresh: set[str], there: Container[int], moved: list[Followed]
+    ) -> list[Followed]:
+        """Of each log with a new file at its path, the newest one known.
+
+        Files that came between the two were never at that path while we looked.
+        """
+        newest: dict[str, Followed] = {}
+        for file in self.files.values():
+            home = file.position.home
+            if home in fresh and file.position.file in there:
+                last = newest.get(home)
+                if last is None or age_key(file.position.path) > age_key(last.position.path):
+                    newest[home] = file
+        return [file for file in newest.values() if file not in moved]
 
     def _expand(
         self, known: dict[tuple[int, int], Followed]
