@@ -457,3 +457,18 @@ def test_a_delivery_file_is_one_record_a_line(tmp_path, follow):
     path.write_bytes(gzip.compress(b'{"Records": [{"a": 1},\n {"a":\n 2}]}'))
     os.utime(path, (1, 1))
     assert follow(tmp_path / "*.gz").take() == [b'{"a": 1}', b'{"a":  2}']
+
+
+def test_a_file_that_came_and_went_while_nothing_was_at_the_path(tmp_path, follow):
+    log = tmp_path / "access.log"
+    append(log, b"one\n")
+    tail = follow(log)
+    assert tail.take() == [b"one"]
+    log.rename(tmp_path / "access.log.1")
+    # Long after it left, nobody looks for others any more.
+    assert tail.settle() + tail.settle() == []
+    append(log, b"two\n")
+    (tmp_path / "access.log.1").rename(tmp_path / "access.log.2")
+    log.rename(tmp_path / "access.log.1")
+    append(log, b"three\n")
+    assert tail.take() == [b"two", b"three"]
