@@ -12,6 +12,7 @@ TABLES = (
     ("PromQL: a query over the same samples", "bench.promql"),
     ("Scanner: filters over combined and JSON lines", "bench.scan"),
     ("Alarms: a year of minutes", "bench.alarms"),
+    ("Correlation: ten keyed rules, and five million addresses", "bench.correlation"),
     ("SDK: cost of a request", "bench.sdk"),
     ("Evidence: verifying a year", "bench.evidence"),
     ("Daemon: idle cost, and from sample to webhook", "bench.daemon"),

@@ -6,9 +6,9 @@ import re
 import click
 import pytest
 from click.testing import CliRunner
+from tests.correlation.test_data import RULES
 
 from tests.conftest import ROOT
-from tests.correlation.test_data import RULES
 from tocsin.cli import cli
 
 TEST = """

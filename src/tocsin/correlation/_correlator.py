@@ -7,7 +7,8 @@ specification leaves that open ("Sigma correlation rules", 2.1.0). Where a corre
 another, a temporal one sees it at each event at which it holds, a counting one when it fires.
 
 Events may come out of order by up to the lateness: those that match a rule wait that long and
-are taken in the order of their times. What comes later still is counted as late.
+are taken in the order of their times, up to a number of them. What comes later still is counted
+as late.
 """
 
 from __future__ import annotations
@@ -39,10 +40,13 @@ _TEMPORAL = frozenset({"temporal", "temporal_ordered"})
 class Budget:
     """How much memory the keys of all correlations take together."""
 
-    windows: int = 32_768
+    windows: int = 24_576
     """Keys with a window of their own."""
-    offenders: int = 16_384
+    offenders: int = 12_288
     """Keys of which all events are counted; up to twice as many are exact."""
+    waiting: int = 16_384
+    """Events that wait for earlier ones. Of more, the earliest are taken before their time, so
+    that a flood leaves less room for what comes out of order; nothing is left out for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class Correlator:
         """`lateness` is in microseconds; no attacker must know `seed`, of up to 64 bytes."""
         budget = budget or Budget()
         many = max(1, len(rules.correlations))
-        pool = Pool(many)
+        pool = Pool(many, budget.windows // 2)
         self.rules = rules
         self.late = 0
         """Events that came too late to be taken."""
@@ -95,7 +99,12 @@ class Correlator:
         self._matcher = Matcher(rules.detections)
         self._keyed = [
             Keyed(
-                each, max(64, budget.windows // many), max(64, budget.offenders // many), pool, seed
+                # Half of the windows belong to each alike, half to whoever needs them first.
+                each,
+                max(64, budget.windows // 2 // many),
+                max(64, budget.offenders // many),
+                pool,
+                seed,
             )
             for each in rules.correlations
         ]
@@ -116,6 +125,13 @@ class Correlator:
         for routes in self._routes:
             routes.sort(key=lambda each: (each.at, -each.position))
         self._before = before
+        self._room = budget.waiting
+        self._needed = {
+            name
+            for each in rules.correlations
+            for names in (*(n for keys in each.keys for n in keys), each.value)
+            for name in names
+        }
         self._waiting: list[tuple[int, int, Event, tuple[int, ...]]] = []
         self._arrived = 0
         self._latest = 0
@@ -125,25 +141,30 @@ class Correlator:
         """Take events; the alerts that they gave, in the order of their times."""
         alerts: list[Alert] = []
         matcher = self._matcher
+        waiting, lateness = self._waiting, self._lateness
         for event in events:
             self.events += 1
             matched = matcher(event)
             if event.time > self._latest:
                 self._latest = event.time
-                if self._waiting:
-                    self._release(alerts)
+                # An event of exactly that time can still come, and would not be late.
+                while waiting and waiting[0][0] < self._latest - lateness:
+                    self._next(alerts)
             if not matched:
                 continue
             if event.time < self._taken or event.time < self._latest - self._lateness:
                 self.late += 1
             elif self._lateness:
                 self._arrived += 1
-                heappush(self._waiting, (event.time, self._arrived, event, matched))
+                fields = event.fields
+                kept = {name: fields[name] for name in self._needed if name in fields}
+                slim = Event(event.time, kept, event.count, "", event.reference)
+                heappush(self._waiting, (event.time, self._arrived, slim, matched))
+                if len(self._waiting) > self._room:
+                    self._next(alerts)
             else:
                 self._taken = event.time
                 self._apply(event, matched, alerts)
-        if self._waiting:
-            self._release(alerts)
         return alerts
 
     def finish(self) -> list[Alert]:
@@ -152,12 +173,6 @@ class Correlator:
         while self._waiting:
             self._next(alerts)
         return alerts
-
-    def _release(self, alerts: list[Alert]) -> None:
-        # An event of exactly that time can still come, and would not be late.
-        until = self._latest - self._lateness
-        while self._waiting and self._waiting[0][0] < until:
-            self._next(alerts)
 
     def _next(self, alerts: list[Alert]) -> None:
         time, _, event, matched = heappop(self._waiting)

@@ -38,11 +38,12 @@ class Seen(NamedTuple):
 class Keyed:
     """One correlation's state."""
 
-    def __init__(self, plan: Correlation, budget: int, kept: int, pool: Pool, seed: bytes) -> None:
+    def __init__(self, plan: Correlation, share: int, kept: int, pool: Pool, seed: bytes) -> None:
         self.plan = plan
         self._make = window_type(plan)
         self.windows: dict[Key, Window] = {}
-        self._budget = budget
+        self._share = share
+        self._pool = pool
         self._summary = Summary(pool, seed, plan.timespan)
         self.offenders = Offenders(kept)
         self._swept = 0
@@ -60,7 +61,7 @@ class Keyed:
         self.offenders.add(key, time, event.often)
         window = self.windows.get(key)
         if window is None:
-            if len(self.windows) >= self._budget and not self._sweep(time):
+            if len(self.windows) >= self._share and not self._room(time):
                 return self._beyond(key, time, event)
             window = self.windows[key] = self._make()
             if self._summary.used:
@@ -124,17 +125,27 @@ class Keyed:
         self._floor = 0
         return bool(self._victims)
 
+    def _room(self, time: int) -> bool:
+        """Whether there is room for one window more than the share."""
+        if not self._pool.windows and not self._sweep(time):
+            return False
+        if len(self.windows) >= self._share:
+            self._pool.windows -= 1
+        return True
+
     def _sweep(self, time: int) -> bool:
         """Drop windows that are empty by now; whether there is room."""
         if self._swept <= time < self._swept + self.plan.timespan // 8:
             return False
         self._swept = time
         oldest = time - self.plan.timespan
+        before = max(0, len(self.windows) - self._share)
         for key in [key for key, window in self.windows.items() if window.last < oldest]:
             del self.windows[key]
+        self._pool.windows += before - max(0, len(self.windows) - self._share)
         self._victims = []
         self._floor = 0
-        return len(self.windows) < self._budget
+        return self._pool.windows > 0 or len(self.windows) < self._share
 
     def state(self) -> list[Any]:
         return [
@@ -145,6 +156,7 @@ class Keyed:
 
     def restore(self, state: list[Any], windows: dict[Key, Window]) -> None:
         self.windows = windows
+        self._pool.windows -= max(0, len(windows) - self._share)
         self._summary.restore(state[1])
         self.offenders.restore(state[2])
         self._swept = state[3]

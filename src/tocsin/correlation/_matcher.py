@@ -19,7 +19,13 @@ __all__ = ["Matcher", "holds"]
 _VALUES = 16_384
 """Values of a field whose answers are kept."""
 _LONGEST = 512
+_SHAPES = 1024
+"""Sets of fields, as events have them."""
 _VERDICTS = 65_536
+
+
+_Judges = list[tuple[int, "Callable[[Any], bool]"]]
+_Field = tuple[str, dict[Any, int], _Judges]
 
 
 class Matcher:
@@ -27,15 +33,14 @@ class Matcher:
 
     def __init__(self, detections: Sequence[Detection]) -> None:
         self._places: dict[tuple[tuple[str, ...], str], int] = {}
-        self._by_names: dict[tuple[str, ...], list[tuple[int, Callable[[Any], bool]]]] = {}
+        self._by_names: dict[tuple[str, ...], _Judges] = {}
         self._rules = [
             _moved(each.expression, [self._place(atom) for atom in each.atoms])
             for each in detections
         ]
         self._whole = self._by_names.pop((), [])
-        self._fields = [
-            (names[0], names[1:], {}, judges) for names, judges in self._by_names.items()
-        ]  # type: list[tuple[str, tuple[str, ...], dict[Any, int], list[Any]]]
+        self._known: dict[tuple[str, ...], dict[Any, int]] = {name: {} for name in self._by_names}
+        self._shapes: dict[tuple[str, ...], tuple[int, list[_Field]]] = {}
         self._verdicts: dict[int, tuple[int, ...]] = {}
 
     def _place(self, atom: Atom) -> int:
@@ -49,14 +54,10 @@ class Matcher:
     def __call__(self, event: Event) -> tuple[int, ...]:
         """The places of the detections that the event satisfies."""
         fields = event.fields
-        bits = 0
-        for name, others, known, judges in self._fields:
-            value = fields.get(name)
-            if value is None:
-                for other in others:
-                    value = fields.get(other)
-                    if value is not None:
-                        break
+        shape = tuple(fields)
+        bits, present = self._shapes.get(shape) or self._shape(shape)
+        for name, known, judges in present:
+            value = fields[name]
             answer = known.get(value)
             if answer is None:
                 answer = _ask(judges, value)
@@ -76,6 +77,20 @@ class Matcher:
             self._verdicts[bits] = found
         return found
 
+    def _shape(self, shape: tuple[str, ...]) -> tuple[int, list[_Field]]:
+        """For events with these fields: what the absence of others answers, and which to ask."""
+        bits, present = 0, []
+        for names, judges in self._by_names.items():
+            name = next((each for each in names if each in shape), None)
+            if name is None:
+                bits |= _ask(judges, None)
+            else:
+                present.append((name, self._known[names], judges))
+        if len(self._shapes) >= _SHAPES:
+            self._shapes.clear()
+        self._shapes[shape] = bits, present
+        return bits, present
+
 
 def holds(rule: Expression, bits: int) -> bool:
     """Whether an expression is true where the atoms of these bits are."""
@@ -89,7 +104,7 @@ def holds(rule: Expression, bits: int) -> bool:
     return not holds(rule[1], bits)
 
 
-def _ask(judges: Sequence[tuple[int, Callable[[Any], bool]]], value: Any) -> int:
+def _ask(judges: _Judges, value: Any) -> int:
     return sum(bit for bit, judge in judges if judge(value))
 
 

@@ -28,9 +28,11 @@ _BUCKET = 16
 
 
 class Pool:
-    """The segments that summaries share: who needs one first gets it."""
+    """What correlations share: who needs it first gets it."""
 
-    def __init__(self, summaries: int, slots: int = _SLOTS) -> None:
+    def __init__(self, summaries: int, windows: int, slots: int = _SLOTS) -> None:
+        self.windows = windows
+        """Windows that any correlation may have beyond its own share."""
         self.left = _SEGMENTS
         # Each can have one for both of its timespans, however many there are.
         while self.left < 2 * summaries:

@@ -1,0 +1,116 @@
+"""More keys than there is room for: what is found, and how far off it may be."""
+
+import random
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tocsin.correlation import Budget, Correlator, Event, load_sigma
+from tocsin.correlation._offenders import Offenders
+from tocsin.correlation._summary import Pool, Summary
+
+RULES = b"""
+title: refused
+name: refused
+logsource: {product: application}
+detection: {sel: {status: 401}, condition: sel}
+---
+title: brute
+name: brute
+correlation:
+  type: event_count
+  rules: [refused]
+  group-by: [source.ip]
+  timespan: 600s
+  condition: {gte: 5}
+"""
+SMALL = Budget(windows=128, offenders=64, waiting=64)
+
+
+def event(time, client):
+    return Event(time, {"status": 401, "client": client})
+
+
+@pytest.mark.parametrize("begin", [10, 40_000])
+def test_a_slow_attacker_under_a_spray_is_found(begin):
+    correlator = Correlator(load_sigma([("r.yml", RULES)]), budget=SMALL)
+    found, times = [], []
+    for n in range(100_000):
+        found += correlator.feed([event(n * 5000, f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}")])
+        if n >= begin and (n - begin) % 10_000 == 0 and len(times) < 5:
+            times.append(n * 5000 + 1)
+            found += correlator.feed([event(times[-1], "192.0.2.1")])
+    (alert,) = found
+    assert (alert.time, alert.group) == (times[-1], (("source.ip", "192.0.2.1"),))
+    assert abs(alert.measure - 5) <= alert.error
+
+
+@given(st.integers(0, 2**32), st.integers(200, 3000), st.integers(2, 40))
+@settings(max_examples=25, deadline=None)
+def test_counts_are_within_their_error(seed, distinct, heavy):
+    """Whoever is told has done so much, and whoever has is told."""
+    pick = random.Random(seed)
+    clients = [f"a{n}" for n in range(distinct)] + [f"h{n}" for n in range(heavy)] * 8
+    pick.shuffle(clients)
+    correlator = Correlator(load_sigma([("r.yml", RULES)]), budget=SMALL, seed=bytes([seed % 256]))
+    true = Counter()
+    found = {}
+    for n, client in enumerate(clients):
+        true[client] += 1
+        for alert in correlator.feed([event(n, client)]):
+            assert abs(alert.measure - true[client]) <= alert.error
+            found[alert.group[0][1]] = true[client]
+    assert set(found) == {f"h{n}" for n in range(heavy)}
+    assert set(found.values()) == {5}
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 3)), max_size=400))
+@settings(deadline=None)
+def test_a_full_summary_says_how_far_off_it_is(hits):
+    pool = Pool(1, 0, slots=16)
+    pool.left = 1
+    summary, true = Summary(pool, b"", 1000), Counter()
+    for key, count in hits:
+        true[key] += count
+        counted = summary.add(str(key), 0, count)
+        assert true[key] - summary.error <= counted <= true[key]
+
+
+@given(st.lists(st.integers(0, 60), max_size=500))
+def test_offenders(hits):
+    offenders, true = Offenders(8), Counter()
+    for time, key in enumerate(hits):
+        true[str(key)] += 1
+        offenders.add(str(key), time, 1)
+        assert len(offenders.seen) <= 16
+    listed = {key: count for key, count, *_ in offenders.top(100)}
+    for key, count in true.items():
+        assert count - offenders.error <= listed.get(key, 0) <= count
+
+
+FLOOD = """
+import sys
+from tests.correlation.test_memory import RULES, event
+from tocsin.correlation import Correlator, load_sigma
+
+def peak():
+    return int(next(l for l in open("/proc/self/status") if l.startswith("VmHWM")).split()[1])
+
+correlator = Correlator(load_sigma([("r.yml", RULES)]), lateness=60_000_000)
+correlator.feed([event(0, "x")])
+before = peak()
+for n in range(600_000):
+    correlator.feed([event(n * 600, f"{n >> 16}.{n >> 8 & 255}.1.{n & 255}")])
+print(peak() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+def test_memory_under_a_flood():
+    done = subprocess.run([sys.executable, "-c", FLOOD], capture_output=True, text=True)
+    assert int(done.stdout) < 64 * 1024, done.stderr
