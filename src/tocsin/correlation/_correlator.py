@@ -43,7 +43,7 @@ class Budget:
     windows: int = 24_576
     """Keys with a window of their own."""
     offenders: int = 12_288
-    """Keys of which all events are counted; up to twice as many are exact."""
+    """Keys whose events are counted one by one, over everything; up to twice as many at times."""
     waiting: int = 16_384
     """Events that wait for earlier ones. Of more, the earliest are taken before their time, so
     that a flood leaves less room for what comes out of order; nothing is left out for it."""
@@ -89,7 +89,7 @@ class Correlator:
         """`lateness` is in microseconds; no attacker must know `seed`, of up to 64 bytes."""
         budget = budget or Budget()
         many = max(1, len(rules.correlations))
-        pool = Pool(many, budget.windows // 2)
+        pool, others = Pool(many, budget.windows // 2), Pool(many, 0)
         self.rules = rules
         self.late = 0
         """Events that came too late to be taken."""
@@ -104,6 +104,7 @@ class Correlator:
                 max(64, budget.windows // 2 // many),
                 max(64, budget.offenders // many),
                 pool,
+                others,
                 seed,
             )
             for each in rules.correlations

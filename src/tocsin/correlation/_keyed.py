@@ -38,14 +38,16 @@ class Seen(NamedTuple):
 class Keyed:
     """One correlation's state."""
 
-    def __init__(self, plan: Correlation, share: int, kept: int, pool: Pool, seed: bytes) -> None:
+    def __init__(
+        self, plan: Correlation, share: int, kept: int, pool: Pool, others: Pool, seed: bytes
+    ) -> None:
         self.plan = plan
         self._make = window_type(plan)
         self.windows: dict[Key, Window] = {}
         self._share = share
         self._pool = pool
         self._summary = Summary(pool, seed, plan.timespan)
-        self.offenders = Offenders(kept)
+        self.offenders = Offenders(kept, others, seed)
         self._swept = 0
         """The time of the last sweep."""
         self._victims: list[tuple[int, Key]] = []

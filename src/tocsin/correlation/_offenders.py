@@ -1,13 +1,16 @@
-"""Who has the most events, of however many keys: Misra-Gries, many keys at a time.
+"""Who has the most events, of however many keys.
 
-Source: Misra and Gries, "Finding repeated elements" (1982), in the form that cuts a table of
-twice the size back to half at once. Every count is too low by at most `error`, and no key that
-is left out has more events than that.
+The busiest keys have a count of their own. The others are counted by fingerprint, and a key
+that is counted more often there than the least busy of the first changes places with it. So a
+million keys that come once each cost the busy ones nothing. A count is too low by at most
+`error`, and no key that is not listed has more events than `error` and the least of the list.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from tocsin.correlation._summary import LARGEST, Pane, Pool, fingerprint
 
 if TYPE_CHECKING:
     from tocsin.correlation._model import Key
@@ -18,43 +21,59 @@ __all__ = ["Offenders"]
 class Offenders:
     """The busiest keys of a rule."""
 
-    def __init__(self, kept: int) -> None:
+    def __init__(self, kept: int, pool: Pool, seed: bytes) -> None:
         self._kept = kept
+        self._seed = seed
+        self._rest = Pane(pool)
+        self._floor = 0
+        """The largest count of a key that was moved to the others; 0 if none was."""
+        self._cut_off = 0
+        """What was lost of counts that were too large for a fingerprint's."""
         self.seen: dict[Key, tuple[int, int, int]] = {}
         """Of each key: events, first and last time."""
-        self.error = 0
+
+    @property
+    def error(self) -> int:
+        """Every count may be too low by this."""
+        return self._rest.taken_off + self._cut_off
 
     def add(self, key: Key, time: int, count: int) -> None:
         found = self.seen.get(key)
         if found is not None:
             self.seen[key] = found[0] + count, found[1], time
             return
+        if self._floor:
+            number = fingerprint(key, self._seed)
+            counted = self._rest.add(number, min(count, LARGEST))
+            if counted <= min(self._floor, LARGEST - 1):
+                return
+            count += self._rest.take(number) - min(count, LARGEST)
+        self.seen[key] = count, time, time
         if len(self.seen) >= 2 * self._kept:
             self._cut()
-        self.seen[key] = count, time, time
 
     def _cut(self) -> None:
-        counts = sorted((each[0] for each in self.seen.values()), reverse=True)
-        off = counts[self._kept]
-        self.error += off
-        for key in list(self.seen):
-            count, first, last = self.seen[key]
-            if count > off:
-                self.seen[key] = count - off, first, last
-            else:
-                del self.seen[key]
+        """Move the less busy half to the others."""
+        ranked = sorted(self.seen, key=lambda each: self.seen[each][0])
+        for key in ranked[: -self._kept]:
+            count = self.seen.pop(key)[0]
+            self._floor = max(self._floor, count)
+            self._cut_off = max(self._cut_off, count - LARGEST)
+            self._rest.add(fingerprint(key, self._seed), min(count, LARGEST))
 
     def top(self, number: int) -> list[tuple[Key, int, int, int]]:
-        """The busiest: key, events, first and last time."""
+        """The busiest: key, events, first and last time while it was among them."""
         ranked = sorted(self.seen.items(), key=lambda each: (-each[1][0], each[0]))
         return [(key, *found) for key, found in ranked[:number]]
 
     def state(self) -> list[Any]:
-        return [self.error, [[key, *found] for key, found in self.seen.items()]]
+        seen = [[key, *found] for key, found in self.seen.items()]
+        return [self._floor, self._cut_off, self._rest.state(), seen]
 
     def restore(self, state: list[Any]) -> None:
-        self.error = state[0]
+        self._floor, self._cut_off = state[:2]
+        self._rest.restore(state[2])
         self.seen = {
             tuple(key) if isinstance(key, list) else key: (count, first, last)
-            for key, count, first, last in state[1]
+            for key, count, first, last in state[3]
         }

@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tocsin.correlation._model import Key
 
-__all__ = ["Pool", "Summary"]
+__all__ = ["LARGEST", "Pane", "Pool", "Summary", "fingerprint"]
 
-_SLOTS = 1 << 20
-"""Of a segment: 5 MB."""
-_SEGMENTS = 4
+LARGEST = 255
+"""Of a count."""
+
+_SLOTS = 1 << 18
+"""Of a segment: 1.3 MB."""
+_SEGMENTS = 8
 """Of all summaries together."""
 _BUCKET = 16
 """Slots that a key may be in, of each segment."""
@@ -33,23 +36,24 @@ class Pool:
     def __init__(self, summaries: int, windows: int, slots: int = _SLOTS) -> None:
         self.windows = windows
         """Windows that any correlation may have beyond its own share."""
-        self.left = _SEGMENTS
-        # Each can have one for both of its timespans, however many there are.
-        while self.left < 2 * summaries:
-            slots, self.left = slots // 2, self.left * 2
+        segments = _SEGMENTS
+        while segments < 2 * summaries:
+            slots, segments = slots // 2, segments * 2
+        # Each has one for both of its timespans, however many there are; the rest is shared.
+        self.left = segments - 2 * summaries
         self.slots = max(slots, _BUCKET)
 
 
 class _Segment:
-    """Fingerprints and their counts, up to 255; a slot without a count is free."""
+    """Fingerprints and their counts, up to LARGEST; a slot without a count is free."""
 
     def __init__(self, slots: int) -> None:
         self.prints = array("I", bytes(4 * slots))
         self.counts = bytearray(slots)
 
 
-class _Pane:
-    """The counts of one timespan."""
+class Pane:
+    """Counts by fingerprint; those of one timespan, for a window."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -85,7 +89,7 @@ class _Pane:
 
     def add(self, number: int, count: int) -> int:
         counts, place = self._find(number) or self._free(number)
-        counts[place] = total = min(255, counts[place] + count)
+        counts[place] = total = min(LARGEST, counts[place] + count)
         return total
 
     def _free(self, number: int) -> tuple[bytearray, int]:
@@ -99,7 +103,9 @@ class _Pane:
                     # A freed slot may have the same fingerprint still.
                     segment.prints[place] = wanted
                     return segment.counts, place
-            if self._pool.left:
+            if not self.segments:
+                self.segments.append(_Segment(self._pool.slots))
+            elif self._pool.left:
                 self._pool.left -= 1
                 self.segments.append(_Segment(self._pool.slots))
             else:
@@ -126,11 +132,18 @@ class _Pane:
             segment = _Segment(0)
             segment.prints, segment.counts = array("I", prints), bytearray(counts)
             self.segments.append(segment)
-            self._pool.left -= 1
+        self._pool.left -= max(0, len(self.segments) - 1)
 
     def release(self) -> None:
-        self._pool.left += len(self.segments)
+        self._pool.left += max(0, len(self.segments) - 1)
         self.segments = []
+
+
+def fingerprint(key: Key, seed: bytes) -> int:
+    """64 bits of a key."""
+    text = key if isinstance(key, str) else "\x1f".join(f"{len(each)}:{each}" for each in key)
+    data = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(data, digest_size=8, key=seed).digest())
 
 
 class Summary:
@@ -141,8 +154,8 @@ class Summary:
         self._seed = seed
         self._span = max(1, span)
         self._number = -1
-        self._now = _Pane(pool)
-        self._before = _Pane(pool)
+        self._now = Pane(pool)
+        self._before = Pane(pool)
 
     @property
     def error(self) -> int:
@@ -152,7 +165,7 @@ class Summary:
     def add(self, key: Key, time: int, count: int) -> int:
         """Count events of a key; how many there were in this and the former timespan."""
         self._turn(time // self._span)
-        number = self._hash(key)
+        number = fingerprint(key, self._seed)
         before = self._before.count(number) if self._before.segments else 0
         return self._now.add(number, count) + before
 
@@ -164,7 +177,7 @@ class Summary:
     def take(self, key: Key, time: int) -> int:
         """What was counted of a key; it is forgotten here."""
         self._turn(time // self._span)
-        number = self._hash(key)
+        number = fingerprint(key, self._seed)
         return self._now.take(number) + self._before.take(number)
 
     def _turn(self, number: int) -> None:
@@ -175,14 +188,9 @@ class Summary:
             self._before = self._now
         else:
             self._now.release()
-            self._before = _Pane(self._pool)
-        self._now = _Pane(self._pool)
+            self._before = Pane(self._pool)
+        self._now = Pane(self._pool)
         self._number = number
-
-    def _hash(self, key: Key) -> int:
-        text = key if isinstance(key, str) else "\x1f".join(f"{len(each)}:{each}" for each in key)
-        data = text.encode("utf-8", "surrogatepass")
-        return int.from_bytes(blake2b(data, digest_size=8, key=self._seed).digest())
 
     def state(self) -> list[Any]:
         return [self._number, self._now.state(), self._before.state()]
