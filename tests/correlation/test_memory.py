@@ -68,6 +68,24 @@ def test_counts_are_within_their_error(seed, distinct, heavy):
     assert set(found.values()) == {5}
 
 
+@given(st.integers(0, 2**32), st.integers(100, 900))
+@settings(max_examples=10, deadline=None)
+def test_a_restart_changes_nothing_when_it_is_full(seed, chunk):
+    pick = random.Random(seed)
+    events = [event(n * 500_000, f"a{int(pick.paretovariate(0.6)) % 3000}") for n in range(3000)]
+    rules = load_sigma([("r.yml", RULES)])
+    make = lambda: Correlator(rules, budget=SMALL, lateness=20_000_000)  # noqa: E731
+    whole, correlator, found = make(), make(), []
+    expected = whole.feed(events) + whole.finish()
+    for start in range(0, len(events), chunk):
+        found += correlator.feed(events[start : start + chunk])
+        state = correlator.state()
+        correlator = make()
+        correlator.restore(state)
+    assert found + correlator.finish() == expected
+    assert correlator.offenders("brute") == whole.offenders("brute")
+
+
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 3)), max_size=400))
 @settings(deadline=None)
 def test_a_full_summary_says_how_far_off_it_is(hits):
