@@ -19,6 +19,8 @@ __all__ = ["Login", "Sessions"]
 
 _MOST = 4096
 """Processes that are remembered; of more, those heard of latest."""
+_LONGEST = 4096
+"""No message of sshd is longer; a longer one is a stranger's, and slow to look at."""
 _END = r"(?: \[preauth\])?\s*"
 _KERNEL = re.compile(r"kernel: ?\[ *\d+\.\d+\]:? ")
 _TRIED = re.compile(r"(Failed|Accepted) (\S+) for (invalid user |<invalid username>(?= from ))?")
@@ -95,6 +97,8 @@ class Sessions:
         self._known[process] = session
         if len(self._known) > _MOST:
             self._known.popitem(last=False)
+        if len(message) > _LONGEST:
+            return Login()
         found = _read(session, _KERNEL.sub("", message, count=1).rstrip())
         found.host = _plain(found.host)
         if found.host:

@@ -14,6 +14,8 @@ import re
 
 __all__ = ["apache_error", "nginx_error", "probed"]
 
+_LONGEST = 4096
+"""No message of these servers is longer; a longer line is a stranger's, and slow to look at."""
 _NGINX = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\w+\] \d+#\d+: (?:\*\d+ )?(.*)", re.DOTALL)
 _CLIENT = re.compile(r", client: ")
 _TAIL = re.compile(
@@ -70,6 +72,8 @@ def nginx_error(line: str) -> tuple[str, str] | None:
     match = _NGINX.search(line[:200]) and _NGINX.search(line)
     if not match:
         return None
+    if len(line) > _LONGEST:
+        return "", ""
     message = match[1]
     found = {
         tail[1]
@@ -88,7 +92,7 @@ def apache_error(line: str) -> tuple[str, str] | None:
     match = _APACHE.match(_STAMP.sub("", line, count=1))
     if match is None:
         return None
-    module, client, message = match[1] or "", match[2] or match[3], match[4]
+    module, client, message = match[1] or "", match[2] or match[3], match[4][:_LONGEST]
     if port := _PORT.fullmatch(client):
         client = port[1]
     message = message.removeprefix("Digest: ")
