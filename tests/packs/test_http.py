@@ -284,7 +284,7 @@ def test_replay_says_what_it_cannot_do(tmp_path):
     (tmp_path / "a.log").write_text(combined(404) + "\n")
     (tmp_path / "b.json").write_text(nginx_json(404) + "\n")
     (tmp_path / "c.log").write_text("Nov 21 10:00:00 host sshd[1]: hello\n")
-    assert "give --definitions or --pack" in str(replay(tmp_path / "a.log").exception)
+    assert "give --definitions, --pack or --rules" in str(replay(tmp_path / "a.log").exception)
     both = replay("--pack", "http", tmp_path / "a.log", tmp_path / "b.json")
     assert "has access logs and JSON lines" in str(both.exception)
     assert "is not for" in str(replay("--pack", "http", tmp_path / "c.log").exception)
