@@ -36,7 +36,7 @@ from tocsin.alarms._missing import Decision, decide, evaluation_range
 from tocsin.alarms._outlook import Outlook, outlook_of
 from tocsin.alarms._reason import Evaluated
 from tocsin.alarms._rule import AlarmRule, alarm_name, compile_rule
-from tocsin.alarms._run import AlarmRun
+from tocsin.alarms._run import AlarmRun, compose
 from tocsin.alarms._statistic import Statistic, parse_statistic
 from tocsin.alarms._table import DatapointTable, Lookup
 
@@ -73,6 +73,7 @@ __all__ = [
     "check_all",
     "compile_math",
     "compile_rule",
+    "compose",
     "composite_order",
     "decide",
     "due_actions",

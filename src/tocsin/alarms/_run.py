@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tocsin.alarms._evaluate import Transition
     from tocsin.alarms._table import Lookup
 
-__all__ = ["AlarmRun"]
+__all__ = ["AlarmRun", "compose"]
 
 
 class AlarmRun:
@@ -69,7 +69,7 @@ class AlarmRun:
             found += self._advance(alarm, lookup, end)
         found.sort(key=lambda each: (each.time, each.alarm))
         if self._composite:
-            found += self._compose(children, found, end)
+            found += compose(self._composite, self.composite_states, children, found, end)
         return sorted(found, key=lambda each: each.time)
 
     def _advance(self, alarm: MetricAlarm, lookup: Lookup, end: int) -> list[Transition]:
@@ -91,31 +91,40 @@ class AlarmRun:
             for name, state in states.items()
         }
 
-    def _compose(
-        self, children: dict[str, ChildState], changes: Sequence[Transition], end: int
-    ) -> list[Transition]:
-        """Evaluate at each change of another alarm, when made, and when a wait is over."""
-        states, found = self.composite_states, []
-        pending = list(reversed(changes))
-        # One that was never evaluated is in the state that it never takes again.
-        times = [each.since for each in states.values() if each.value == "INSUFFICIENT_DATA"]
-        times += [each.until for each in states.values() if each.until]
-        times += [each.time for each in pending[-1:]]
-        time = min(times, default=None)
-        while time is not None and time <= end:
-            while pending and pending[-1].time <= time:
-                self._note(children, pending.pop())
-            for alarm in self._composite:
-                name = alarm.alarm_name
-                states[name], told = evaluate_composite(alarm, states[name], children, time)
-                for transition in told:
-                    if not transition.delayed:
-                        self._note(children, transition)
-                    found.append(transition)
-            waits = [each.until for each in states.values() if each.until > time]
-            time = min([*waits, *(each.time for each in pending[-1:])], default=None)
-        return found
 
-    def _note(self, children: dict[str, ChildState], change: Transition) -> None:
-        arn = children[change.alarm].arn
-        children[change.alarm] = ChildState(change.after, change.time, arn)
+def compose(
+    alarms: Sequence[CompositeAlarm],
+    states: dict[str, CompositeState],
+    children: dict[str, ChildState],
+    changes: Sequence[Transition],
+    end: int,
+) -> list[Transition]:
+    """Evaluate at each change of another alarm, when made, and when a wait is over, up to `end`.
+
+    `alarms` come after those they depend on; `states` and `children` are brought up to date.
+    """
+    found = []
+    pending = list(reversed(changes))
+    # One that was never evaluated is in the state that it never takes again.
+    times = [each.since for each in states.values() if each.value == "INSUFFICIENT_DATA"]
+    times += [each.until for each in states.values() if each.until]
+    times += [each.time for each in pending[-1:]]
+    time = min(times, default=None)
+    while time is not None and time <= end:
+        while pending and pending[-1].time <= time:
+            _note(children, pending.pop())
+        for alarm in alarms:
+            name = alarm.alarm_name
+            states[name], told = evaluate_composite(alarm, states[name], children, time)
+            for transition in told:
+                if not transition.delayed:
+                    _note(children, transition)
+                found.append(transition)
+        waits = [each.until for each in states.values() if each.until > time]
+        time = min([*waits, *(each.time for each in pending[-1:])], default=None)
+    return found
+
+
+def _note(children: dict[str, ChildState], change: Transition) -> None:
+    arn = children[change.alarm].arn
+    children[change.alarm] = ChildState(change.after, change.time, arn)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import difflib
 import getpass
-import os
+import shlex
 import subprocess
-import tempfile
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tocsin.cli._exit import ExitCode
-from tocsin.cli._output import format_option, write_json
+from tocsin.cli._output import format_option, moment, write_json, write_whole
 from tocsin.durations import parse_duration
 from tocsin.engine import load_config
-from tocsin.errors import StoreError
 from tocsin.printable import printable
 from tocsin.respond import EXPORTS, Blocks, Safeguards, export
 from tocsin.store import BlockRecord
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["block"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _config = click.option(
     "--config", "config", default="tocsin.yaml", type=Path, help="Default: tocsin.yaml here."
 )
@@ -67,12 +63,12 @@ def list_(config: Path, form: str, *, everything: bool) -> int:
     if form == "json":
         write_json([
             {"network": e.network, "state": e.state, "by": e.by, "reason": e.reason,
-             "evidence": e.evidence, "expires": _moment(e.expires), "times": e.times}
+             "evidence": e.evidence, "expires": moment(e.expires), "times": e.times}
             for e in found
         ])  # fmt: skip
         return ExitCode.OK
     for each in found:
-        until = f"until {_moment(each.expires)}"
+        until = f"until {moment(each.expires)}"
         why = printable(f"{each.by}: {each.reason}", 200)
         click.echo(f"{each.network:<22}  {each.state:<8}  {until}  {why}")
     return ExitCode.OK
@@ -100,7 +96,7 @@ def add(
         event = made(book.record.events()) if dry_run else book.record.decide(made)
         if event is not None:
             verb = "would block" if dry_run else "blocked"
-            click.echo(f"{verb} {event.network} until {_moment(event.expires)}")
+            click.echo(f"{verb} {event.network} until {moment(event.expires)}")
     return ExitCode.OK
 
 
@@ -144,20 +140,20 @@ def export_(
     if output is None:
         click.echo(text, nl=False)
         return ExitCode.OK
-    before = output.read_text() if output.exists() else ""
+    existed = output.exists()
+    before = output.read_text() if existed else ""
     if dry_run:
         lines = difflib.unified_diff(before.splitlines(), text.splitlines(), "before", "after", n=0)
         for each in lines:
             click.echo(each.rstrip("\n"))
         return ExitCode.OK
-    if before == text and output.exists():
+    if existed and before == text:
         click.echo("nothing changed", err=True)
         return ExitCode.OK
-    existed = output.exists()
-    _replace(output, text)
-    if check and subprocess.run(check, shell=True, check=False).returncode:  # noqa: S602 - the owner's own command
+    write_whole(output, text.encode())
+    if check and not _succeeds(check):
         if existed:
-            _replace(output, before)
+            write_whole(output, before.encode())
         else:
             output.unlink()
         click.echo("the check failed; the file is as it was", err=True)
@@ -165,19 +161,9 @@ def export_(
     return ExitCode.OK
 
 
-def _replace(path: Path, text: str) -> None:
-    """Whole or not at all. Raises StoreError."""
+def _succeeds(command: str) -> bool:
     try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-        Path(file.name).chmod(mode)
-        Path(file.name).replace(path)
-    except OSError as error:
-        raise StoreError(f"can't write {path}: {error.strerror}") from None
-
-
-def _moment(micros: int) -> str:
-    return (_EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return subprocess.run(shlex.split(command), check=False).returncode == 0  # noqa: S603 - the owner's own command
+    except (OSError, ValueError) as error:
+        click.echo(f"{command}: {error}", err=True)
+        return False

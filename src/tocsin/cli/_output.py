@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,9 @@ from tocsin.errors import StoreError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["format_option", "write_json", "write_whole"]
+__all__ = ["format_option", "moment", "write_json", "write_whole"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 format_option = click.option(
     "--format",
@@ -29,11 +32,21 @@ def write_json(value: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
+def moment(micros: int) -> str:
+    """A time for people and programs, to the second."""
+    return (_EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def write_whole(path: Path, data: bytes) -> None:
-    """Whole or not at all."""
+    """Whole or not at all, with the mode of what it replaces. Raises StoreError."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_bytes(data)
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            beside.chmod(path.stat().st_mode & 0o777)
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +14,13 @@ import click
 
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._files import expand
-from tocsin.cli._output import format_option, write_json, write_whole
+from tocsin.cli._output import format_option, moment, write_json, write_whole
 from tocsin.cli._parameters import parameter_option
 from tocsin.cli._replay_html import replay_page
 from tocsin.cli._replay_rules import print_correlated, rules_json
 from tocsin.correlation import RuleSet, is_sigma_test, load_sigma
 from tocsin.definitions import load_definitions, write_definitions
+from tocsin.durations import parse_offset
 from tocsin.engine import Replayer, ReplayOptions
 from tocsin.errors import ConfigError, ParseError
 from tocsin.logformat import FORMATS
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["replay"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FILE = click.Path(exists=True, dir_okay=False)
 _LOG_GROUP = "web"
 """What a pack calls the log group of files if nothing else says it."""
@@ -133,7 +132,7 @@ def replay(
     if loaded.errors:
         raise ConfigError(loaded.errors)
     named = log_group if loaded.filters else ""
-    options = ReplayOptions(named, log_format, year, _seconds(utc_offset))
+    options = ReplayOptions(named, log_format, year, parse_offset(utc_offset))
     replayer = Replayer(loaded.filters, loaded.alarms, options, LogLimits())
     # A file given twice would count twice.
     opened = replayer.open(list(dict.fromkeys(files)), time.time_ns() // 1000)
@@ -189,14 +188,6 @@ def _rules(paths: Sequence[Path]) -> RuleSet | None:
     told = f"{_count(len(rules.detections), 'Sigma rule')}, "
     click.echo(told + _count(len(rules.correlations), "correlation"), err=True)
     return rules
-
-
-def _seconds(offset: str) -> int:
-    found = re.fullmatch(r"([+-])(\d\d):?([0-5]\d)", offset)
-    if found is None:
-        raise click.BadParameter("write it like +02:00", param_hint="--utc-offset")
-    size = int(found[2]) * 3600 + int(found[3]) * 60
-    return -size if found[1] == "-" else size
 
 
 def _packed(
@@ -256,7 +247,7 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
 def _print(behind: Behind) -> None:
     change = behind.transition
     name = printable(change.alarm)
-    click.echo(f"{_moment(change.time)}  {name}: {change.before} -> {change.after}")
+    click.echo(f"{moment(change.time)}  {name}: {change.before} -> {change.after}")
     click.echo(f"    {printable(change.reason, 1000)}")
     if change.suppressed_by:
         click.echo(f"    actions kept back: {change.suppressed_by}")
@@ -264,7 +255,7 @@ def _print(behind: Behind) -> None:
         return
     click.echo(
         f"    {_count(behind.events, 'matching event')} of {_count(behind.distinct, 'client')}, "
-        f"{_moment(behind.start)} to {_moment(behind.end)}"
+        f"{moment(behind.start)} to {moment(behind.end)}"
     )
     for client, count in behind.sources:
         click.echo(f"    {count:>9}  {printable(client, 60)}")
@@ -306,8 +297,8 @@ def _accounting(done: Replayed) -> str:
 def _as_json(done: Replayed) -> dict[str, Any]:
     tally, reading = done.tally, done.reading
     return {
-        "begin": None if done.begin is None else _moment(done.begin),
-        "end": None if done.end is None else _moment(done.end),
+        "begin": None if done.begin is None else moment(done.begin),
+        "end": None if done.end is None else moment(done.end),
         "transitions": [_behind_json(each) for each in done.transitions],
         "thresholds": {
             name: [
@@ -343,7 +334,7 @@ def _as_json(done: Replayed) -> dict[str, Any]:
 def _behind_json(behind: Behind) -> dict[str, Any]:
     change = behind.transition
     return {
-        "time": _moment(change.time),
+        "time": moment(change.time),
         "alarm": change.alarm,
         "before": change.before,
         "after": change.after,
@@ -352,7 +343,7 @@ def _behind_json(behind: Behind) -> dict[str, Any]:
         "suppressed_by": change.suppressed_by,
         "delayed": change.delayed,
         "datapoints": [
-            {"time": _moment(each.time), "value": each.value, "samples": each.sample_count}
+            {"time": moment(each.time), "value": each.value, "samples": each.sample_count}
             for each in change.datapoints
         ],
         "events": behind.events,
@@ -361,10 +352,6 @@ def _behind_json(behind: Behind) -> dict[str, Any]:
         "of_no_known_client": behind.unknown,
         "of_clients_not_kept": behind.overflowed,
     }
-
-
-def _moment(micros: int) -> str:
-    return (_EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _count(number: int, what: str) -> str:

@@ -25,9 +25,9 @@ from tocsin.alarms import (
     Metric,
     MetricAlarm,
     assess,
+    compose,
     composite_order,
     evaluate,
-    evaluate_composite,
     evaluation_interval,
     evaluation_range,
     outlook_of,
@@ -92,7 +92,8 @@ def run_alarms(
             each.alarm_name: ChildState("INSUFFICIENT_DATA", begin, each.alarm_arn or "")
             for each in alarms
         }
-        found += _composites(composites, start, found, begin)
+        states = {each.alarm_name: CompositeState(since=begin) for each in composites}
+        found += compose(composites, states, start, found, _END)
     # Of one moment a composite alarm comes after its children.
     return sorted(found, key=lambda each: each.time)
 
@@ -140,35 +141,6 @@ def _times(alarm: MetricAlarm, table: DatapointTable, begin: int, end: int) -> I
                 return
             time = max(time, following // interval * interval)
         time += interval
-
-
-def _composites(
-    alarms: Sequence[CompositeAlarm],
-    children: dict[str, ChildState],
-    changes: Sequence[Transition],
-    begin: int,
-) -> Iterator[Transition]:
-    """Evaluate at each change of another alarm, and when a wait is over."""
-    states = {alarm.alarm_name: CompositeState(since=begin) for alarm in alarms}
-    pending = list(reversed(changes))
-    time: int | None = begin
-    while time is not None:
-        while pending and pending[-1].time <= time:
-            _note(children, pending.pop())
-        for alarm in alarms:
-            name = alarm.alarm_name
-            states[name], told = evaluate_composite(alarm, states[name], children, time)
-            for transition in told:
-                if not transition.delayed:
-                    _note(children, transition)
-                yield transition
-        waits = [each.until for each in states.values() if each.until > time]
-        time = min([*waits, *(each.time for each in pending[-1:])], default=None)
-
-
-def _note(children: dict[str, ChildState], change: Transition) -> None:
-    arn = children[change.alarm].arn
-    children[change.alarm] = ChildState(change.after, change.time, arn)
 
 
 def thresholds(alarm: MetricAlarm, table: DatapointTable, begin: int, end: int) -> list[Threshold]:
