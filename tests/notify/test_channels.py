@@ -11,6 +11,7 @@ import socketserver
 import threading
 from contextlib import contextmanager
 from email import message_from_bytes, policy
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -25,9 +26,8 @@ from tocsin.notify import (
     EmailReceiver,
     FileNotifier,
     FileReceiver,
-    PagerDutyNotifier,
     PagerDutyReceiver,
-    SlackNotifier,
+    ServiceNotifier,
     SlackReceiver,
     WebhookNotifier,
     WebhookReceiver,
@@ -79,7 +79,9 @@ def test_a_webhook_is_signed():
 
 def test_slack_gets_text_and_nothing_that_it_obeys():
     delivery, _, body = sent_over_http(
-        lambda url, client: SlackNotifier(SlackReceiver("t", url), client, lambda: START)
+        lambda url, client: ServiceNotifier(
+            SlackReceiver("t", url), slack_body, client, lambda: START
+        )
     )
     assert delivery == Sent()
     text = json.loads(body)["text"]
@@ -100,8 +102,11 @@ def test_whatever_the_text_slack_sees_no_markup(text):
 
 def test_pagerduty_opens_and_closes_one_incident_a_group():
     delivery, _, body = sent_over_http(
-        lambda url, client: PagerDutyNotifier(
-            PagerDutyReceiver("t", "key", url), client, lambda: START
+        lambda url, client: ServiceNotifier(
+            PagerDutyReceiver("t", "key", url),
+            partial(pagerduty_body, routing_key="key"),
+            client,
+            lambda: START,
         )
     )
     assert delivery == Sent()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,13 +27,14 @@ from tocsin.notify import (
     EmailReceiver,
     FileNotifier,
     FileReceiver,
-    PagerDutyNotifier,
     PagerDutyReceiver,
-    SlackNotifier,
+    ServiceNotifier,
     SlackReceiver,
     TerminalNotifier,
     TerminalReceiver,
     WebhookNotifier,
+    pagerduty_body,
+    slack_body,
 )
 from tocsin.store import LedgerEntry, Step
 
@@ -223,9 +225,10 @@ def _notifier(
     if isinstance(receiver, AlertmanagerReceiver):
         return AlertmanagerNotifier(receiver, client, clock)
     if isinstance(receiver, SlackReceiver):
-        return SlackNotifier(receiver, client, clock)
+        return ServiceNotifier(receiver, slack_body, client, clock)
     if isinstance(receiver, PagerDutyReceiver):
-        return PagerDutyNotifier(receiver, client, clock)
+        body = partial(pagerduty_body, routing_key=receiver.routing_key)
+        return ServiceNotifier(receiver, body, client, clock)
     if isinstance(receiver, EmailReceiver):
         return EmailNotifier(receiver)
     if isinstance(receiver, FileReceiver):

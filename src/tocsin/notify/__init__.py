@@ -5,12 +5,12 @@ from tocsin.notify._email import EmailNotifier
 from tocsin.notify._file import FileNotifier
 from tocsin.notify._http import (
     AlertmanagerNotifier,
-    PagerDutyNotifier,
-    SlackNotifier,
+    ServiceNotifier,
     WebhookNotifier,
     make_client,
     signature,
 )
+from tocsin.notify._messages import pagerduty_body, slack_body
 from tocsin.notify._outbox import Attempt, Dispatcher
 from tocsin.notify._receivers import (
     AlertmanagerReceiver,
@@ -36,11 +36,10 @@ __all__ = [
     "FileNotifier",
     "FileReceiver",
     "Notifier",
-    "PagerDutyNotifier",
     "PagerDutyReceiver",
     "Receiver",
     "RetryPolicy",
-    "SlackNotifier",
+    "ServiceNotifier",
     "SlackReceiver",
     "TerminalNotifier",
     "TerminalReceiver",
@@ -49,7 +48,9 @@ __all__ = [
     "alert_line",
     "alertmanager_body",
     "make_client",
+    "pagerduty_body",
     "rfc3339",
     "signature",
+    "slack_body",
     "webhook_body",
 ]

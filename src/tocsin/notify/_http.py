@@ -14,7 +14,6 @@ import tocsin
 from tocsin.alerting import Refused, Retry, Sent
 from tocsin.durations import HOUR, SECOND
 from tocsin.notify._body import alertmanager_body, sns_body, webhook_body
-from tocsin.notify._messages import pagerduty_body, slack_body
 from tocsin.printable import printable
 
 if TYPE_CHECKING:
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlertmanagerNotifier",
-    "PagerDutyNotifier",
-    "SlackNotifier",
+    "ServiceNotifier",
     "WebhookNotifier",
     "make_client",
     "retry_after",
@@ -87,35 +85,24 @@ def signature(body: bytes, secret: str, now: int) -> str:
     return f"t={time},v1={mac.hexdigest()}"
 
 
-class SlackNotifier:
-    """Posts to an incoming webhook."""
+class ServiceNotifier:
+    """Posts to a service that has messages of its own."""
 
     def __init__(
-        self, receiver: SlackReceiver, client: httpx2.AsyncClient, clock: Callable[[], int]
+        self,
+        receiver: SlackReceiver | PagerDutyReceiver,
+        body: Callable[[Notification], bytes],
+        client: httpx2.AsyncClient,
+        clock: Callable[[], int],
     ) -> None:
         self.receiver = receiver
+        self._body = body
         self._client = client
         self._clock = clock
 
     async def send(self, notification: Notification) -> Delivery:
         to = self.receiver
-        body = slack_body(notification)
-        return await _post(self._client, to.url, body, {}, to.timeout, self._clock)
-
-
-class PagerDutyNotifier:
-    """Triggers and resolves incidents; one incident a group."""
-
-    def __init__(
-        self, receiver: PagerDutyReceiver, client: httpx2.AsyncClient, clock: Callable[[], int]
-    ) -> None:
-        self.receiver = receiver
-        self._client = client
-        self._clock = clock
-
-    async def send(self, notification: Notification) -> Delivery:
-        to = self.receiver
-        body = pagerduty_body(notification, to.routing_key)
+        body = self._body(notification)
         return await _post(self._client, to.url, body, {}, to.timeout, self._clock)
 
 
