@@ -117,8 +117,8 @@ def _print(verdict: Verdict) -> None:
         click.echo("ALTERED: these are not the days that were sealed")
         return
     first, last = verdict.days[0], verdict.days[-1]
-    click.echo(f"{len(verdict.days)} days, {first} to {last}, {verdict.files} files:"
-               " nothing is altered")  # fmt: skip
+    count = "1 day" if len(verdict.days) == 1 else f"{len(verdict.days)} days"
+    click.echo(f"{count}, {first} to {last}, {verdict.files} files: nothing is altered")
     if verdict.witnessed:
         click.echo(f"WITNESSED: up to {verdict.witnessed}, at {utc(verdict.witnessed_at)}")
     if verdict.stamped:

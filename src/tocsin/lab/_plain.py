@@ -55,8 +55,8 @@ def _numbers(snapshot: Snapshot) -> str:
     failures = f"{snapshot.failures[-1][1]:.0f}" if snapshot.failures else "none yet"
     rate = "-" if snapshot.rate is None else f"{snapshot.rate:.1f}/s"
     p95 = "-" if snapshot.p95 is None else f"{snapshot.p95:.2f} s"
-    rules = "; ".join(f"{rule.name} {rule_text(rule, snapshot.at)}" for rule in snapshot.rules)
+    rules = "".join(f"; {rule.name} {rule_text(rule, snapshot.at)}" for rule in snapshot.rules)
     return (
         f"targets up {up} of {len(snapshot.targets)}, failed logins in 5 min {failures},"
-        f" logins {rate}, p95 {p95}; {rules}"
+        f" logins {rate}, p95 {p95}{rules}"
     )

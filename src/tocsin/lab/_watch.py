@@ -67,6 +67,8 @@ async def look(api: PrometheusApi, now: float, since: float, step: int) -> Snaps
     try:
         targets = (await _get(api, "targets"))["activeTargets"]
         groups = (await _get(api, "rules"))["groups"]
+        # The last point is of this moment: what it says must go with what the rules say.
+        since = now - (now - since) // step * step
         history = await _get(
             api, "query_range", query=_FAILURES, start=f"{since:.3f}", end=f"{now:.3f}",
             step=f"{step}",
