@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 from pathlib import Path
@@ -167,7 +168,7 @@ def _files(key: str, title: str, names: list[str], folder: Path) -> list[str]:
 
 def _beside_file(name: str, folder: Path) -> str:
     """A path as a pattern that means this file only."""
-    return "".join(f"[{each}]" if each in "*?[" else each for each in _beside(name, folder))
+    return glob.escape(_beside(name, folder))
 
 
 def _beside(name: str, folder: Path) -> str:

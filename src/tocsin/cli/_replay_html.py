@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tocsin.alarms import MetricAlarm
+from tocsin.cli._output import moment
 from tocsin.cli._replay_style import STYLE
 from tocsin.printable import printable
 
@@ -302,8 +303,8 @@ def _text(text: str, limit: int = 200) -> str:
 
 
 def _time(micros: int) -> str:
-    moment = (_EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return f'<time datetime="{moment}">{moment.replace("T", " ")}</time>'
+    text = moment(micros)
+    return f'<time datetime="{text}">{text.replace("T", " ")}</time>'
 
 
 def _short(micros: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections import defaultdict
@@ -265,7 +266,7 @@ def _patterns(
     folder: Path, stem: str, own: Sequence[Path], every: Sequence[Path]
 ) -> tuple[str, ...]:
     """Patterns that take a log and what it will be rotated to, and no other log."""
-    plain = re.sub(r"([*?[])", r"[\1]", str(folder / stem))
+    plain = glob.escape(str(folder / stem))
     alike = {path for path in every if path.parent == folder and path.name.startswith(stem)}
     if alike <= set(own):
         return (f"{plain}*",)

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["field_atom", "keyword_atom", "one_of"]
 
-Judge = "Callable[[Any], bool]"
 _COMPARE: dict[CompareOperators, Callable[[float, float], bool]] = {
     CompareOperators.LT: lambda a, b: a < b,
     CompareOperators.LTE: lambda a, b: a <= b,

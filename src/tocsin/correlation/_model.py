@@ -33,7 +33,7 @@ Kind = Literal[
     "value_sum", "value_avg", "value_percentile", "value_median",
 ]  # fmt: skip
 Expression = tuple[Any, ...]
-"""`("and", ...)`, `("or", ...)`, `("not", x)`, `("atom", n)`, `("never",)`."""
+"""`("and", ...)`, `("or", ...)`, `("not", x)`, `("atom", n)`."""
 
 
 @dataclass(slots=True)

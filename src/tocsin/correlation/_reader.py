@@ -7,14 +7,13 @@ are the parts of a request (`method`, `uri`, `path`, `query`), JSON objects with
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from tocsin.correlation._model import Event, Value
 from tocsin.correlation._sshd import Sessions
 from tocsin.correlation._weberror import apache_error, nginx_error, probed
-from tocsin.logformat import Skipped
+from tocsin.logformat import Skipped, read_object
 
 if TYPE_CHECKING:
     from tocsin.logformat import Format
@@ -26,7 +25,6 @@ _WEB = ("nginx", "apache", "httpd")
 _DEPTH = 6
 _MOST = 500
 """Fields of an event."""
-_decode = msgspec.json.Decoder().decode
 
 
 class EventReader:
@@ -106,14 +104,14 @@ def _request(fields: dict[str, Value]) -> None:
 
 
 def _flatten(fields: dict[str, Value], line: bytes) -> None:
-    """Objects within objects, by dotted names; what the format's reader found stays."""
-    try:
-        found = _decode(line)
-    except (ValueError, RecursionError, msgspec.MsgspecError):
-        return
-    waiting: list[tuple[str, Any, int]] = [("", found, 0)]
+    """Objects within objects, by dotted names; the client that the format's reader found stays.
+
+    The outer ones come first, so that a large one does not displace what stands beside it.
+    """
+    client = fields.get("client")
+    waiting: deque[tuple[str, Any, int]] = deque([("", read_object(line), 0)])
     while waiting and len(fields) < _MOST:
-        prefix, value, depth = waiting.pop()
+        prefix, value, depth = waiting.popleft()
         if isinstance(value, dict):
             if depth < _DEPTH:
                 for name, inner in value.items():
@@ -122,6 +120,8 @@ def _flatten(fields: dict[str, Value], line: bytes) -> None:
             fields[prefix] = tuple(_scalar(each) for each in value[:100] if _is_scalar(each))
         elif _is_scalar(value):
             fields[prefix] = _scalar(value)
+    if client:
+        fields["client"] = client
     if "eventVersion" in fields and "eventSource" in fields:
         fields["event.dataset"] = "cloudtrail"
     elif "event.dataset" not in fields and ("method" in fields or "http.request.method" in fields):

@@ -2,7 +2,7 @@
 
 from tocsin.logformat._detect import FORMATS, SAMPLE, Detected, detect, make_format
 from tocsin.logformat._expression import Expression
-from tocsin.logformat._json import CLIENTS, TIMES, pick_client
+from tocsin.logformat._json import CLIENTS, TIMES, pick_client, read_object
 from tocsin.logformat._result import Clues, Format, Parsed, Reason, Skipped
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "detect",
     "make_format",
     "pick_client",
+    "read_object",
 ]

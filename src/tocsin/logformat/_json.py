@@ -16,7 +16,7 @@ from tocsin.logformat._stamp import Memo, read_time
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["CLIENTS", "TIMES", "JsonLines", "pick_client", "pick_time"]
+__all__ = ["CLIENTS", "TIMES", "JsonLines", "pick_client", "pick_time", "read_object"]
 
 TIMES = (
     "@timestamp", "eventTime", "timestamp", "time", "ts", "datetime", "time_local", "time_iso8601",
@@ -41,7 +41,7 @@ class JsonLines:
         self._time = Memo(lambda stamp: read_time(stamp, clues))
 
     def parse(self, line: bytes) -> Parsed | Skipped:
-        found = _object(line)
+        found = read_object(line)
         if found is None:
             return _FORMAT
         time = pick_time(found, self._time)
@@ -54,7 +54,7 @@ class JsonLines:
         return Parsed(time, fields)
 
     def is_typical(self, line: bytes) -> bool:
-        return _object(line) is not None
+        return read_object(line) is not None
 
 
 def pick_time(found: dict[str, Any], read: Memo) -> int | Reason:
@@ -80,7 +80,8 @@ def pick_client(found: dict[str, Any], names: Sequence[str] = CLIENTS) -> str:
     return ""
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
+def read_object(line: bytes) -> dict[str, Any] | None:
+    """The object that a line is, however odd its bytes and numbers; None if it is none."""
     if line.lstrip()[:1] != b"{":
         return None
     try:

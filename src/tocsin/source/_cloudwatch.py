@@ -95,9 +95,7 @@ class CloudWatchApi:
         while len(pages) < _MOST_PAGES:
             page = ask(**wanted, **more)
             token = page.get("NextToken")
-            pages.append(
-                {k: v for k, v in page.items() if k not in {"ResponseMetadata", "NextToken"}}
-            )
+            pages.append({name: v for name, v in page.items() if name not in _TRANSPORT})
             if not token:
                 return pages
             more = {"NextToken": token}
