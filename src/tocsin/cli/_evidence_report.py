@@ -13,6 +13,7 @@ from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._evidence_verify import trust_of, trust_options
 from tocsin.cli._output import write_whole
 from tocsin.cli._periods import load_period, period_options
+from tocsin.cli._secrets import make_redactor
 from tocsin.errors import ParseError
 from tocsin.report import DISPOSITIONS, OUTCOMES, Checked, disposition_file, report_page
 from tocsin.seal import day_after, is_day
@@ -99,6 +100,7 @@ def disposition(
         raise ParseError(f"not a day: {day[:40]!r}", hint="write YYYY-MM-DD")
     now = time.time_ns() // 1000
     root = evidence_folder(folder, config)
+    redactor = make_redactor(config)
     with locked(root):
         days = survey(root).days
         place = root / (day_after(days[-1]) if days else name) / DISPOSITIONS
@@ -106,5 +108,5 @@ def disposition(
         taken = [each.name for each in place.iterdir()]
         file, data = disposition_file(name, control, outcome, by, text, ticket, now, taken)
         with (place / file).open("xb") as stream:
-            stream.write(data)
+            stream.write(redactor.clean(data))
     click.echo(f"wrote  {place / file}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import fields
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from tocsin.engine import Config
     from tocsin.evidence import Commitments
+    from tocsin.notify import Receiver
 
 __all__ = ["make_redactor"]
 
@@ -44,8 +46,18 @@ def _of_config(config: Config) -> Iterator[str]:
     for target in config.targets:
         yield from _of_url(target.url)
     for receiver in config.receivers:
-        yield from _of_url(getattr(receiver, "url", ""))
+        yield from _of_receiver(receiver)
     yield from _of_url(config.external_url)
+
+
+def _of_receiver(receiver: Receiver) -> Iterator[str]:
+    """What a receiver does not show when it is printed: its address, its keys, its headers."""
+    for each in fields(receiver):
+        value = getattr(receiver, each.name)
+        if each.name == "url":
+            yield from _of_url(value)
+        elif not each.repr:
+            yield from (value,) if isinstance(value, str) else value.values()
 
 
 def _of_url(url: str) -> Iterator[str]:
