@@ -11,8 +11,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from tocsin.correlation._model import Event, Value
+from tocsin.correlation._request import access_request, json_request
 from tocsin.correlation._sshd import Sessions
-from tocsin.correlation._weberror import apache_error, nginx_error, probed
+from tocsin.correlation._taxonomy import security_event
+from tocsin.correlation._weberror import apache_error, nginx_error
 from tocsin.logformat import Skipped, read_object
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ class EventReader:
         fields: dict[str, Value] = dict(parsed.fields)
         match self._kind:
             case "access":
-                _request(fields)
+                access_request(fields)
             case "json":
                 _flatten(fields, line)
             case "syslog" | "syslog-5424":
@@ -85,24 +87,6 @@ def _refused(fields: dict[str, Value], found: tuple[str, str] | None) -> None:
         fields["offence"] = offence
 
 
-def _request(fields: dict[str, Value]) -> None:
-    fields["event.dataset"] = "access"
-    parts = str(fields.get("request", "")).split(" ")
-    if len(parts) in (2, 3):
-        uri = parts[1]
-        path, mark, query = uri.partition("?")
-        fields["method"], fields["uri"], fields["path"] = parts[0], uri, path
-        if mark:
-            fields["query"] = query
-        if len(parts) == 3:
-            fields["protocol"] = parts[2]
-        if fields.get("status") == "404" and probed(path):
-            fields["offence"] = "failure"
-    for name in ("user", "referer", "agent"):
-        if fields.get(name) == "-":
-            del fields[name]
-
-
 def _flatten(fields: dict[str, Value], line: bytes) -> None:
     """Objects within objects, by dotted names; the client that the format's reader found stays.
 
@@ -124,8 +108,13 @@ def _flatten(fields: dict[str, Value], line: bytes) -> None:
         fields["client"] = client
     if "eventVersion" in fields and "eventSource" in fields:
         fields["event.dataset"] = "cloudtrail"
-    elif "event.dataset" not in fields and ("method" in fields or "http.request.method" in fields):
-        fields["event.dataset"] = "http"
+        return
+    said = security_event(str(fields.get("event", "")))
+    if said is not None:
+        fields.update(said)
+        fields["event.dataset"] = "security"
+    else:
+        json_request(fields)
 
 
 def _is_scalar(value: Any) -> bool:

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from tocsin.yamlfile import YamlList, YamlMapping, YamlNode, read_yaml
 
-__all__ = ["field_names", "log_source"]
+__all__ = ["field_names", "log_source", "security_event"]
 
 
 def field_names(name: str) -> tuple[str, ...]:
@@ -18,6 +18,22 @@ def field_names(name: str) -> tuple[str, ...]:
 def log_source(kind: str, value: str) -> dict[str, tuple[str, ...]] | None:
     """Which fields hold which values in events of this log source; None if it isn't known."""
     return _sources().get((kind, value.lower()))
+
+
+def security_event(name: str) -> dict[str, str] | None:
+    """What a security event's name says of it; None if it is no such name."""
+    prefixes, events = _events()
+    return events.get(name, {}) if name.startswith(prefixes) else None
+
+
+@cache
+def _events() -> tuple[tuple[str, ...], dict[str, dict[str, str]]]:
+    top = _mapping(_read("events.yaml")).items
+    events = {
+        name: {field: _texts(value)[0] for field, value in _mapping(node).items.items()}
+        for name, node in _mapping(top["events"]).items.items()
+    }
+    return _texts(top["prefixes"]), events
 
 
 @cache
