@@ -14,9 +14,10 @@ from tocsin.cli._exit import ExitCode
 from tocsin.cli._files import expand
 from tocsin.cli._output import format_option, write_json
 from tocsin.control import SHIPPED, load_catalogue
+from tocsin.correlation import RuleSet, load_sigma, load_sigma_tests
 from tocsin.definitions import load_definitions, recognise
 from tocsin.engine import CONFIG_KEYS, load_config
-from tocsin.errors import FileErrors, Problem, Span
+from tocsin.errors import FileErrors, Problem, Span, TocsinError
 from tocsin.rules import (
     AlertingRule,
     RecordingRule,
@@ -41,20 +42,24 @@ __all__ = ["check"]
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=Path)
 @format_option
 def check(files: tuple[Path, ...], form: str) -> int:
-    """Check rule files, rule tests, definitions, catalogues of controls and configurations.
+    """Check rule files, their tests, Sigma files, definitions, catalogues and configurations.
 
     A folder stands for all files in it. Prints every mistake as `file:line:col: what, hint:
     ...`. For a configuration each target is scraped once, to find rules whose metrics nobody
     exposes. Definitions are metric filters and alarms as AWS, Terraform and CloudFormation
     write them; those given together are looked at together, and what they leave open is listed.
+    So are Sigma rules and correlations, which may refer to rules of another file.
     Warnings do not change the exit code.
     """
     problems: list[Problem] = []
     counts: Counter[str] = Counter()
     paths = [path for path, _ in expand(files)]
     definitions: list[tuple[str, bytes]] = []
+    sigma: list[tuple[str, bytes]] = []
     for path in paths:
-        problems += _check_file(path, counts, definitions)
+        problems += _check_file(path, counts, definitions, sigma)
+    if sigma:
+        problems += _check_sigma(sigma, counts)
     loaded = load_definitions(definitions)
     problems += loaded.problems
     errors = sum(problem.severity == "error" for problem in problems)
@@ -89,7 +94,10 @@ def _plural(count: int, what: str) -> str:
 
 
 def _check_file(
-    path: Path, counts: Counter[str], definitions: list[tuple[str, bytes]]
+    path: Path,
+    counts: Counter[str],
+    definitions: list[tuple[str, bytes]],
+    sigma: list[tuple[str, bytes]],
 ) -> list[Problem]:
     try:
         text = path.read_bytes()
@@ -99,6 +107,12 @@ def _check_file(
             return []
         node = read_yaml(text, str(path))
         keys = set(node.items) if isinstance(node, YamlMapping) else set()
+        if "sigma_files" in keys:
+            counts["Sigma test"] += len(load_sigma_tests(text, str(path)).tests)
+            return []
+        if "detection" in keys or "correlation" in keys:
+            sigma.append((str(path), text))
+            return []
         if "tests" in keys or "rule_files" in keys:
             counts["rule test"] += len(load_test_file(text, str(path)).tests)
             return []
@@ -112,6 +126,26 @@ def _check_file(
         return error.problems
     except OSError as error:
         return [Problem(Span(str(path)), f"can't read it: {error.strerror}")]
+
+
+def _check_sigma(files: list[tuple[str, bytes]], counts: Counter[str]) -> list[Problem]:
+    try:
+        rules = load_sigma(files)
+    except FileErrors as error:
+        return error.problems
+    except TocsinError as error:
+        return [Problem(Span(files[0][0]), error.what, error.hint)]
+    _count_sigma(rules, counts)
+    return list(rules.warnings)
+
+
+def _count_sigma(rules: RuleSet, counts: Counter[str]) -> None:
+    for what, found in (
+        ("Sigma rule", rules.detections),
+        ("Sigma correlation", rules.correlations),
+    ):
+        if found:
+            counts[what] += len(found)
 
 
 def _count(file: RuleFile, counts: Counter[str]) -> list[Problem]:
@@ -133,6 +167,7 @@ def _check_config(config: Config, counts: Counter[str]) -> list[Problem]:
     ):
         if things:
             counts[what] += len(things)
+    _count_sigma(config.logs.rules, counts)
     for file in config.rule_files:
         _count(file, counts)
     problems = list(config.warnings)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tocsin.control import SHIPPED, Catalogue, load_catalogue, shipped_text
 from tocsin.durations import DAY, SECOND, format_duration
 from tocsin.engine._config_alerting import ROUTE_KEYS, read_routing
+from tocsin.engine._config_correlations import CORRELATION_KEYS
 from tocsin.engine._config_drills import DRILL_KEYS, read_drills
 from tocsin.engine._config_logs import LOG_KEYS, LogConfig, read_log_config
 from tocsin.engine._config_receivers import RECEIVER_KEYS, ReceiverReader, is_url
@@ -44,6 +45,7 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
         "definitions": "metric filters and alarms: patterns, relative to this file, of what the "
         "AWS command line prints, Terraform plans, states and sources, CloudFormation and CDK "
         "templates",
+        **CORRELATION_KEYS,
         "packs": "filters and alarms that come with Tocsin, for each log group whose format they "
         "fit; a list: `http`",
         "parameters": "of CloudFormation templates, packs and Terraform sources, a mapping",

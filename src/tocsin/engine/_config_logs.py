@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import glob  # NOTE: Path.glob refuses absolute patterns
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from tocsin.alarms import CompositeAlarm, MetricAlarm, Place, composite_order
+from tocsin.correlation import RuleSet
 from tocsin.definitions import Definitions, load_definitions, write_definitions
 from tocsin.durations import parse_offset
+from tocsin.engine._config_correlations import read_correlations
 from tocsin.engine._log_group import LATENESS, LogGroup
 from tocsin.errors import ParseError, Problem, SourceError
 from tocsin.logformat import detect, make_format
@@ -59,6 +61,8 @@ class LogConfig:
     definitions: Definitions
     settings: Settings
     place: Place
+    rules: RuleSet = field(default_factory=RuleSet)
+    """Sigma rules and correlations, held against the events of every log group."""
 
     @property
     def unfed(self) -> frozenset[str]:
@@ -115,7 +119,11 @@ def read_log_config(
         reader.string(section, "account", Place().account),
         reader.string(section, "region", Place().region),
     )
-    config = LogConfig(groups, definitions, _settings(reader, section), place)
+    rules = read_correlations(reader, top, folder, read_bytes)
+    if (rules.detections or rules.correlations) and not groups:
+        what = "correlations are held against no events: there are no log groups"
+        reader.warn(reader.span_of(top, "correlations"), what, "add `log_groups:`")
+    config = LogConfig(groups, definitions, _settings(reader, section), place, rules)
     _warn_of_silence(reader, top, config)
     return config
 

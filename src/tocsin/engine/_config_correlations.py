@@ -1,0 +1,66 @@
+"""The part of tocsin.yaml about correlations: Sigma files, and those of packs."""
+
+from __future__ import annotations
+
+import glob  # NOTE: Path.glob refuses absolute patterns
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tocsin.correlation import RuleSet, is_sigma_test, load_sigma
+from tocsin.errors import RuleError, TocsinError
+from tocsin.yamlfile import YamlScalar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tocsin.yamlfile import YamlMapping
+    from tocsin.yamlreader import YamlReader
+
+__all__ = ["CORRELATION_KEYS", "read_correlations"]
+
+CORRELATION_KEYS = {
+    "correlations": "Sigma rules and correlations, held against the events of every log group: "
+    "patterns, relative to this file (extra `sigma`); tests of Sigma files are left out",
+}
+
+
+def read_correlations(
+    reader: YamlReader,
+    top: YamlMapping,
+    folder: Path,
+    read_bytes: Callable[[Path], bytes],
+    packed: Sequence[tuple[str, bytes]] = (),
+) -> RuleSet:
+    """Load what `correlations:` names, together with the Sigma files of packs.
+
+    `packed` has the place and the content of each. All of them are one set of rules: a rule of
+    one file may refer to that of another, and a name stands for one rule only. Mistakes are
+    noted in `reader`.
+    """
+    files: dict[str, bytes] = {}
+    for node in reader.items(top, "correlations"):
+        pattern = node.text if isinstance(node, YamlScalar) else ""
+        place = str(folder / Path(pattern).expanduser())
+        names = sorted(glob.glob(place, recursive=True)) if pattern else []
+        if not names:
+            reader.error(node.span, f"no Sigma file matches {pattern!r}", "check the path")
+        for name in names:
+            try:
+                data = read_bytes(Path(name))
+            except OSError as error:
+                reader.error(node.span, f"can't read {name!r}: {error.strerror}")
+                continue
+            if not is_sigma_test(data):
+                files.setdefault(name, data)
+    if not files and not packed:
+        return RuleSet()
+    try:
+        found = load_sigma([*files.items(), *packed])
+    except RuleError as error:
+        reader.problems += error.problems
+    except TocsinError as error:
+        reader.error(reader.span_of(top, "correlations"), error.what, error.hint)
+    else:
+        reader.problems += found.warnings
+        return found
+    return RuleSet()
