@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.durations import HOUR, MINUTE
+from tocsin.durations import DAY, HOUR, MINUTE
 from tocsin.pattern import Minutes, Skip
 
 KEY = ("web", "ByClient")
@@ -19,7 +19,7 @@ def dims(number):
 
 
 def bounded(**more):
-    return Minutes(**{"max_entries": 1 << 40, "max_values": 8, "max_dimensions": 5} | more)
+    return Minutes(**{"max_size": 1 << 40, "max_values": 8, "max_dimensions": 5} | more)
 
 
 EVENTS = st.lists(
@@ -96,7 +96,7 @@ def test_what_is_kept_is_exact_and_all_else_is_counted(events):
 @settings(max_examples=200, deadline=None)
 @given(EVENTS, st.integers(4, 40), st.integers(0, 80))
 def test_the_newest_minutes_are_kept_and_exact(events, limit, cut):
-    tables = [bounded(max_entries=limit), bounded(max_entries=limit)]
+    tables = [bounded(max_size=limit), bounded(max_size=limit)]
     fill(tables[0], events[:cut])
     fill(tables[1], events[cut:])
     table, whole = tables[0], fill(bounded(), events)
@@ -139,22 +139,22 @@ def test_memory_has_a_bound_whatever_comes():
             value = rng.random() * 2.0 ** rng.randrange(-300, 300) if kind == 2 else 1.0
             table.sample(key, minute, dims(number), value, 1)
 
-    table = Minutes(max_entries=6000, max_values=500, max_dimensions=100)
+    table = Minutes(max_size=6000, max_values=500, max_dimensions=100)
     tracemalloc.start()
     hostile(20_000, 1)
     before = tracemalloc.get_traced_memory()[0]
     hostile(60_000, 2)
     after = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    entries = len(table.events) + len(table.matches) + len(table.samples)
-    assert entries <= 6000 * 5 // 4
+    size = table.events.size + table.matches.size + table.samples.size
+    assert size <= 6000 * 5 // 4
     assert after < before * 1.5 + 100_000
     assert table.matches.total() + table.old_matches.total() == 80_000
     assert table.samples.total() + table.skipped.total() == 80_000
 
 
 def test_each_reason_is_told():
-    table = Minutes(max_entries=400, max_dimensions=1)
+    table = Minutes(max_size=10_000, max_dimensions=1)
     for number in range(300):
         table.sample(KEY, 10 * HOUR, (), float(number), 1)
     assert table.skipped[KEY, Skip.CROWDED] == 200
@@ -162,7 +162,7 @@ def test_each_reason_is_told():
     table.sample(KEY, 20 * HOUR, dims(2), 1.0, 1)
     assert table.skipped[KEY, Skip.DIMENSIONS] == 1
     for at in range(400):
-        table.see(KEY, (30 + at) * HOUR, 1)
+        table.see(KEY, (2 + at) * DAY, 1)
     assert table.skipped[KEY, Skip.OLD] == 101
     table.sample(KEY, 0, (), 1.0, 1)
     assert table.skipped[KEY, Skip.OLD] == 102

@@ -1,6 +1,6 @@
 """CloudWatch filter patterns: read, linted, matched and explained, one event at a time."""
 
-from tocsin.pattern._budget import MAX_DIMENSIONS, MAX_ENTRIES, MAX_VALUES, Skip
+from tocsin.pattern._budget import MAX_DIMENSIONS, MAX_SIZE, MAX_VALUES, Skip
 from tocsin.pattern._event import Event
 from tocsin.pattern._explain import Node, explain, render
 from tocsin.pattern._filter import UNITS, MetricFilter, Transformation, make_filter
@@ -17,8 +17,8 @@ __all__ = [
     "DEFAULTS",
     "LINTS",
     "MAX_DIMENSIONS",
-    "MAX_ENTRIES",
     "MAX_LENGTH",
+    "MAX_SIZE",
     "MAX_VALUES",
     "UNITS",
     "Contribution",

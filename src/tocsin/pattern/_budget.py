@@ -10,9 +10,9 @@ time. So there are bounds:
 - Of one minute, the values of a metric are exact up to a number of distinct ones; beyond it
   all are rounded to 7 binary digits, which is within 0.8 %; beyond it again, to powers of two.
   That does not depend on the order either.
-- Beyond a number of entries the oldest minutes are let go. A minute that is kept is exact.
+- Beyond a size the oldest minutes are let go. A minute that is kept is exact.
   How many are kept may depend on the order in which tables are added.
-- What one minute has beyond a quarter of all entries is not kept; the order decides which.
+- What one minute has beyond a quarter of that size is not kept; the order decides which.
 
 What is not kept is counted in `skipped` by reason, so that for each filter matches are
 samples and what was skipped, at all times.
@@ -28,15 +28,17 @@ from hashlib import blake2b
 from heapq import heappush, heappushpop
 
 from tocsin.durations import HOUR, MINUTE
+from tocsin.pattern._by_minute import ROW, ByMinute
 
-__all__ = ["MAX_DIMENSIONS", "MAX_ENTRIES", "MAX_VALUES", "Counts", "Dimensions", "Key", "Skip"]
+__all__ = ["MAX_DIMENSIONS", "MAX_SIZE", "MAX_VALUES", "Counts", "Dimensions", "Key", "Skip"]
 
 MAX_DIMENSIONS = 1000
 """Sets of dimensions of one filter that are kept in an hour."""
 MAX_VALUES = 10_000
 """Distinct values of one metric that a minute keeps exactly."""
-MAX_ENTRIES = 6_000_000
-"""Numbers that a table keeps: a year of minutes for five filters that match in all of them."""
+MAX_SIZE = 12_000_000
+"""Counts that a table keeps, each of eight bytes: two years of minutes for five filters that
+match in all of them. What comes once in a day takes `ROW` more."""
 
 Dimensions = tuple[tuple[str, str], ...]
 Key = tuple[str, str]
@@ -62,17 +64,17 @@ class Skip(StrEnum):
 class Counts:
     """Numbers by filter and minute."""
 
-    events: Counter[tuple[Key, int]] = field(default_factory=Counter)
+    events: ByMinute[tuple[Key, int]] = field(default_factory=ByMinute)
     """How many events a filter saw, by minute; only of the filters that `event_keys` names."""
-    matches: Counter[tuple[Key, int]] = field(default_factory=Counter)
-    samples: Counter[_Sample] = field(default_factory=Counter)
+    matches: ByMinute[tuple[Key, int]] = field(default_factory=ByMinute)
+    samples: ByMinute[_Sample] = field(default_factory=ByMinute)
     skipped: Counter[tuple[Key, Skip]] = field(default_factory=Counter)
     """Matching events that added nothing, by reason."""
     old_matches: Counter[Key] = field(default_factory=Counter)
     """Matches in minutes that were let go."""
     floor: int = -(1 << 62)
     """The first minute that is kept."""
-    max_entries: int = MAX_ENTRIES
+    max_size: int = MAX_SIZE
     max_values: int = MAX_VALUES
     max_dimensions: int = MAX_DIMENSIONS
     _values: dict[_Cell, list[float]] = field(default_factory=dict, compare=False)
@@ -80,20 +82,21 @@ class Counts:
     _many: set[int] = field(default_factory=set, compare=False)
     """Those minutes."""
     _rounding: dict[_Cell, int] = field(default_factory=dict)
-    _of_minute: Counter[int] = field(default_factory=Counter, compare=False)
+    _of_minute: ByMinute[tuple[None, int]] = field(default_factory=ByMinute, compare=False)
+    """How many samples a minute has."""
     _lowest: dict[tuple[Key, int], _Lowest] = field(default_factory=dict, compare=False)
     _shrink_at: int = field(default=0, compare=False)
 
     def see(self, key: Key, minute: int, count: int) -> None:
         """Count events."""
         if minute >= self.floor:
-            self.events[key, minute] += count
+            self.events.add((key, minute), count)
             self._fit()
 
     def match(self, key: Key, minute: int, count: int) -> None:
         """Count matching events."""
         if minute >= self.floor:
-            self.matches[key, minute] += count
+            self.matches.add((key, minute), count)
             self._fit()
         else:
             self.old_matches[key] += count
@@ -108,17 +111,13 @@ class Counts:
             cell = sample[:3]
             if cell in self._rounding:
                 sample = (*cell, _rounded(sample[3], self._rounding[cell]))
-            refused = None if sample in self.samples else self._admit(cell)
-            if refused is not None:
-                self.skipped[key, refused] += count
-                return False
             if sample not in self.samples:
-                self._of_minute[minute] += 1
-                if dimensions or minute in self._many:
-                    self._values.setdefault(cell, []).append(sample[3])
-        self.samples[sample] += count
-        if self._of_minute[minute] > self.max_values and minute not in self._many:
-            self._list_values(minute)
+                refused = self._admit(cell)
+                if refused is not None:
+                    self.skipped[key, refused] += count
+                    return False
+                self._note(sample)
+        self.samples.add(sample, count)
         while len(self._values.get(sample[:3], ())) > self.max_values:
             if not self._coarsen(sample[:3]):
                 break
@@ -162,21 +161,32 @@ class Counts:
                     return Skip.DIMENSIONS
                 if gone is not None:
                     self._let_go(key, minute - minute % HOUR, gone)
-        return Skip.CROWDED if self._of_minute[minute] >= self.max_entries // 4 else None
+        full = ROW * self._of_minute[None, minute] >= self.max_size // 4
+        return Skip.CROWDED if full else None
+
+    def _note(self, sample: _Sample) -> None:
+        """A sample is new."""
+        minute = sample[1]
+        self._of_minute.add((None, minute), 1)
+        if sample[2] or minute in self._many:
+            self._values.setdefault(sample[:3], []).append(sample[3])
+        elif self._of_minute[None, minute] > self.max_values:
+            self._list_values(minute)
+            self._values.setdefault(sample[:3], []).append(sample[3])
 
     def _let_go(self, key: Key, hour: int, dimensions: Dimensions) -> None:
         for minute in range(hour, hour + HOUR, MINUTE):
             cell = key, minute, dimensions
             self._rounding.pop(cell, None)
             for value in self._values.pop(cell, ()):
-                self._of_minute[minute] -= 1
+                self._of_minute[None, minute] -= 1
                 self.skipped[key, Skip.DIMENSIONS] += self.samples.pop((*cell, value))
 
     def _list_values(self, minute: int) -> None:
         """From now on the values of this minute's cells are listed."""
         self._many.add(minute)
-        for sample in self.samples:
-            if sample[1] == minute and not sample[2]:
+        for sample in self.samples.of(minute):
+            if not sample[2]:
                 self._values.setdefault(sample[:3], []).append(sample[3])
 
     def _coarsen(self, cell: _Cell) -> bool:
@@ -193,44 +203,44 @@ class Counts:
             found[_rounded(value, step)] += self.samples.pop((*cell, value))
         if found:
             self._values[cell] = list(found)
-        self._of_minute[cell[1]] += len(found) - len(values)
+        self._of_minute[None, cell[1]] += len(found) - len(values)
         for value, count in found.items():
             self.samples[*cell, value] = count
         return True
 
     def _fit(self) -> None:
-        entries = len(self.events) + len(self.matches) + len(self.samples)
-        if entries <= max(self.max_entries, self._shrink_at):
+        if self._size() <= max(self.max_size, self._shrink_at):
             return
-        sizes = self._of_minute + Counter(minute for _, minute in self.events)
-        sizes.update(minute for _, minute in self.matches)
-        kept, floor = 0, max(sizes)
+        sizes: dict[int, float] = {}
+        for each in (self.events, self.matches, self.samples):
+            each.weigh(sizes)
+        kept, floor = 0.0, max(sizes)
         for minute in sorted(sizes, reverse=True):
             kept += sizes[minute]
-            if kept > self.max_entries * 3 // 4:
+            if kept > self.max_size * 3 // 4:
                 break
             floor = minute
         self._forget(floor)
         # One minute may have more, if there are so many filters.
-        entries = len(self.events) + len(self.matches) + len(self.samples)
-        self._shrink_at = entries + self.max_entries // 4
+        self._shrink_at = self._size() + self.max_size // 4
+
+    def _size(self) -> int:
+        return self.events.size + self.matches.size + self.samples.size
 
     def _forget(self, floor: int) -> None:
         """Let go of the minutes before one."""
         self.floor = floor
-        for at in [each for each in self.events if each[1] < floor]:
-            del self.events[at]
-        for at in [each for each in self.matches if each[1] < floor]:
-            self.old_matches[at[0]] += self.matches.pop(at)
-        for sample in [each for each in self.samples if each[1] < floor]:
-            self.skipped[sample[0], Skip.OLD] += self.samples.pop(sample)
+        self.events.drop_before(floor)
+        for at, count in self.matches.drop_before(floor):
+            self.old_matches[at[0]] += count
+        for sample, count in self.samples.drop_before(floor):
+            self.skipped[sample[0], Skip.OLD] += count
+        self._of_minute.drop_before(floor)
         for cell in [each for each in self._values if each[1] < floor]:
             del self._values[cell]
         self._many = {each for each in self._many if each >= floor}
         for cell in [each for each in self._rounding if each[1] < floor]:
             del self._rounding[cell]
-        for minute in [each for each in self._of_minute if each < floor]:
-            del self._of_minute[minute]
         for place in [each for each in self._lowest if (each[1] + 1) * HOUR <= floor]:
             del self._lowest[place]
 
