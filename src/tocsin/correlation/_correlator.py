@@ -9,17 +9,23 @@ another, a temporal one sees it at each event at which it holds, a counting one 
 Events may come out of order by up to the lateness: those that match a rule wait that long and
 are taken in the order of their times, up to a number of them. What comes later still is counted
 as late.
+
+There are two ways to use it. With `feed`, the latest event says how late others may come: so
+old logs are read. With `put` and `advance`, the caller says up to when everything is there: so a
+daemon reads, and `look_ahead` tells what is certain before.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tocsin.correlation._addresses import group_value
+from tocsin.correlation._ahead import Ahead
+from tocsin.correlation._identity import identities
 from tocsin.correlation._keyed import Keyed
 from tocsin.correlation._matcher import Matcher
 from tocsin.correlation._model import Alert, Event, Key
@@ -29,9 +35,15 @@ from tocsin.correlation._windows import Part, Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from tocsin.correlation._keyed import Seen
     from tocsin.correlation._model import Correlation, Detection, RuleSet
 
-__all__ = ["Budget", "Correlator", "Offender"]
+    _Adds = Callable[[int, Keyed, Key, int, Part], Seen]
+
+__all__ = ["Budget", "Correlator", "Matched", "Offender"]
+
+Matched = tuple[Event, tuple[int, ...]]
+"""An event with the fields that correlations ask for, and the places of its detections."""
 
 _TEMPORAL = frozenset({"temporal", "temporal_ordered"})
 
@@ -73,6 +85,10 @@ class _Route:
     key: Callable[[Event], Key | None]
     value: tuple[str, ...]
     temporal: bool
+
+
+def _settle(_: int, keyed: Keyed, key: Key, time: int, event: Part) -> Seen:
+    return keyed.add(key, time, event)
 
 
 class Correlator:
@@ -134,9 +150,13 @@ class Correlator:
             for name in names
         }
         self._waiting: list[tuple[int, int, Event, tuple[int, ...]]] = []
+        self._fresh: list[tuple[int, int, Event, tuple[int, ...]]] = []
+        """Those of them that no look ahead has seen."""
+        self._ahead = Ahead(rules)
         self._arrived = 0
         self._latest = 0
         self._taken = 0
+        self._identities = identities(rules)
 
     def feed(self, events: Iterable[Event]) -> list[Alert]:
         """Take events; the alerts that they gave, in the order of their times."""
@@ -157,16 +177,101 @@ class Correlator:
                 self.late += 1
             elif self._lateness:
                 self._arrived += 1
-                fields = event.fields
-                kept = {name: fields[name] for name in self._needed if name in fields}
-                slim = Event(event.time, kept, event.count, "", event.reference)
-                heappush(self._waiting, (event.time, self._arrived, slim, matched))
+                heappush(self._waiting, (event.time, self._arrived, self._slim(event), matched))
                 if len(self._waiting) > self._room:
                     self._next(alerts)
             else:
                 self._taken = event.time
                 self._apply(event, matched, alerts)
         return alerts
+
+    def _slim(self, event: Event) -> Event:
+        fields = event.fields
+        kept = {name: fields[name] for name in self._needed if name in fields}
+        return Event(event.time, kept, event.count, "", event.reference)
+
+    def sift(self, events: Iterable[Event]) -> list[Matched]:
+        """Those that match a rule. May run beside everything else, but only once at a time."""
+        matcher = self._matcher
+        return [(self._slim(event), matched) for event in events if (matched := matcher(event))]
+
+    def put(self, found: Iterable[Matched], ahead: int) -> tuple[list[Matched], list[Alert]]:
+        """Let events wait that were sifted; those that were taken in, and alerts.
+
+        Alerts come of it only where there are too many. What is earlier than what `advance` was
+        told comes too late. Where there is no room, what is after `ahead` is not taken in:
+        else whoever writes times to come would make all others late.
+        """
+        taken: list[Matched] = []
+        alerts: list[Alert] = []
+        for event, matched in found:
+            full = len(self._waiting) >= self._room
+            if event.time < self._taken or (full and event.time > ahead):
+                continue
+            self._arrived += 1
+            item = event.time, self._arrived, event, matched
+            heappush(self._waiting, item)
+            if self._ahead.valid:
+                self._fresh.append(item)
+            taken.append((event, matched))
+            if full:
+                self._next(alerts)
+        return taken, alerts
+
+    def advance(self, time: int) -> list[Alert]:
+        """Everything before `time` is there: take what waited for it."""
+        alerts: list[Alert] = []
+        while self._waiting and self._waiting[0][0] < time:
+            self._next(alerts)
+        self._taken = max(self._taken, time)
+        if not self._waiting:
+            self._fresh = []
+            self._ahead.clear()
+        return alerts
+
+    @property
+    def settled(self) -> int:
+        """Events before this time come too late."""
+        return self._taken
+
+    @property
+    def next_time(self) -> int | None:
+        """Of the earliest event that waits."""
+        return self._waiting[0][0] if self._waiting else None
+
+    @property
+    def waiting(self) -> int:
+        """The number of events that wait."""
+        return len(self._waiting)
+
+    def look_ahead(self, *, anew: bool) -> list[Alert]:
+        """Alerts that the waiting events will give for certain, this event's or an earlier one's.
+
+        Each may come several times. Where events came out of order, all that wait have to be
+        gone through; that is done if `anew`, else such are left for a later call.
+        """
+        ahead, fresh = self._ahead, sorted(self._fresh)
+        if not ahead.valid or ahead.full or (fresh and fresh[0][:2] < ahead.ran):
+            if not anew:
+                return []
+            ahead.clear()
+            fresh = sorted(self._waiting)
+        self._fresh = []
+        alerts: list[Alert] = []
+        for _, _, event, matched in fresh:
+            self._apply(event, matched, alerts, ahead.add)
+        if fresh:
+            ahead.ran = fresh[-1][:2]
+        return alerts
+
+    def held(self, rule: str, group: tuple[tuple[str, str], ...]) -> int:
+        """When a correlation held last for a group, of what is settled; 0 if not known."""
+        values = tuple(value for _, value in group)
+        key: Key = values if len(values) > 1 else "".join(values)
+        for keyed in self._keyed:
+            if keyed.plan.name == rule and key in keyed.windows:
+                return keyed.windows[key].held
+        return 0
 
     def finish(self) -> list[Alert]:
         """Take the events that wait: there will be no earlier ones."""
@@ -178,17 +283,22 @@ class Correlator:
     def _next(self, alerts: list[Alert]) -> None:
         time, _, event, matched = heappop(self._waiting)
         self._taken = time
+        if self._fresh:
+            # It may be in the settled windows now and not yet in those ahead.
+            self._fresh, self._ahead.valid = [], False
         self._apply(event, matched, alerts)
 
-    def _apply(self, event: Event, matched: Sequence[int], alerts: list[Alert]) -> None:
+    def _apply(
+        self, event: Event, matched: Sequence[int], alerts: list[Alert], add: _Adds = _settle
+    ) -> None:
         for at in matched:
             rule = self.rules.detections[at]
             if rule.alone:
                 alerts.append(_match_alert(rule, event))
             if self._routes[at]:
-                self._take(at, event, alerts, fires=True)
+                self._take(at, event, alerts, add, fires=True)
 
-    def _take(self, at: int, event: Event, alerts: list[Alert], *, fires: bool) -> None:
+    def _take(self, at: int, event: Event, alerts: list[Alert], add: _Adds, *, fires: bool) -> None:
         """Give an event, or a correlation that held, to the correlations that ask for it."""
         for route in self._routes[at]:
             if not fires and not route.temporal:
@@ -196,14 +306,15 @@ class Correlator:
             keyed = route.keyed
             key = route.key(event)
             if key is None:
-                keyed.unkeyed += event.count
+                if add is _settle:
+                    keyed.unkeyed += event.count
                 continue
             value = None
             for name in route.value:
                 value = event.fields.get(name)
                 if value is not None:
                     break
-            seen = keyed.add(key, event.time, Part(event.count, value, route.position))
+            seen = add(route.at, keyed, key, event.time, Part(event.count, value, route.position))
             if not seen.holds:
                 continue
             plan = keyed.plan
@@ -212,12 +323,12 @@ class Correlator:
                 alerts.append(
                     Alert(
                         event.time, plan.name, plan.title, plan.level, group, seen.measure,
-                        seen.error, seen.first, event.reference, plan.tags,
+                        seen.error, seen.first, event.reference, plan.tags, seen.previous,
                     )
                 )  # fmt: skip
             if self._routes[self._before + route.at]:
                 held = Event(event.time, dict(_group(plan, key)), 1, event.text, event.reference)
-                self._take(self._before + route.at, held, alerts, fires=not seen.held)
+                self._take(self._before + route.at, held, alerts, add, fires=not seen.held)
 
     def offenders(self, rule: str, number: int = 100) -> list[Offender]:
         """The keys with the most events of a correlation, in all that was taken."""
@@ -239,28 +350,37 @@ class Correlator:
             [time, order, [e.time, dict(e.fields), e.count, e.text, e.reference], list(matched)]
             for time, order, e, matched in self._waiting
         ]
-        names = [each.plan.name for each in self._keyed]
         head = [self.late, self.events, self._arrived, self._latest, self._taken]
         return msgspec.msgpack.encode(
-            [names, head, waiting, [each.state() for each in self._keyed]]
+            [self._identities, head, waiting, [each.state() for each in self._keyed]]
         )
 
-    def restore(self, state: bytes) -> None:
-        """Go on from there. Raises ValueError if the state is of other rules."""
-        names, head, waiting, keyed = msgspec.msgpack.decode(state)
-        if names != [each.plan.name for each in self._keyed]:
-            raise ValueError("the state is of other rules")
+    def restore(self, state: bytes) -> list[int | None]:
+        """Go on from there; what belongs to rules that are no longer the same is left out.
+
+        Answers where each detection of the state is now.
+        """
+        (detections, plans), head, waiting, keyed = msgspec.msgpack.decode(state)
+        now = {identity: at for at, identity in enumerate(self._identities[0])}
+        places = [now.get(each) for each in detections]
         self.late, self.events, self._arrived, self._latest, self._taken = head
         self._waiting = [
-            (time, order, Event(at, _values(fields), count, text, reference), tuple(matched))
+            (time, order, Event(at, _values(fields), count, text, reference), still)
             for time, order, (at, fields, count, text, reference), matched in waiting
+            if (still := tuple(p for m in matched if (p := places[m]) is not None))
         ]
-        for each, found in zip(self._keyed, keyed, strict=True):
+        heapify(self._waiting)
+        known = dict(zip(plans, keyed, strict=True))
+        for each, identity in zip(self._keyed, self._identities[1], strict=True):
+            found = known.get(identity)
+            if found is None:
+                continue
             windows: dict[Key, Window] = {
                 tuple(key) if isinstance(key, list) else key: msgspec.convert(window, Window)
                 for key, window in found[0]
             }
             each.restore(found, windows)
+        return places
 
 
 def _values(fields: dict[str, Any]) -> dict[str, Any]:

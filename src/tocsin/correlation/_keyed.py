@@ -33,6 +33,8 @@ class Seen(NamedTuple):
     """So much the measure may be off by."""
     first: int
     """The time of the first event of the window, if the condition became true."""
+    previous: int = 0
+    """When the condition held last before; 0 if that is not known."""
 
 
 class Keyed:
@@ -59,7 +61,6 @@ class Keyed:
 
     def add(self, key: Key, time: int, event: Part) -> Seen:
         """Take an event."""
-        plan = self.plan
         self.offenders.add(key, time, event.often)
         window = self.windows.get(key)
         if window is None:
@@ -68,17 +69,28 @@ class Keyed:
             window = self.windows[key] = self._make()
             if self._summary.used:
                 self._carry(window, self._summary.take(key, time), time)
-        return self._within(window, plan, time, event)
+        return self.within(window, time, event)
 
-    def _within(self, window: Window, plan: Correlation, time: int, event: Part) -> Seen:
+    def within(self, window: Window, time: int, event: Part) -> Seen:
+        """Take an event into a key's window."""
+        plan = self.plan
         window.settle(time, plan.timespan)
         measure = window.add(time, event, plan)
         before = window.true
+        previous = window.held
         window.true = holds = plan.test(measure) if plan.expression is None else bool(measure)
+        if holds:
+            window.held = time
         error = window.carried
         if error:
             error += self._summary.error
-        return Seen(measure, holds, before, error, window.first() if holds and not before else 0)
+        first = window.first() if holds and not before else 0
+        return Seen(measure, holds, before, error, first, previous)
+
+    def copy(self, key: Key) -> Window:
+        """A key's window as it is, or a new one."""
+        window = self.windows.get(key)
+        return self._make() if window is None else window.copy()
 
     def _beyond(self, key: Key, time: int, event: Part) -> Seen:
         """An event of a key for which there is no window."""
@@ -87,7 +99,7 @@ class Keyed:
         if counted > 1 and counted > self._floor and self._demote(counted, time):
             window = self.windows[key] = self._make()
             self._carry(window, self._summary.take(key, time) - count, time)
-            return self._within(window, self.plan, time, event)
+            return self.within(window, time, event)
         test = self.plan.test
         if self.plan.kind != "event_count":
             return Seen(0, False, False, counted, time)

@@ -126,6 +126,15 @@ class Correlation:
     expression: Expression | None = None
     """An extended condition, over the places of `rules`."""
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The group-by fields that say where events came from."""
+        return tuple(
+            name
+            for place, name in enumerate(self.group_by)
+            if any("client" in names[place] for names in self.keys)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
@@ -155,3 +164,5 @@ class Alert:
     reference: str = ""
     """Where the last event stands."""
     tags: tuple[str, ...] = field(default=())
+    previous: int = 0
+    """When the condition held last before, for this group; 0 if that is not known."""

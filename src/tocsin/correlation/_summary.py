@@ -129,6 +129,9 @@ class Pane:
         self.off = dict(state[0])
         self.taken_off = max(self.off.values(), default=0)
         for prints, counts in state[1]:
+            if len(counts) != self._pool.slots:
+                # Of another number of correlations: where a key was counted is not known.
+                continue
             segment = _Segment(0)
             segment.prints, segment.counts = array("I", prints), bytearray(counts)
             self.segments.append(segment)

@@ -58,6 +58,8 @@ class _Base(msgspec.Struct):
     """Earlier events of the key that only the summary counted."""
     until: int = 0
     """When the last of those has left the window."""
+    held: int = 0
+    """The time of the latest event at which the condition held."""
 
     def settle(self, time: int, span: int) -> None:
         """Forget everything if nothing happened for longer than the timespan."""
@@ -73,6 +75,9 @@ class CountWindow(_Base, tag="count"):
     """event_count: the latest times, one more than the condition's number."""
 
     times: list[int] = []
+
+    def copy(self) -> CountWindow:
+        return msgspec.structs.replace(self, times=list(self.times))
 
     def add(self, time: int, event: Part, plan: Correlation) -> float:
         times = self.times
@@ -95,6 +100,9 @@ class DistinctWindow(_Base, tag="distinct"):
     """value_count: the values seen latest, one more than the condition's number."""
 
     seen: dict[str, int] = {}
+
+    def copy(self) -> DistinctWindow:
+        return msgspec.structs.replace(self, seen=dict(self.seen))
 
     def add(self, time: int, event: Part, plan: Correlation) -> float:
         seen = self.seen
@@ -124,6 +132,9 @@ class ValueWindow(_Base, tag="values"):
     values: list[float] = []
     left_out: int = 0
     """Values that were within the timespan and did not fit."""
+
+    def copy(self) -> ValueWindow:
+        return msgspec.structs.replace(self, times=list(self.times), values=list(self.values))
 
     def add(self, time: int, event: Part, plan: Correlation) -> float:
         times, values = self.times, self.values
@@ -155,6 +166,9 @@ class StepWindow(_Base, tag="steps"):
     latest: list[int] = []
     """temporal: the latest event of each rule. temporal_ordered: where the chain of rules that
     ends with this one began, the latest such; -1 if there is none."""
+
+    def copy(self) -> StepWindow:
+        return msgspec.structs.replace(self, latest=list(self.latest))
 
     def add(self, time: int, event: Part, plan: Correlation) -> float:
         if not self.latest:
