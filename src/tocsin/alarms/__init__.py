@@ -37,8 +37,9 @@ from tocsin.alarms._outlook import Outlook, outlook_of
 from tocsin.alarms._reason import Evaluated
 from tocsin.alarms._rule import AlarmRule, alarm_name, compile_rule
 from tocsin.alarms._run import AlarmRun, compose
+from tocsin.alarms._samples import Samples, SampleTable
 from tocsin.alarms._statistic import Statistic, parse_statistic
-from tocsin.alarms._table import DatapointTable, Lookup
+from tocsin.alarms._table import DatapointTable, History, Lookup
 
 __all__ = [
     "FUNCTIONS",
@@ -56,6 +57,7 @@ __all__ = [
     "Dimension",
     "Evaluated",
     "Grid",
+    "History",
     "Lookup",
     "Metric",
     "MetricAlarm",
@@ -64,6 +66,8 @@ __all__ = [
     "Outlook",
     "Place",
     "Program",
+    "SampleTable",
+    "Samples",
     "Statistic",
     "Transition",
     "alarm_name",

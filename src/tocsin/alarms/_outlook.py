@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tocsin.alarms._columns import EXACT, Floats, Ints
 from tocsin.alarms._definition import Metric
 from tocsin.alarms._missing import evaluation_range
 from tocsin.alarms._vocabulary import COMPARISONS, STATISTICS
@@ -22,16 +23,14 @@ from tocsin.durations import SECOND
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tocsin.alarms._datapoint import Datapoint
+    from tocsin.alarms._columns import Columns
     from tocsin.alarms._definition import MetricAlarm
-    from tocsin.alarms._table import Lookup
+    from tocsin.alarms._table import History
     from tocsin.alarms._vocabulary import StateValue
 
 __all__ = ["Outlook", "outlook_of"]
 
 _MOST_PERIODS = 64
-_END = 1 << 62
-_EXACT = 2.0**53
 _OK, _ALARM, _INSUFFICIENT, _KEEP, _UNKNOWN = range(5)
 _CODES: dict[StateValue, int] = {
     "OK": _OK,
@@ -40,12 +39,10 @@ _CODES: dict[StateValue, int] = {
 }
 _MISSING, _GOOD, _BAD, _UNSURE = range(-1, 3)
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Codes = NDArray[np.int8]
 
 
-def outlook_of(alarm: MetricAlarm, lookup: Lookup) -> Outlook | None:
+def outlook_of(alarm: MetricAlarm, history: History) -> Outlook | None:
     """For an alarm on one metric with a simple statistic and not too many periods, else None."""
     covered = (
         not alarm.metrics
@@ -56,38 +53,29 @@ def outlook_of(alarm: MetricAlarm, lookup: Lookup) -> Outlook | None:
         and alarm.seconds >= 1
         and 1 <= alarm.evaluation_periods <= _MOST_PERIODS
     )
-    return Outlook(alarm, lookup) if covered else None
+    if not covered:
+        return None
+    metric = Metric(alarm.namespace or "", alarm.metric_name or "", alarm.dimensions)
+    return Outlook(alarm, history.columns(metric, alarm.unit))
 
 
 class Outlook:
     """The datapoints of one alarm's metric as columns."""
 
-    def __init__(self, alarm: MetricAlarm, lookup: Lookup) -> None:
+    def __init__(self, alarm: MetricAlarm, columns: Columns) -> None:
         self._alarm = alarm
         self._threshold = alarm.threshold or 0.0
-        metric = Metric(alarm.namespace or "", alarm.metric_name or "", alarm.dimensions)
-        found = sorted(lookup(metric, alarm.unit, 0, _END), key=lambda each: each[0])
-        points = [point for _, point in found]
-        self._times: Ints = np.array([time for time, _ in found], np.int64)
-        self._counts = _sums(np.array([point.count for point in points], np.int64))
         self._statistic = alarm.statistic or ""
+        self._times = columns.times
+        self._counts = _sums(columns.counts)
         self._error = 0.0
-        self._column(points)
-
-    def _column(self, points: Sequence[Datapoint]) -> None:
         if self._statistic in ("Minimum", "Maximum"):
             low = self._statistic == "Minimum"
-            column = np.array([each.minimum if low else each.maximum for each in points], float)
             self._choose = np.minimum if low else np.maximum
-            self._levels = _levels(column, self._choose)
-            return
-        totals = np.array([each.total for each in points], np.float64)
-        size = float(np.abs(totals).sum())
-        whole = all(len(each.sums) <= 1 for each in points) and bool((totals % 1 == 0).all())
-        if not whole or size >= _EXACT:
-            # Of each sum its rounding to a float, and of each addition another.
-            self._error = 4 * (len(points) + 1) * size / _EXACT
-        self._totals = _sums(totals)
+            self._levels = _levels(columns.low if low else columns.high, self._choose)
+        else:
+            self._error = columns.error
+            self._totals = _sums(columns.totals)
 
     def values(self, ends: Ints) -> tuple[Floats, Floats]:
         """The statistic of the period before each end, NaN without data; how far it may be off."""
@@ -108,7 +96,7 @@ class Outlook:
                 found = found / np.where(full, counts, 1)
                 error = error / np.where(full, counts, 1)
                 if self._error:
-                    error += np.abs(found) / _EXACT * 8
+                    error += np.abs(found) / EXACT * 8
         return np.where(full, found, np.nan), error
 
     def exact_newest(self, times: Sequence[int]) -> list[float] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Protocol
 
+from tocsin.alarms._columns import Columns, columns_of
 from tocsin.alarms._datapoint import merge
 
 if TYPE_CHECKING:
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from tocsin.alarms._datapoint import Datapoint
     from tocsin.alarms._definition import Metric
 
-__all__ = ["DatapointTable", "Lookup"]
+__all__ = ["DatapointTable", "History", "Lookup"]
 
+_END = 1 << 62
 _Key = tuple["Metric", str]
 
 
@@ -28,6 +30,14 @@ class Lookup(Protocol):
 
         Without a unit, those of every unit; with one, those published with it.
         """
+        ...
+
+
+class History(Lookup, Protocol):
+    """Datapoints of a long time."""
+
+    def columns(self, metric: Metric, unit: str | None) -> Columns:
+        """All of a metric; without a unit, those of every unit."""
         ...
 
 
@@ -81,3 +91,6 @@ class DatapointTable:
                 order = self._order[metric, each]
                 for time in order[bisect_left(order, start) : bisect_left(order, end)]:
                     yield time, slots[time]
+
+    def columns(self, metric: Metric, unit: str | None) -> Columns:
+        return columns_of(self(metric, unit, 0, _END))

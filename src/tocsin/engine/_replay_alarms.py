@@ -8,7 +8,6 @@ clock are evaluated each time.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -37,7 +36,7 @@ from tocsin.durations import SECOND
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tocsin.alarms import DatapointTable, Transition
+    from tocsin.alarms import History, Transition
 
 __all__ = ["Threshold", "alarm_metrics", "newest_values", "run_alarms", "thresholds"]
 
@@ -78,7 +77,7 @@ def alarm_metrics(alarm: MetricAlarm) -> list[tuple[Metric, str | None]]:
 
 
 def run_alarms(
-    alarms: Sequence[MetricAlarm | CompositeAlarm], table: DatapointTable, begin: int, end: int
+    alarms: Sequence[MetricAlarm | CompositeAlarm], table: History, begin: int, end: int
 ) -> list[Transition]:
     """All transitions, in order of time. `begin` and `end` are where the events begin and end."""
     found: list[Transition] = []
@@ -98,9 +97,7 @@ def run_alarms(
     return sorted(found, key=lambda each: each.time)
 
 
-def _metric_alarm(
-    alarm: MetricAlarm, table: DatapointTable, begin: int, end: int
-) -> Iterator[Transition]:
+def _metric_alarm(alarm: MetricAlarm, table: History, begin: int, end: int) -> Iterator[Transition]:
     state, outlook = AlarmState(since=begin), outlook_of(alarm, table)
     for times in _batches(_times(alarm, table, begin, end)):
         decisions = None if outlook is None else outlook.decisions(times)
@@ -121,29 +118,29 @@ def _batches(times: Iterator[int]) -> Iterator[list[int]]:
         yield batch
 
 
-def _times(alarm: MetricAlarm, table: DatapointTable, begin: int, end: int) -> Iterator[int]:
+def _times(alarm: MetricAlarm, table: History, begin: int, end: int) -> Iterator[int]:
     """When an alarm is evaluated, until nothing can change any more."""
     interval = evaluation_interval(alarm)
     span = evaluation_range(alarm.evaluation_periods) * alarm.seconds * SECOND + interval
-    slots = sorted(
-        {time for metric, unit in alarm_metrics(alarm) for time, _ in table(metric, unit, 0, _END)}
-    )
-    reads_clock = any(_CLOCK.search(query.expression or "") for query in alarm.metrics)
-    time, done = (begin // interval + 1) * interval, 0
-    while True:
-        yield time
-        done += 1
-        at = bisect_left(slots, time - span)
-        following = slots[at] if at < len(slots) else None
-        silent = following is None or following >= time
-        if silent and not (reads_clock and done < MAX_EVALUATIONS and time < end + span):
-            if following is None:
-                return
-            time = max(time, following // interval * interval)
-        time += interval
+    start = (begin // interval + 1) * interval
+    begins, ends = [np.array([start])], [np.array([start])]
+    if any(_CLOCK.search(query.expression or "") for query in alarm.metrics):
+        last = -(-(end + span) // interval) * interval
+        ends = [np.array([min(last, start + (MAX_EVALUATIONS - 1) * interval)])]
+    for metric, unit in alarm_metrics(alarm):
+        slots = table.columns(metric, unit).times
+        begins.append(np.maximum(start, slots // interval * interval + interval))
+        ends.append((slots + span + interval) // interval * interval)
+    order = np.argsort(np.concatenate(begins), kind="stable")
+    begin_at = np.concatenate(begins)[order]
+    end_at = np.maximum.accumulate(np.concatenate(ends)[order])
+    apart = begin_at[1:] > end_at[:-1] + interval
+    first, last_of = np.append(True, apart), np.append(apart, True)
+    for low, high in zip(begin_at[first].tolist(), end_at[last_of].tolist(), strict=True):
+        yield from range(low, high + 1, interval)
 
 
-def thresholds(alarm: MetricAlarm, table: DatapointTable, begin: int, end: int) -> list[Threshold]:
+def thresholds(alarm: MetricAlarm, table: History, begin: int, end: int) -> list[Threshold]:
     """The alarm with other thresholds: around the quantiles of what it saw in each period."""
     values = sorted(_newest(alarm, table, begin, end))
     own = alarm.threshold or 0.0
@@ -156,7 +153,7 @@ def thresholds(alarm: MetricAlarm, table: DatapointTable, begin: int, end: int) 
     ]
 
 
-def _newest(alarm: MetricAlarm, table: DatapointTable, begin: int, end: int) -> Iterator[float]:
+def _newest(alarm: MetricAlarm, table: History, begin: int, end: int) -> Iterator[float]:
     """The value of the newest period at each evaluation that finds one."""
     outlook = outlook_of(alarm, table)
     for times in _batches(_times(alarm, table, begin, end)):
@@ -168,7 +165,7 @@ def _newest(alarm: MetricAlarm, table: DatapointTable, begin: int, end: int) -> 
 
 
 def newest_values(
-    alarm: MetricAlarm, table: DatapointTable, begin: int, end: int
+    alarm: MetricAlarm, table: History, begin: int, end: int
 ) -> Iterator[tuple[Ints, Floats]]:
     """Times of evaluations, and what the newest period shows there, NaN for nothing."""
     outlook = outlook_of(alarm, table)
@@ -183,7 +180,7 @@ def newest_values(
 
 def _tried(
     alarm: MetricAlarm,
-    table: DatapointTable,
+    table: History,
     bounds: tuple[int, int],
     threshold: float,
     quantile: float | None,

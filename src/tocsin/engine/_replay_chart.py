@@ -11,7 +11,7 @@ from tocsin.alarms import evaluation_interval
 from tocsin.engine._replay_alarms import newest_values
 
 if TYPE_CHECKING:
-    from tocsin.alarms import DatapointTable, MetricAlarm
+    from tocsin.alarms import History, MetricAlarm
 
 __all__ = ["COLUMNS", "Curve", "curve"]
 
@@ -31,7 +31,7 @@ class Curve:
     """The largest."""
 
 
-def curve(alarm: MetricAlarm, table: DatapointTable, bounds: tuple[int, int], until: int) -> Curve:
+def curve(alarm: MetricAlarm, table: History, bounds: tuple[int, int], until: int) -> Curve:
     """`bounds` are where the events begin and end, `until` is where the chart ends.
 
     A column holds the evaluations in its time, those at its end and not at its begin, so that
