@@ -29,6 +29,14 @@ tests:
   - name: four failures
     events:
       - {fields: {program: sshd, event.outcome: failure, client: 192.0.2.1}, repeat: 4, every: 1s}
+  - name: five sources
+    format: syslog
+    start: 2017-01-01T00:00:00Z
+    events:
+      - {fields: {program: sshd, event.outcome: failure, client: '192.0.2.#'}, repeat: 5, every: 1s, number: '#'}
+      - line: 'Mar  1 10:00:00 srv sshd[7]: Failed password for x from 192.0.2.# port 9 ssh2'
+        repeat: 5
+        number: '#'
 """
 
 

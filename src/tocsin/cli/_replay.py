@@ -24,7 +24,7 @@ from tocsin.durations import parse_offset
 from tocsin.engine import Replayer, ReplayOptions
 from tocsin.errors import ConfigError, ParseError
 from tocsin.logformat import FORMATS
-from tocsin.packs import PACKS, apply_pack, fits
+from tocsin.packs import PACKS, apply_pack, fits, pack_rules
 from tocsin.printable import printable
 from tocsin.source import LogLimits
 
@@ -54,7 +54,7 @@ _LOG_GROUP = "web"
     "packs",
     type=click.Choice(list(PACKS)),
     multiple=True,
-    help="Filters and alarms that come with Tocsin, for all files whose format they fit.",
+    help="Filters, alarms and Sigma rules that come with Tocsin, for all files that they fit.",
 )
 @click.option(
     "--rules",
@@ -121,9 +121,10 @@ def replay(
     """
     if not definitions and not packs and not sigma:
         raise click.UsageError("give --definitions, --pack or --rules")
-    if sigma and (definitions or packs) and "-" in files:
-        raise click.UsageError("standard input is read once; give --rules alone")
-    rules = _rules(sigma)
+    packed = [file for pack in dict.fromkeys(packs) for file in pack_rules(pack)]
+    if (sigma or packed) and (definitions or packs) and "-" in files:
+        raise click.UsageError("standard input is read once; give --rules alone, or a file")
+    rules = _rules(sigma, packed)
     read = [each for each in (*definitions, *map(str, sigma), *files) if each != "-"]
     if page is not None and page.exists() and any(page.samefile(each) for each in read):
         raise click.BadParameter("it is one of the files to read", param_hint="--html")
@@ -147,7 +148,7 @@ def replay(
         share = f"{each.detected.confidence:.0%} of the lines looked at"
         how = "as told" if log_format else share
         click.echo(f"{printable(each.log.name)}: {each.format.name} ({how})", err=True)
-    passes = bool(sigma) + bool(definitions or packs)
+    passes = (rules is not None) + bool(definitions or packs)
     size = passes * sum(each.log.size for each in opened)
     with replayer.workers(opened, workers) as started, _progress(size) as advance:
         charts = page is not None
@@ -175,14 +176,13 @@ def replay(
     return ExitCode.OK
 
 
-def _rules(paths: Sequence[Path]) -> RuleSet | None:
-    """The Sigma files; in a folder those that are tests are passed over."""
-    if not paths:
+def _rules(paths: Sequence[Path], packed: Sequence[tuple[str, bytes]]) -> RuleSet | None:
+    """The Sigma files, with those of packs; in a folder those that are tests are passed over."""
+    if not paths and not packed:
         return None
     given = [(path, found, path.read_bytes()) for path, found in expand(paths)]
-    rules = load_sigma(
-        [(str(p), data) for p, found, data in given if not found or not is_sigma_test(data)]
-    )
+    named = [(str(p), data) for p, found, data in given if not found or not is_sigma_test(data)]
+    rules = load_sigma([*named, *packed])
     for problem in rules.warnings:
         click.echo(printable(str(problem), 500), err=True)
     told = f"{_count(len(rules.detections), 'Sigma rule')}, "

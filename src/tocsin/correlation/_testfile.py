@@ -8,12 +8,14 @@
           - {line: 'Mar  1 10:00:00 srv sshd[7]: Failed password for x from 192.0.2.1 port 9 ssh2',
              repeat: 5, every: 10s}
           - {at: 2m, fields: {program: sshd, event.outcome: success, client: 192.0.2.1}}
+          - {at: 3m, fields: {path: /a/#}, number: '#', repeat: 20, every: 1s}
         alerts:
           - {at: 40s, rule: brute, group: {source.ip: 192.0.2.1}, measure: 5}
 
 `at` counts from `start` (2000-01-01T00:00:00Z if not said), or is a time with date and zone. A
 line brings its own time, of which a repetition is `every` later; a stamp without a year is of
-the twelve months from `start` on. All alerts must be listed: one that is not is a failure, so a
+the twelve months from `start` on. `number` says what in a line or in fields stands for the number
+of the repetition, from 1 on. All alerts must be listed: one that is not is a failure, so a
 test without alerts is a negative sample.
 """
 
@@ -183,7 +185,7 @@ def _events(reader: YamlReader, made: YamlMapping, start: int) -> Iterator[Event
     form, lines = reader.string(made, "format"), None
     left = _MOST
     for node in reader.items(made, "events"):
-        known = ("at", "line", "fields", "count", "repeat", "every")
+        known = ("at", "line", "fields", "count", "repeat", "every", "number")
         given = reader.mapping(node, known, "an event")
         repeat = reader.integer(given, "repeat", 1, 1)
         every = reader.duration(given, "every", 0)
@@ -191,28 +193,40 @@ def _events(reader: YamlReader, made: YamlMapping, start: int) -> Iterator[Event
         if left < 0:
             reader.error(node.span, f"more than {_MOST} events in a test")
             return
-        line = reader.string(given, "line")
+        line, mark = reader.string(given, "line"), reader.string(given, "number")
         if ("line" in given.items) == ("fields" in given.items):
             reader.error(node.span, "an event has either a line or fields")
             continue
-        if not line:
-            fields: dict[str, Value] = {
-                name: text for name, (text, _) in reader.string_map(given, "fields").items()
-            }
-            time = _time(reader, given, "at", start, start)
-            event = Event(time, fields, reader.integer(given, "count", 1, 1))
-        else:
-            if lines is None:
-                lines = _reader(reader, form, line, start, node.span)
-            found = lines.read(line.encode()) if lines else None
-            if not isinstance(found, Event):
-                why = found.reason if isinstance(found, Skipped) else "of no known format"
-                reader.error(node.span, f"the line is no event: {why}", "format: says its format")
-                continue
-            event = found
-            event.time = _time(reader, given, "at", start, event.time)
+        if line and lines is None:
+            lines = _reader(reader, form, line, start, node.span)
+        event: Event | None = None
         for turn in range(repeat):
+            if event is None or mark:
+                event = _event(reader, given, lines, start, str(turn + 1))
+            if event is None:
+                break
             yield Event(event.time + turn * every, event.fields, event.count, event.text)
+
+
+def _event(
+    reader: YamlReader, given: YamlMapping, lines: EventReader | None, start: int, number: str
+) -> Event | None:
+    """An event with the number of its repetition; None if its line is none."""
+    line, mark = reader.string(given, "line"), reader.string(given, "number")
+    if not line:
+        fields: dict[str, Value] = {
+            name: text.replace(mark, number) if mark else text
+            for name, (text, _) in reader.string_map(given, "fields").items()
+        }
+        time = _time(reader, given, "at", start, start)
+        return Event(time, fields, reader.integer(given, "count", 1, 1))
+    found = lines.read((line.replace(mark, number) if mark else line).encode()) if lines else None
+    if not isinstance(found, Event):
+        why = found.reason if isinstance(found, Skipped) else "of no known format"
+        reader.error(given.span, f"the line is no event: {why}", "format: says its format")
+        return None
+    found.time = _time(reader, given, "at", start, found.time)
+    return found
 
 
 def _reader(reader: YamlReader, form: str, line: str, start: int, span: Span) -> EventReader | None:

@@ -15,7 +15,7 @@ from tocsin.engine._config_correlations import read_correlations
 from tocsin.engine._log_group import LATENESS, LogGroup
 from tocsin.errors import ParseError, Problem, SourceError
 from tocsin.logformat import detect, make_format
-from tocsin.packs import PACKS, apply_pack, fits
+from tocsin.packs import PACKS, apply_pack, fits, pack_rules
 from tocsin.pattern import Settings
 from tocsin.source import read_head
 from tocsin.yamlfile import YamlScalar
@@ -119,7 +119,9 @@ def read_log_config(
         reader.string(section, "account", Place().account),
         reader.string(section, "region", Place().region),
     )
-    rules = read_correlations(reader, top, folder, read_bytes)
+    asked = [each for each in dict.fromkeys(reader.strings(top, "packs")) if each in PACKS]
+    packed = [file for pack in asked for file in pack_rules(pack)]
+    rules = read_correlations(reader, top, folder, read_bytes, packed)
     if (rules.detections or rules.correlations) and not groups:
         what = "correlations are held against no events: there are no log groups"
         reader.warn(reader.span_of(top, "correlations"), what, "add `log_groups:`")
@@ -197,16 +199,17 @@ def _packs(
     forms = {each.name: each.format or _look(each) for each in groups} if asked else {}
     for pack in (each for each in asked if each in PACKS):
         for name, form in forms.items():
-            if not form:
-                what = f"pack {pack} is not applied to log group {name!r}: its format is not known"
-                reader.warn(span, what, "give `format:`, or start when its files have lines")
-            elif fits(pack, form):
+            if fits(pack, form):
                 made = apply_pack(pack, name, form, given)
                 reader.problems += made.problems
                 found.append((f"pack {pack} for {name}", write_definitions(made)))
+            elif not form:
+                what = f"pack {pack} is not applied to log group {name!r}: its format is not known"
+                reader.warn(span, what, "give `format:`, or start when its files have lines")
         if not any(fits(pack, form) for form in forms.values()):
             what = f"pack {pack} fits no log group"
-            reader.warn(span, what, f"it is for logs of the format {', '.join(PACKS[pack])}")
+            formats = ", ".join(filter(None, PACKS[pack])) or "any format"
+            reader.warn(span, what, f"it is for logs of {formats}")
     return found
 
 

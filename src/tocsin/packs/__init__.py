@@ -1,5 +1,5 @@
-"""Ready filters and alarms, shipped with Tocsin and deployable to AWS as they are."""
+"""Ready filters, alarms, Sigma rules and correlations, shipped with Tocsin."""
 
-from tocsin.packs._apply import PACKS, apply_pack, fits
+from tocsin.packs._apply import PACKS, apply_pack, fits, pack_rules
 
-__all__ = ["PACKS", "apply_pack", "fits"]
+__all__ = ["PACKS", "apply_pack", "fits", "pack_rules"]

@@ -1,4 +1,4 @@
-"""Packs: CloudFormation templates beside this file, one for each kind of log they fit."""
+"""Packs: CloudFormation templates and Sigma files, in a folder for each pack beside this file."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ if TYPE_CHECKING:
 
     from tocsin.definitions import Definitions
 
-__all__ = ["PACKS", "apply_pack", "fits"]
+__all__ = ["PACKS", "apply_pack", "fits", "pack_rules"]
 
+_FOLDER = Path(__file__).parent
+_ANY = ""
 PACKS: dict[str, dict[str, str]] = {
     "http": {"combined": "access.yaml", "common": "access.yaml", "json": "json.yaml"},
+    "appsec": {_ANY: "log-silence.yaml"},
 }
-"""Of each pack, which template is for which log format."""
+"""Of each pack, which template is for which log format; one without a name is for any."""
 
 
 def fits(pack: str, form: str) -> bool:
-    """Whether a pack has something for logs of a format."""
-    return form in PACKS[pack]
+    """Whether a pack has something for logs of a format, which may be unknown."""
+    return form in PACKS[pack] or _ANY in PACKS[pack]
 
 
 def apply_pack(pack: str, log_group: str, form: str, parameters: Mapping[str, str]) -> Definitions:
@@ -31,7 +34,13 @@ def apply_pack(pack: str, log_group: str, form: str, parameters: Mapping[str, st
     `parameters` may set the thresholds; others are not looked at, for they may be of other
     templates.
     """
-    name = PACKS[pack][form]
-    text = (Path(__file__).parent / pack / name).read_bytes()
+    name = PACKS[pack].get(form) or PACKS[pack][_ANY]
+    text = (_FOLDER / pack / name).read_bytes()
     given = {**parameters, "LogGroupName": log_group}
     return load_definitions([(f"packs/{pack}/{name}", text)], given)
+
+
+def pack_rules(pack: str) -> list[tuple[str, bytes]]:
+    """The Sigma files of a pack, each with its place; tests of them are left out."""
+    found = sorted(path for path in (_FOLDER / pack).glob("*.yml") if ".test" not in path.suffixes)
+    return [(f"packs/{pack}/{path.name}", path.read_bytes()) for path in found]
