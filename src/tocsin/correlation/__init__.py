@@ -2,8 +2,10 @@
 
 from tocsin.correlation._correlator import Budget, Correlator, Offender
 from tocsin.correlation._model import Alert, Correlation, Detection, Event, RuleSet
+from tocsin.correlation._packed import Matched, pack_event, unpack_event
 from tocsin.correlation._reader import EventReader
 from tocsin.correlation._sigma import load_sigma
+from tocsin.correlation._sshd import Sessions
 from tocsin.correlation._testfile import (
     SigmaTestFailure,
     SigmaTestFile,
@@ -20,12 +22,16 @@ __all__ = [
     "Detection",
     "Event",
     "EventReader",
+    "Matched",
     "Offender",
     "RuleSet",
+    "Sessions",
     "SigmaTestFailure",
     "SigmaTestFile",
     "is_sigma_test",
     "load_sigma",
     "load_sigma_tests",
+    "pack_event",
     "run_sigma_tests",
+    "unpack_event",
 ]

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -29,6 +29,7 @@ from tocsin.correlation._identity import identities
 from tocsin.correlation._keyed import Keyed
 from tocsin.correlation._matcher import Matcher
 from tocsin.correlation._model import Alert, Event, Key
+from tocsin.correlation._packed import pack_event, unpack_event
 from tocsin.correlation._summary import Pool
 from tocsin.correlation._windows import Part, Window
 
@@ -37,13 +38,11 @@ if TYPE_CHECKING:
 
     from tocsin.correlation._keyed import Seen
     from tocsin.correlation._model import Correlation, Detection, RuleSet
+    from tocsin.correlation._packed import Matched
 
     _Adds = Callable[[int, Keyed, Key, int, Part], Seen]
 
-__all__ = ["Budget", "Correlator", "Matched", "Offender"]
-
-Matched = tuple[Event, tuple[int, ...]]
-"""An event with the fields that correlations ask for, and the places of its detections."""
+__all__ = ["Budget", "Correlator", "Offender"]
 
 _TEMPORAL = frozenset({"temporal", "temporal_ordered"})
 
@@ -346,10 +345,7 @@ class Correlator:
 
     def state(self) -> bytes:
         """Everything that a correlator of the same rules needs to go on."""
-        waiting = [
-            [time, order, [e.time, dict(e.fields), e.count, e.text, e.reference], list(matched)]
-            for time, order, e, matched in self._waiting
-        ]
+        waiting = [[order, pack_event(e, matched)] for _, order, e, matched in self._waiting]
         head = [self.late, self.events, self._arrived, self._latest, self._taken]
         return msgspec.msgpack.encode(
             [self._identities, head, waiting, [each.state() for each in self._keyed]]
@@ -365,9 +361,9 @@ class Correlator:
         places = [now.get(each) for each in detections]
         self.late, self.events, self._arrived, self._latest, self._taken = head
         self._waiting = [
-            (time, order, Event(at, _values(fields), count, text, reference), still)
-            for time, order, (at, fields, count, text, reference), matched in waiting
-            if (still := tuple(p for m in matched if (p := places[m]) is not None))
+            (event[0].time, order, *event)
+            for order, packed in waiting
+            if (event := unpack_event(packed, places)) is not None
         ]
         heapify(self._waiting)
         known = dict(zip(plans, keyed, strict=True))
@@ -381,10 +377,6 @@ class Correlator:
             }
             each.restore(found, windows)
         return places
-
-
-def _values(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
 
 
 def _match_alert(rule: Detection, event: Event) -> Alert:

@@ -140,9 +140,12 @@ class Correlation:
 class RuleSet:
     """The rules of some files, those referred to before those that refer."""
 
-    detections: tuple[Detection, ...] = ()
-    correlations: tuple[Correlation, ...] = ()
-    warnings: tuple[Problem, ...] = ()
+    # Two sets are the same if they were read from the same.
+    detections: tuple[Detection, ...] = field(default=(), compare=False)
+    correlations: tuple[Correlation, ...] = field(default=(), compare=False)
+    warnings: tuple[Problem, ...] = field(default=(), compare=False)
+    sources: tuple[tuple[str, bytes], ...] = ()
+    """The files they stand in: path and content."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from tocsin.correlation._request import access_request, json_request
 from tocsin.correlation._sshd import Sessions
 from tocsin.correlation._taxonomy import security_event
 from tocsin.correlation._weberror import apache_error, nginx_error
-from tocsin.logformat import Skipped, read_object
+from tocsin.logformat import Parsed, Skipped, pick_client, read_object
 
 if TYPE_CHECKING:
     from tocsin.logformat import Format
@@ -32,17 +32,19 @@ _MOST = 500
 class EventReader:
     """The lines of one log, in their order."""
 
-    def __init__(self, form: Format) -> None:
+    def __init__(self, form: Format, sessions: Sessions | None = None) -> None:
         self._form = form
-        self._sessions = Sessions()
+        self._sessions = Sessions() if sessions is None else sessions
         name = form.name
         self._kind = "access" if name in ("common", "combined") else name
 
-    def read(self, line: bytes, reference: str = "") -> Event | Skipped:
-        """The event of a line without its line end."""
+    def read(self, line: bytes, reference: str = "", time: int | None = None) -> Event | Skipped:
+        """The event of a line without its line end; what came with its time is always one."""
         parsed = self._form.parse(line)
         if isinstance(parsed, Skipped):
-            return parsed
+            if time is None:
+                return parsed
+            parsed = _timed(line, time)
         text = (parsed.event or line).decode("utf-8", "replace")
         fields: dict[str, Value] = dict(parsed.fields)
         match self._kind:
@@ -57,7 +59,8 @@ class EventReader:
                 fields.pop("client", None)
                 found = nginx_error(text) if self._kind == "nginx-error" else apache_error(text)
                 _refused(fields, found)
-        return Event(parsed.time, fields, parsed.repeat, text, reference)
+        at = parsed.time if time is None else time
+        return Event(at, fields, parsed.repeat, text, reference)
 
     def _syslog(self, fields: dict[str, Value], line: bytes) -> None:
         fields["event.dataset"] = "syslog"
@@ -77,6 +80,15 @@ class EventReader:
                 fields["event.category"] = "authentication"
         elif program.startswith(_WEB):
             _refused(fields, nginx_error(message) or apache_error(message))
+
+
+def _timed(line: bytes, time: int) -> Parsed:
+    """What a format finds no time in, with the time that it came with."""
+    found = read_object(line)
+    if found is None:
+        return Parsed(time, {"message": line.decode("utf-8", "replace")})
+    client = pick_client(found)
+    return Parsed(time, {"client": client} if client else {})
 
 
 def _refused(fields: dict[str, Value], found: tuple[str, str] | None) -> None:

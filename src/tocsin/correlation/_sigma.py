@@ -69,7 +69,10 @@ def load_sigma(sources: Sequence[tuple[str, bytes]]) -> RuleSet:
     if any(each.severity == "error" for each in problems):
         raise RuleError([each for each in problems if each.severity == "error"])
     found_detections: list[Detection] = [each for each in compiled if each is not None]
-    return RuleSet(tuple(found_detections), tuple(ordered), tuple(problems))
+    return RuleSet(
+        tuple(found_detections), tuple(ordered), tuple(problems),
+        tuple((path, bytes(data)) for path, data in sources),
+    )  # fmt: skip
 
 
 def _documents(data: bytes, path: str) -> Iterator[tuple[dict[str, Any], YamlMapping]]:

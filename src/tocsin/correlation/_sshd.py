@@ -14,6 +14,10 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["Login", "Sessions"]
 
@@ -63,6 +67,10 @@ _FATAL = re.compile(
 )
 
 
+Remembered = tuple[str, str, bool, list[str]]
+"""A process: its text, its peer, whether a failure is owed, and who failed."""
+
+
 @dataclass(slots=True)
 class Login:
     """What a message says."""
@@ -90,13 +98,17 @@ class Sessions:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, _Session] = OrderedDict()
+        self._heard: dict[str, None] = {}
+        """Those of them that were heard of since `changes` was asked."""
 
     def see(self, process: str, message: str) -> Login:
         """Take the next message of a process."""
         session = self._known.pop(process, None) or _Session()
         self._known[process] = session
+        self._heard.pop(process, None)
+        self._heard[process] = None
         if len(self._known) > _MOST:
-            self._known.popitem(last=False)
+            self._heard.pop(self._known.popitem(last=False)[0], None)
         if len(message) > _LONGEST:
             return Login()
         found = _read(session, _KERNEL.sub("", message, count=1).rstrip())
@@ -104,6 +116,27 @@ class Sessions:
         if found.host:
             session.peer = found.host
         return found
+
+    def changes(self) -> list[Remembered]:
+        """What is remembered of those that were heard of since the last call."""
+        found, self._heard = [self._remembered(each) for each in self._heard], {}
+        return found
+
+    def state(self) -> list[Remembered]:
+        """What is remembered of all."""
+        return [self._remembered(each) for each in self._known]
+
+    def restore(self, state: Iterable[Remembered]) -> None:
+        """Take what `state` gave, then each of the `changes` since."""
+        for process, peer, owed, users in state:
+            self._known.pop(process, None)
+            self._known[process] = _Session(peer, owed, set(users))
+            if len(self._known) > _MOST:
+                self._known.popitem(last=False)
+
+    def _remembered(self, process: str) -> Remembered:
+        session = self._known[process]
+        return process, session.peer, session.owed, sorted(session.users)
 
 
 def _read(session: _Session, message: str) -> Login:
