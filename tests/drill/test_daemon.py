@@ -136,7 +136,7 @@ def test_mistakes_of_a_drill_are_told_at_once(tmp_path):
              "within": "0s", "interval": "1ms",
              "series": [{"series": "x{", "values": "1"}, {"series": "x", "values": "1 y"}]}  # fmt: skip
     made = {"receivers": [{"name": "am", "alertmanager": {"url": "http://h"}}],
-            "drills": [drill, {**DRILL, "receiver": "am"}]}  # fmt: skip
+            "drills": [drill]}  # fmt: skip
     (tmp_path / "tocsin.yaml").write_text(json.dumps(made))
     done = tocsin(tmp_path, "check", "tocsin.yaml")
     assert done.returncode != 0
@@ -144,6 +144,6 @@ def test_mistakes_of_a_drill_are_told_at_once(tmp_path):
     for what in (
         "name 'A b' is not an id", "no receiver is called 'nobody'", "at must be a time of day",
         "within must be from 1s to 1h", "interval must be at least 1s", "series: ",
-        "bad series value", "'am' would page for a drill as if it were real",
+        "bad series value",
     ):  # fmt: skip
         assert what in text

@@ -21,6 +21,7 @@ from tocsin.definitions import Definitions
 from tocsin.engine import Core, History
 from tocsin.engine._config_logs import LogConfig
 from tocsin.engine._journal import Journal
+from tocsin.engine._line_drill import LineDrills
 from tocsin.engine._log_group import LogGroup
 from tocsin.engine._logs import Logs
 from tocsin.engine._metrics import Metrics
@@ -92,7 +93,12 @@ class Host:
         core = Core(self.clock, self.clock.now, head, history, Journal(self.store), Metrics())
         self.core = self.told.core = core
         self.logs = Logs(
-            core, self.config, lambda: self.told, self.store.states(), self.store.tallies
+            core,
+            self.config,
+            lambda: self.told,
+            self.store.states(),
+            self.store.tallies,
+            LineDrills(b"drills"),
         )
 
     def close(self):

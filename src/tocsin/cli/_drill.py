@@ -12,14 +12,19 @@ import msgspec
 
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._output import format_option, write_json
-from tocsin.drill import rehearse, weaknesses_of
+from tocsin.drill import (
+    log_weaknesses_of,
+    rehearse,
+    rehearse_lines,
+    weaknesses_of,
+)
 from tocsin.durations import SECOND, format_duration
-from tocsin.engine import DRILLS_FOLDER, load_config
+from tocsin.engine import DRILLS_FOLDER, load_config, log_setup
 from tocsin.errors import ParseError, SourceError, StoreError
 from tocsin.printable import printable
 
 if TYPE_CHECKING:
-    from tocsin.drill import Drill
+    from tocsin.drill import Drill, DrillRun, LogDrillRun
     from tocsin.engine import Config
 
 __all__ = ["drill"]
@@ -121,10 +126,16 @@ def _line(body: dict[str, Any]) -> str:
 
 
 def _negative(drill: Drill, config: Config) -> dict[str, Any]:
-    groups = [group for file in config.rule_files for group in file.groups]
     started = time.time_ns() // 1000
-    run = rehearse(drill, groups, config.evaluation_interval, started)
-    weak = list(weaknesses_of(drill, groups, config.evaluation_interval, started))
+    run: DrillRun | LogDrillRun
+    if drill.lines is None:
+        groups = [group for file in config.rule_files for group in file.groups]
+        run = rehearse(drill, groups, config.evaluation_interval, started)
+        weak = list(weaknesses_of(drill, groups, config.evaluation_interval, started))
+    else:
+        setup = log_setup(drill, config.logs, started)
+        run = rehearse_lines(drill, setup, started)
+        weak = list(log_weaknesses_of(drill, setup, started))
     return {
         "drill": drill.name, "alert": drill.alert,
         "passed": run.fired is not None and all(each.noticed for each in weak),

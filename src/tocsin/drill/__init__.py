@@ -1,7 +1,29 @@
 """Drills: a synthetic attack goes through the rules in force, apart from all real data."""
 
-from tocsin.drill._model import Drill, SyntheticSeries
+from tocsin.drill._log_run import (
+    LogDrillRun,
+    LogSetup,
+    form_of,
+    log_weaknesses_of,
+    rehearse_lines,
+)
+from tocsin.drill._model import Drill, SyntheticLines, SyntheticSeries
 from tocsin.drill._run import DrillRun
+from tocsin.drill._sieve import Sieve
 from tocsin.drill._weaken import Weakness, rehearse, weaknesses_of
 
-__all__ = ["Drill", "DrillRun", "SyntheticSeries", "Weakness", "rehearse", "weaknesses_of"]
+__all__ = [
+    "Drill",
+    "DrillRun",
+    "LogDrillRun",
+    "LogSetup",
+    "Sieve",
+    "SyntheticLines",
+    "SyntheticSeries",
+    "Weakness",
+    "form_of",
+    "log_weaknesses_of",
+    "rehearse",
+    "rehearse_lines",
+    "weaknesses_of",
+]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tocsin.labels import Labels
 
-__all__ = ["Drill", "SyntheticSeries"]
+__all__ = ["Drill", "SyntheticLines", "SyntheticSeries"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,18 @@ class SyntheticSeries:
 
 
 @dataclass(frozen=True, slots=True)
+class SyntheticLines:
+    """Lines of a log, so many each `interval` until the alarm goes off."""
+
+    log_group: str
+    line: str
+    """`$id` becomes the mark by which it is put apart, `$time` its time, `$number` its number."""
+    count: int
+    file: str = ""
+    """Where they are appended; empty to hand them to the log group as if they were sent."""
+
+
+@dataclass(frozen=True, slots=True)
 class Drill:
     """A synthetic attack by which an alert must fire and reach a receiver."""
 
@@ -28,11 +40,14 @@ class Drill:
     control: str
     """Id of the control whose alert it tries."""
     alert: str
+    """An alerting rule; of lines, a metric alarm."""
     receiver: str
     series: tuple[SyntheticSeries, ...]
+    """Empty where it sends lines."""
     interval: int
-    """Microseconds between two values."""
+    """Microseconds between two values, or two times that lines are sent."""
     within: int
     """Microseconds in which the receiver must have been told."""
     at: int | None
     """When it runs each day, microseconds after midnight UTC; None for only when asked."""
+    lines: SyntheticLines | None = None

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from tocsin.drill._model import Drill
     from tocsin.rules import Rule, RuleGroup
 
-__all__ = ["Weakness", "rehearse", "weaknesses_of"]
+__all__ = ["BEYOND", "Weakness", "rehearse", "weaknesses_of"]
 
-_BEYOND = 1e12
+BEYOND = 1e12
+"""A threshold that no drill reaches."""
 _THRESHOLD = re.compile(
     r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)"""
     r"""|(>=?|<=?)(\s*(?:bool\s+)?)([-+]?[0-9][0-9.]*(?:[eE][-+]?[0-9]+)?)(?![\w.])"""
@@ -94,4 +95,4 @@ def _beyond(match: re.Match[str]) -> str:
     if match[1]:
         return match[1]
     sign = "" if match[2].startswith(">") else "-"
-    return f"{match[2]}{match[3]}{sign}{_BEYOND:g}"
+    return f"{match[2]}{match[3]}{sign}{BEYOND:g}"

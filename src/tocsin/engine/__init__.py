@@ -6,6 +6,7 @@ from tocsin.engine._config_alerting import load_routing
 from tocsin.engine._core import Core, History
 from tocsin.engine._drilling import DRILLS_FOLDER
 from tocsin.engine._evaluating import GroupLoop
+from tocsin.engine._line_drill import log_setup
 from tocsin.engine._live import Engine
 from tocsin.engine._replay import Behind, Replayed, Replayer, ReplayOptions
 from tocsin.engine._replay_alarms import Threshold
@@ -34,4 +35,5 @@ __all__ = [
     "Threshold",
     "load_config",
     "load_routing",
+    "log_setup",
 ]

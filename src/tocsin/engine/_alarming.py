@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tocsin.engine._notifying import Notifying
     from tocsin.pattern import Datapoint
 
-__all__ = ["Alarming", "AlarmsState", "Offender", "Told"]
+__all__ = ["Alarming", "AlarmsState", "Offender", "Told", "alarm_alert"]
 
 _log = logging.getLogger(__name__)
 _NAMED = 10
@@ -196,19 +196,16 @@ class Alarming:
         alarm = self.run.alarms[change.alarm]
         if not alarm.actions_enabled:
             return
-        annotations = {
-            "summary": alarm.alarm_description or alarm.alarm_name,
-            "reason": change.reason,
-        }
+        alert = alarm_alert(alarm, change.reason, now)
         if isinstance(alarm, MetricAlarm) and change.datapoints:
             times = [each.time for each in change.datapoints]
             start, end = min(times), max(times) + alarm.seconds * SECOND
             sources = self._sources(alarm, start, end)
             if sources:
                 named = ", ".join(f"{client} ({count})" for client, count in sources[:_NAMED])
-                annotations |= {"sources": named, "distinct_sources": str(len(sources))}
+                told_of = {"sources": named, "distinct_sources": str(len(sources))}
+                alert = msgspec.structs.replace(alert, annotations=alert.annotations | told_of)
             told.offenders += _offenders(alarm, sources, start, end, change.time)
-        alert = ActiveAlert(_labels(alarm), annotations, "firing", None, "", now, now)
         self.firing[change.alarm] = alert
         self._tell(change, alert, 0, told)
 
@@ -226,6 +223,12 @@ class Alarming:
         told_of = msgspec.structs.replace(told_of, message=message)
         # The time of the evaluation: the same change is the same message, whenever it is found.
         told.announcements.append(Announcement(change.alarm, change.time, (told_of,)))
+
+
+def alarm_alert(alarm: MetricAlarm | CompositeAlarm, reason: str, now: int) -> ActiveAlert:
+    """An alarm that went off, as receivers are told of it."""
+    annotations = {"summary": alarm.alarm_description or alarm.alarm_name, "reason": reason}
+    return ActiveAlert(_labels(alarm), annotations, "firing", None, "", now, now)
 
 
 def _offenders(

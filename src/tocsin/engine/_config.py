@@ -194,7 +194,7 @@ class _ConfigReader(YamlReader):
             self._folder(evidence, Path("evidence")),
             self._folder(evidence, Path("evidence.key"), "key_file"),
             self._catalogues(evidence),
-            read_drills(self, top, receivers),
+            read_drills(self, top, receivers, logs, self.path.parent),
             logs,
             self._protected(top),
             tuple(p for p in self.problems if p.severity == "warning"),

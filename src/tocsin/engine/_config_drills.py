@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tocsin.drill import Drill, SyntheticSeries
+from tocsin.drill import Drill, SyntheticLines, SyntheticSeries
 from tocsin.durations import DAY, HOUR, MINUTE, SECOND
 from tocsin.errors import ParseError
-from tocsin.notify import AlertmanagerReceiver, PagerDutyReceiver
 from tocsin.promql import parse_series
 from tocsin.series import HistogramNotation, parse_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
+    from tocsin.engine._config_logs import LogConfig
     from tocsin.notify import Receiver
     from tocsin.yamlfile import YamlMapping, YamlNode
     from tocsin.yamlreader import YamlReader
@@ -24,27 +25,33 @@ __all__ = ["DRILL_KEYS", "read_drills"]
 DRILL_KEYS = {
     "name": "names the drill: lower-case letters, digits, hyphens",
     "control": "id of the control whose alert it tries",
-    "alert": "the alerting rule that must fire",
-    "receiver": "who is told, marked as a drill; not a PagerDuty, nor an Alertmanager, which "
-    "would page as if it were real",
+    "alert": "the alerting rule that must fire; of lines, the metric alarm",
+    "receiver": "who is told, marked as a drill; a PagerDuty and an Alertmanager are told of an "
+    "end only, which pages nobody",
     "series": "the synthetic attack, a list of {series, values} as in promtool's unit tests; the "
     "first value is also the calm before it",
-    "interval": "time between two values, default 15s",
+    "lines": "or lines of a log: {log_group, line, count, file}; in `line`, `$id` is the drill's "
+    "mark, `$time` the time as the log's format writes it, `$number` counts; `count` lines, "
+    "default 1, are sent each interval, into `file` or straight to the log group",
+    "interval": "time between two values, or two times of sending lines, default 15s",
     "within": "time until the receiver must have been told, default 10m",
     "at": "when it runs each day, HH:MM in UTC; without it only `tocsin drill` runs it",
 }
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?").fullmatch
 _AT = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])").fullmatch
 _MOST_VALUES = 10_000
+_LINES = {"log_group", "line", "count", "file"}
+_LONGEST = 4096
 
 
 def read_drills(
-    reader: YamlReader, top: YamlMapping, receivers: Sequence[Receiver]
-) -> tuple[Drill, ...]:
+    reader: YamlReader, top: YamlMapping, receivers: Sequence[Receiver], logs: LogConfig,
+    folder: Path,
+) -> tuple[Drill, ...]:  # fmt: skip
     found: dict[str, Drill] = {}
-    known = {each.name: each for each in receivers}
+    known = {each.name for each in receivers}
     for node in reader.items(top, "drills"):
-        drill = _drill(reader, node, known)
+        drill = _drill(reader, node, known, logs, folder)
         if drill is None:
             continue
         if drill.name in found:
@@ -53,7 +60,9 @@ def read_drills(
     return tuple(found.values())
 
 
-def _drill(reader: YamlReader, node: YamlNode, receivers: Mapping[str, Receiver]) -> Drill | None:
+def _drill(
+    reader: YamlReader, node: YamlNode, receivers: Collection[str], logs: LogConfig, folder: Path
+) -> Drill | None:
     before = len(reader.problems)
     item = reader.mapping(node, DRILL_KEYS, "a drill")
     for key in ("name", "control", "alert", "receiver"):
@@ -63,37 +72,62 @@ def _drill(reader: YamlReader, node: YamlNode, receivers: Mapping[str, Receiver]
         if text and not _NAME(text):
             reader.error(reader.span_of(item, key), f"{key} {text[:60]!r} is not an id",
                          "write lower-case letters, digits and hyphens")  # fmt: skip
-    _check_receiver(reader, item, receivers)
+    receiver = reader.string(item, "receiver")
+    if receiver and receiver not in receivers:
+        known = ", ".join(sorted(receivers)) or "none"
+        reader.error(reader.span_of(item, "receiver"), f"no receiver is called {receiver!r}",
+                     f"known: {known}")  # fmt: skip
     series = tuple(s for each in reader.items(item, "series") if (s := _series(reader, each)))
-    if not reader.items(item, "series"):
-        reader.error(item.span, "a drill has no series", "add `series:`")
+    if ("series" in item.items) == ("lines" in item.items):
+        reader.error(item.span, "a drill has either series or lines", "add `series:` or `lines:`")
+    elif "series" in item.items and not reader.items(item, "series"):
+        reader.error(item.span, "a drill has no series", "add one below `series:`")
     interval = reader.duration(item, "interval", 15 * SECOND)
     within = reader.duration(item, "within", 10 * MINUTE)
     if interval < SECOND:
         reader.error(reader.span_of(item, "interval"), "interval must be at least 1s")
     if not SECOND <= within <= HOUR:
         reader.error(reader.span_of(item, "within"), "within must be from 1s to 1h")
+    lines = None
+    if "lines" in item.items:
+        lines = _lines(reader, item, logs, folder)
+        times = within // max(interval, 1) + 1
+        if lines is not None and lines.count * times > _MOST_VALUES:
+            reader.error(
+                reader.span_of(item, "lines"),
+                f"the drill would send up to {lines.count * times:,} lines",
+                f"at most {_MOST_VALUES:,}: send fewer, less often, or for a shorter time",
+            )
     at = _at(reader, item)
     if len(reader.problems) > before:
         return None
     return Drill(
         reader.string(item, "name"), reader.string(item, "control"), reader.string(item, "alert"),
-        reader.string(item, "receiver"), series, interval, within, at,
+        receiver, series, interval, within, at, lines,
     )  # fmt: skip
 
 
-def _check_receiver(
-    reader: YamlReader, item: YamlMapping, receivers: Mapping[str, Receiver]
-) -> None:
-    name = reader.string(item, "receiver")
-    receiver = receivers.get(name)
-    span = reader.span_of(item, "receiver")
-    if name and receiver is None:
-        known = ", ".join(sorted(receivers)) or "none"
-        reader.error(span, f"no receiver is called {name!r}", f"known: {known}")
-    elif isinstance(receiver, (PagerDutyReceiver, AlertmanagerReceiver)):
-        reader.error(span, f"{name!r} would page for a drill as if it were real",
-                     "name a webhook, a chat, a file or the terminal")  # fmt: skip
+def _lines(
+    reader: YamlReader, parent: YamlMapping, logs: LogConfig, folder: Path
+) -> SyntheticLines | None:
+    item = reader.mapping(parent.items["lines"], _LINES, "lines")
+    there = [reader.require(item, key, "lines") for key in ("log_group", "line")]
+    if not all(there):
+        return None
+    name, line = reader.string(item, "log_group"), reader.string(item, "line")
+    if all(name != each.name for each in logs.groups):
+        known = ", ".join(each.name for each in logs.groups) or "none"
+        reader.error(reader.span_of(item, "log_group"), f"no log group is called {name[:60]!r}",
+                     f"known: {known}")  # fmt: skip
+    span = reader.span_of(item, "line")
+    if line.count("$id") != 1:
+        reader.error(span, "line must have $id once",
+                     "put it where clients can write: a path, a user agent, a message")  # fmt: skip
+    if len(line) > _LONGEST or not line.isprintable():
+        reader.error(span, f"line must be one line of at most {_LONGEST:,} letters")
+    file = reader.string(item, "file")
+    path = str(folder / Path(file).expanduser()) if file else ""
+    return SyntheticLines(name, line, reader.integer(item, "count", 1, 1), path)
 
 
 def _series(reader: YamlReader, node: YamlNode) -> SyntheticSeries | None:

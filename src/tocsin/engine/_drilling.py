@@ -15,43 +15,74 @@ from tocsin.control import utc
 from tocsin.drill import DrillRun, weaknesses_of
 from tocsin.durations import DAY, SECOND
 from tocsin.engine._clock import next_tick
+from tocsin.engine._line_drill import LineDrill
+from tocsin.notify import AlertmanagerReceiver, PagerDutyReceiver
 from tocsin.store import LedgerEntry, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tocsin.drill import Drill
+    from tocsin.drill import Drill, Weakness
     from tocsin.engine._config import Config
     from tocsin.engine._core import Core
+    from tocsin.engine._line_drill import LineDrills
+    from tocsin.engine._logs import Logs
     from tocsin.engine._notifying import Notifying
     from tocsin.notify import Attempt
-    from tocsin.rules import ActiveAlert
+    from tocsin.rules import ActiveAlert, RuleGroup
 
-__all__ = ["DRILLS_FOLDER", "DRILLS_STATE", "Drilling"]
+__all__ = ["DRILLS_FOLDER", "DRILLS_SECRET", "DRILLS_STATE", "Drilling"]
 
 _log = logging.getLogger(__name__)
 DRILLS_FOLDER = "drills"
 """Below the state folder: NAME.ID.request asks for a drill, ID.json is its outcome."""
 DRILLS_STATE = "drills"
+DRILLS_SECRET = "drills/secret"  # noqa: S105 - the name of a state
 _MOST_REQUESTS = 20
+
+
+class _SeriesDrill:
+    """Evaluates the rules on the attack's samples as time goes on."""
+
+    def __init__(self, run: DrillRun, groups: list[RuleGroup], interval: int) -> None:
+        """`interval` is for groups without one of their own."""
+        self.run = run
+        self.ready = bool(run.groups)
+        self.step = run.interval or interval
+        self._groups, self._interval = groups, interval
+
+    async def evaluate(self, now: int) -> ActiveAlert | None:
+        return self.run.evaluate(now)
+
+    def why_not(self) -> str:
+        return self.run.why_not()
+
+    def weaknesses(self) -> list[Weakness]:
+        run = self.run
+        return list(weaknesses_of(run.drill, self._groups, self._interval, run.started))
+
+    def end(self) -> None:
+        """Nothing of it is anywhere else."""
 
 
 class Drilling:
     """Runs one drill at a time, beside everything else.
 
-    A drill has samples and alert states of its own. Its message goes through the dispatcher of
+    A drill has samples, counts and states of its own. Its message goes through the dispatcher of
     its receiver, and to nobody else; its outcome goes into the ledger.
     """
 
     def __init__(
         self, core: Core, config: Callable[[], Config], notifying: Callable[[], Notifying],
-        days: bytes,
+        logs: Callable[[], Logs], lines: LineDrills, days: bytes,
     ) -> None:  # fmt: skip
         """`days` is what `states` of the store has kept."""
         self._core = core
         self._config = config
         self._notifying = notifying
+        self._logs = logs
+        self._lines = lines
         self._days: dict[str, int] = msgspec.json.decode(days, type=dict[str, int]) if days else {}
         """The day since 1970 on which each scheduled drill was run last."""
 
@@ -93,14 +124,19 @@ class Drilling:
     def _folder(self) -> Path:
         return self._config().storage_folder / DRILLS_FOLDER
 
-    async def _drill(self, drill: Drill, id_: str) -> None:
-        core, config = self._core, self._config()
-        started = core.clock.now()
+    def _begin(self, drill: Drill, id_: str, started: int) -> _SeriesDrill | LineDrill:
+        config, notifying = self._config(), self._notifying()
+        if drill.lines is not None:
+            return LineDrill(drill, config.logs, self._logs, self._lines, id_, started)
         groups = [group for file in config.rule_files for group in file.groups]
-        notifying = self._notifying()
         run = DrillRun(
             drill, groups, id_, started, notifying.external_labels, notifying.external_url
         )
+        return _SeriesDrill(run, groups, config.evaluation_interval)
+
+    async def _drill(self, drill: Drill, id_: str) -> None:
+        core = self._core
+        started = core.clock.now()
         body: dict[str, Any] = {
             "drill": drill.name, "id": id_, "control": drill.control, "alert": drill.alert,
             "receiver": drill.receiver, "started": started,
@@ -108,14 +144,17 @@ class Drilling:
         core.commit(Step(started, ledger=[LedgerEntry(started, "drill", body)]))
         _log.info("drill %s begins: %s", drill.name, id_)
         told = asyncio.get_running_loop().create_future()
-        fired, sent = await self._wait(run, config, told)
-        weak = await asyncio.to_thread(
-            lambda: list(weaknesses_of(drill, groups, config.evaluation_interval, started))
-        )
+        way = self._begin(drill, id_, started)
+        run = way.run
+        try:
+            fired, sent = await self._wait(way, told)
+        finally:
+            way.end()
+        weak = await asyncio.to_thread(way.weaknesses)
         blind = [each.done for each in weak if not each.noticed]
         why = ""
         if fired is None:
-            why = run.why_not()
+            why = way.why_not()
         elif sent is None:
             why = f"the receiver {drill.receiver} was not told in time"
         elif blind:
@@ -138,22 +177,21 @@ class Drilling:
         self._answer(id_, body)
 
     async def _wait(
-        self, run: DrillRun, config: Config, told: asyncio.Future[int]
+        self, way: _SeriesDrill | LineDrill, told: asyncio.Future[int]
     ) -> tuple[int | None, int | None]:
         """Evaluate at each tick until the alert fires, tell, and wait until it was taken."""
-        clock, drill = self._core.clock, run.drill
-        deadline = run.started + drill.within
-        step = run.interval or config.evaluation_interval
+        clock, run = self._core.clock, way.run
+        deadline = run.started + run.drill.within
         fired = None
-        while run.groups and fired is None:
-            tick = next_tick(clock.now(), step)
+        while way.ready and fired is None:
+            tick = next_tick(clock.now(), way.step)
             if tick > deadline:
                 return None, None
             await clock.sleep_until(tick)
-            alert = run.evaluate(tick)
+            alert = await way.evaluate(tick)
             if alert is not None:
                 fired = clock.now()
-                self._tell(run, alert, fired, told)
+                self._tell(run.drill, run.id, alert, fired, told)
         if fired is None:
             return None, None
         try:
@@ -164,17 +202,24 @@ class Drilling:
         finally:
             self._notifying().taken.pop(f"drill-{run.id}", None)
 
-    def _tell(self, run: DrillRun, alert: ActiveAlert, now: int, told: asyncio.Future[int]) -> None:
-        """Marked wherever a person or a program may look."""
-        notifying, key = self._notifying(), f"drill-{run.id}"
-        marked = notified_alert(alert, notifying.external_labels, "")
+    def _tell(
+        self, drill: Drill, id_: str, alert: ActiveAlert, now: int, told: asyncio.Future[int]
+    ) -> None:
+        """Marked wherever a person or a program may look.
+
+        A service that pages is told of an end alone: of what never began, so nobody is called.
+        """
+        notifying, key = self._notifying(), f"drill-{id_}"
+        receiver = next((r for r in self._config().receivers if r.name == drill.receiver), None)
+        pages = isinstance(receiver, PagerDutyReceiver | AlertmanagerReceiver)
+        marked = notified_alert(alert, notifying.external_labels, "", now if pages else 0)
         marked = msgspec.structs.replace(
             marked,
-            labels={**marked.labels, "drill": "true", "drill_id": run.id},
+            labels={**marked.labels, "drill": "true", "drill_id": id_},
             annotations={
                 name: f"DRILL, not real: {text}" for name, text in marked.annotations.items()
             }
-            | {"drill": f"drill {run.drill.name} of {utc(run.started)}; nothing has happened"},
+            | {"drill": f"drill {drill.name} of {utc(now)}; nothing has happened"},
         )
 
         def taken(attempt: Attempt) -> None:
@@ -183,8 +228,8 @@ class Drilling:
 
         notifying.taken[key] = taken
         notification = Notification(
-            key, run.drill.receiver, f'{{}}:{{drill="{run.id}"}}',
-            {"alertname": run.drill.alert, "drill": "true"}, (marked,), now,
+            key, drill.receiver, f'{{}}:{{drill="{id_}"}}',
+            {"alertname": drill.alert, "drill": "true"}, (marked,), now,
         )  # fmt: skip
         self._core.commit(Step(now, outbox=[notification]))
         notifying.put([notification])

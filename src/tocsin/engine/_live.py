@@ -13,9 +13,10 @@ import msgspec
 from tocsin.alerting import Router, RouterState
 from tocsin.durations import HOUR, MINUTE, SECOND
 from tocsin.engine._core import Core, History, head_window
-from tocsin.engine._drilling import DRILLS_STATE, Drilling
+from tocsin.engine._drilling import DRILLS_SECRET, DRILLS_STATE, Drilling
 from tocsin.engine._evaluating import GroupLoop, state_key
 from tocsin.engine._journal import Journal
+from tocsin.engine._line_drill import LineDrills
 from tocsin.engine._logs import Logs
 from tocsin.engine._metrics import Metrics
 from tocsin.engine._notifying import ROUTER_KEY, Notifying
@@ -75,10 +76,11 @@ class Engine:
         self._notify_client = make_notify_client()
         self.notifying = self._make_notifying(config)
         self._restore()
+        self._line_drills = LineDrills(self._drill_secret())
         self.logs = self._make_logs(config)
         self.drilling = Drilling(
-            self.core, lambda: self.config, lambda: self.notifying,
-            store.states().get(DRILLS_STATE, b""),
+            self.core, lambda: self.config, lambda: self.notifying, lambda: self.logs,
+            self._line_drills, store.states().get(DRILLS_STATE, b""),
         )  # fmt: skip
 
     def _restore(self) -> None:
@@ -96,6 +98,14 @@ class Engine:
             body = {"what": "daemon", "state": "closed", "start": stopped, "end": now}
             ledger.append(LedgerEntry(now, "gap", body))
         self.core.commit(Step(now, ledger=ledger))
+
+    def _drill_secret(self) -> bytes:
+        """By which a drill's lines are known; on disk before the first of them is written."""
+        secret = self.store.states().get(DRILLS_SECRET, b"")
+        if not secret:
+            secret = os.urandom(32)
+            self.core.commit(Step(self.started_at, states={DRILLS_SECRET: secret}))
+        return secret
 
     def _make_notifying(self, config: Config, before: Notifying | None = None) -> Notifying:
         return Notifying(
@@ -125,8 +135,9 @@ class Engine:
             return self.store.tallies(log_group)
 
         return Logs(
-            self.core, config.logs, lambda: self.notifying, states, tallies, self._propose_block
-        )
+            self.core, config.logs, lambda: self.notifying, states, tallies, self._line_drills,
+            self._propose_block,
+        )  # fmt: skip
 
     def _propose_block(self, offender: Offender) -> None:
         """Put a client before those who decide; what can't be put is told and goes on record."""

@@ -13,12 +13,13 @@ from tocsin.source import Tail
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tocsin.drill import Sieve
     from tocsin.engine._log_group import LogGroup
     from tocsin.logformat import Format
     from tocsin.pattern import MetricFilter, Settings
     from tocsin.source import TailState, Taken
 
-__all__ = ["AHEAD", "BUDGET", "GroupReader", "Reading", "Window"]
+__all__ = ["AHEAD", "BUDGET", "Drilled", "GroupReader", "Reading", "Window"]
 
 BUDGET = 4 << 20
 """Bytes that one round takes of a log group, so that a busy one keeps none waiting."""
@@ -29,6 +30,7 @@ LATE = "later than the allowed lateness"
 BEFORE = "from before the first start"
 FUTURE = "more than two hours ahead of the clock"
 UNKNOWN = "of no log format that is known"
+DRILL = "of a drill"
 
 _SURE = 0.5
 _FEW = 8
@@ -54,12 +56,23 @@ class Window:
         return BEFORE if minute < self.begin else LATE
 
 
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """A line of a drill, which counts for nothing else."""
+
+    drill: str
+    """Its id."""
+    form: str
+    line: bytes
+
+
 @dataclass(slots=True)
 class Reading:
     """What one round brought."""
 
     table: Table = field(default_factory=Table)
     taken: Taken | None = None
+    drilled: list[Drilled] = field(default_factory=list)
 
     @property
     def size(self) -> int:
@@ -80,7 +93,8 @@ class GroupReader:
         filters: Sequence[MetricFilter],
         settings: Settings,
         state: TailState | None,
-        form: str = "",
+        form: str,
+        sieve: Sieve,
     ) -> None:
         """`form` is the format that was found when it was last looked for."""
         self.group = group
@@ -88,6 +102,7 @@ class GroupReader:
         self.tail = Tail(group.paths, state)
         self.form = group.format or form
         self._settings = settings
+        self._sieve = sieve
         self._by_file: dict[object, str] = {}
         self._scanners: dict[tuple[str, int], tuple[Format, Scanner]] = {}
 
@@ -99,13 +114,14 @@ class GroupReader:
         found = Reading(taken=taken)
         for block in taken.blocks:
             form = self._format(block.file, block.data)
-            self._count(form, block.data, window, found)
+            self._count(form, self._apart(form, block.data, found), window, found)
         return found
 
     def take(self, data: bytes, window: Window) -> Reading:
         """Count lines that were sent."""
         found = Reading()
-        self._count(self._format("sent", data), data, window, found)
+        form = self._format("sent", data)
+        self._count(form, self._apart(form, data, found), window, found)
         return found
 
     def take_events(self, events: Sequence[tuple[int, bytes]], window: Window) -> Reading:
@@ -114,7 +130,11 @@ class GroupReader:
         kept = []
         for time, text in events:
             why = window.reason(time - time % MINUTE)
-            if why:
+            if drill := self._sieve.id_of(text):
+                found.table.read += 1
+                found.table.dropped[DRILL] += 1
+                found.drilled.append(Drilled(drill, self.form, text))
+            elif why:
                 found.table.read += 1
                 found.table.dropped[why] += 1
             else:
@@ -124,6 +144,15 @@ class GroupReader:
         form = self._format("sent", sample) or "json"
         self._scanner(form, window.now)[1].take(kept, found.table)
         return found
+
+    def _apart(self, form: str, data: bytes, found: Reading) -> bytes:
+        """What is left without the lines of drills."""
+        kept, drilled = self._sieve.sift(data)
+        if drilled:
+            found.table.read += len(drilled)
+            found.table.dropped[DRILL] += len(drilled)
+            found.drilled += [Drilled(id_, form, line) for id_, line in drilled]
+        return kept
 
     def _format(self, file: object, data: bytes) -> str:
         """The format of a file, once it is known; else of what the group was before."""
@@ -140,6 +169,8 @@ class GroupReader:
 
     def _count(self, form: str, data: bytes, window: Window, found: Reading) -> None:
         table = found.table
+        if not data:
+            return
         if not form:
             lines = data.count(b"\n") + (not data.endswith(b"\n"))
             table.read += lines

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tocsin.engine._alarming import Offender, Told
     from tocsin.engine._config_logs import LogConfig
     from tocsin.engine._core import Core
+    from tocsin.engine._line_drill import LineDrills
     from tocsin.engine._log_reading import Reading
     from tocsin.engine._notifying import Notifying
     from tocsin.rules import ActiveAlert
@@ -86,9 +87,14 @@ class Logs:
         notifying: Callable[[], Notifying],
         states: Mapping[str, bytes],
         tallies: Callable[[str], list[Tally]],
+        drills: LineDrills,
         propose: Callable[[Offender], None] = lambda _: None,
     ) -> None:
-        """`states` and `tallies` are what the store has; `propose` hears of offenders."""
+        """`states` and `tallies` are what the store has; `propose` hears of offenders.
+
+        `drills` gets the lines of drills, which count nowhere else.
+        """
+        self._drills = drills
         self._propose = propose
         self.core = core
         self.config = config
@@ -115,7 +121,9 @@ class Logs:
         for group in config.groups:
             raw = states.get(state_key(group.name))
             state = msgspec.json.decode(raw, type=GroupState) if raw else GroupState()
-            reader = GroupReader(group, self._filters, config.settings, state.tail, state.form)
+            reader = GroupReader(
+                group, self._filters, config.settings, state.tail, state.form, drills.sieve
+            )
             made = _Group(reader, state, self.alarming.closed)
             bodies: dict[int, list[bytes]] = {}
             for tally in tallies(group.name):
@@ -195,12 +203,28 @@ class Logs:
             self._take(name, group, reading, window)
             return reading.table
 
+    async def drill(self, name: str, data: bytes) -> None:
+        """Take a drill's lines as if they were sent; nothing where the log group is gone."""
+        group = self.groups.get(name)
+        if group is None:
+            return
+        async with self._turn:
+            window = self._window()
+            reading = await asyncio.to_thread(group.reader.take, data, window)
+            self._take(name, group, reading, window)
+
+    def form(self, name: str) -> str:
+        """The format of a log group; empty while it is not known."""
+        group = self.groups.get(name)
+        return group.reader.form if group else ""
+
     def _window(self) -> Window:
         return Window(self.alarming.floor, self.alarming.begin, self.core.clock.now())
 
     def _take(self, name: str, group: _Group, reading: Reading, window: Window) -> None:
         """Everything that a round brought, committed together."""
         now, table, state = window.now, reading.table, group.state
+        self._drills.take(reading.drilled, now)
         taken = reading.taken
         if taken is not None and not (taken.blocks or taken.gaps):
             return
