@@ -106,7 +106,7 @@ def expected(block, filters, form=None, settings=DEFAULTS):
                     sample = (each.key, minute, given.dimensions, given.value)
                     table.minutes.samples[sample] += found.repeat
                     client = found.fields.get("client", "")[:100]
-                    cell = table.sources.setdefault((each.key, given.dimensions, minute), Counter())
+                    cell = table.sources.setdefault((each.key, minute, given.dimensions), Counter())
                     cell[client] += found.repeat
     return table
 

@@ -7,9 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.scan.oracle import HTTP, form_of, plain
+from tocsin.durations import MINUTE
 from tocsin.scan import Scanner, Table
+from tocsin.scan._table import CELL
 
-KEYS = [(("web", name), (), minute) for name in ("a", "b", "c") for minute in (0, 60)]
+KEYS = [(("web", name), minute, ()) for name in ("a", "b", "c") for minute in (0, MINUTE)]
+
+
+def weight(table):
+    return sum(CELL + len(cell) for cell in table.sources.values())
 
 
 @settings(max_examples=200, deadline=None)
@@ -23,7 +29,7 @@ KEYS = [(("web", name), (), minute) for name in ("a", "b", "c") for minute in (0
         ),
         max_size=40,
     ),
-    st.integers(1, 30),
+    st.integers(1, 60),
     st.integers(0, 40),
 )
 def test_bounded_sources_err_no_more_than_they_say(updates, limit, cut):
@@ -32,10 +38,10 @@ def test_bounded_sources_err_no_more_than_they_say(updates, limit, cut):
     for at, (key, clients) in enumerate(updates):
         true.setdefault(key, Counter()).update(clients)
         tables[at >= cut].blame(key, clients)
-        assert tables[at >= cut].kept == sum(map(len, tables[at >= cut].sources.values()))
+        assert tables[at >= cut].kept == weight(tables[at >= cut])
     table = tables[0]
     table.merge(tables[1])
-    assert table.kept <= max(limit, len(KEYS))
+    assert table.kept <= max(limit, CELL + 1)
     for key, counts in true.items():
         cell = table.sources.get(key, {})
         assert sum(cell.values()) + table.lost[key] == counts.total()
@@ -52,7 +58,7 @@ def test_a_busy_source_outlasts_a_spray():
     assert table.top(key, 1)[0][0] == "busy"
     assert table.sources[key]["busy"] + table.errors[key] >= 200 * 30
     assert table.kept <= 1000
-    assert table.top(("web", "none"), 3) == []
+    assert table.top((("web", "none"), 0, ()), 3) == []
 
 
 def test_few_sources_stay_exact_beside_a_spray():
@@ -61,6 +67,19 @@ def test_few_sources_stay_exact_beside_a_spray():
     table.blame(KEYS[0], {str(each): 1 + each % 3 for each in range(5000)})
     assert table.sources[KEYS[1]] == {"quiet": 1, "other": 2}
     assert table.errors[KEYS[1]] == 0
+
+
+def test_who_was_behind_a_burst_is_known_after_a_year_of_noise():
+    table, key = Table(max_sources=1000), ("web", "a")
+    for minute in range(20_000):
+        table.blame((key, minute * MINUTE, ()), {f"noise{minute % 50}": 1})
+        if minute in (100, 9000, 15_000):
+            table.blame((key, minute * MINUTE, ()), {"burst": 60})
+    for minute in (100, 9000, 15_000):
+        assert table.sources[key, minute * MINUTE, ()]["burst"] == 60
+    assert table.kept <= 1000
+    told = sum(cell.total() for cell in table.sources.values()) + table.lost.total()
+    assert told == 20_180
 
 
 def test_tables_add_up_in_any_order(data):

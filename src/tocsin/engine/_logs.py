@@ -342,7 +342,7 @@ class Logs:
             for minute in range(start - start % MINUTE, end, MINUTE):
                 table = group.minutes.get(minute)
                 for key, found in table.sources.items() if table else ():
-                    if Metric.of(*self._metrics[key[0]], dict(key[1])) in wanted:
+                    if Metric.of(*self._metrics[key[0]], dict(key[2])) in wanted:
                         clients.update(found)
         clients.pop("", None)
         return sorted(clients.items(), key=lambda each: (-each[1], each[0]))

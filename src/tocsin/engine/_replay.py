@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tocsin.alarms import DatapointTable, Metric, MetricAlarm, of_values
+from tocsin.alarms import MetricAlarm
 from tocsin.durations import MINUTE, SECOND
 from tocsin.engine._replay_alarms import alarm_metrics, run_alarms, thresholds
 from tocsin.engine._replay_chart import Curve, curve
 from tocsin.engine._replay_files import log_group_of, open_log
+from tocsin.engine._replay_history import busiest, history
 from tocsin.engine._replay_rules import correlate
 from tocsin.engine._replay_workers import count_log, worker_processes, workers_for
 from tocsin.errors import ParseError, Problem, Span, TocsinError
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tocsin.engine._replay_rules import Correlated
     from tocsin.engine._replay_workers import Workers
     from tocsin.pattern import MetricFilter, Settings
-    from tocsin.scan import SourceKey
     from tocsin.source import LogLimits
 
 __all__ = ["Behind", "ReplayOptions", "Replayed", "Replayer"]
@@ -171,9 +170,9 @@ class Replayer:
                 "lines were lost while counting", hint="this is a mistake of Tocsin's"
             )
         done.warnings += self._unfed()
-        minutes = [minute for _, minute in done.tally.minutes.events]
-        if minutes:
-            done.begin, done.end = min(minutes), max(minutes) + MINUTE
+        minutes = done.tally.minutes.events.minutes()
+        if minutes is not None:
+            done.begin, done.end = minutes[0], minutes[1] + MINUTE
             self._judge(done, done.begin, done.end, report=report, charts=charts)
         return done
 
@@ -217,21 +216,38 @@ class Replayer:
                 done.warnings.append(Problem(Span(each.log.name), what, severity="warning"))
 
     def _judge(self, done: Replayed, begin: int, end: int, *, report: bool, charts: bool) -> None:
-        table = DatapointTable()
-        for point in done.tally.minutes.datapoints(self._filters, self._options.settings):
-            metric = Metric.of(point.namespace, point.metric, dict(point.dimensions))
-            table.add(metric, point.time, of_values(dict(point.samples)), point.unit)
+        metrics = {
+            metric
+            for alarm in self._alarms
+            if isinstance(alarm, MetricAlarm)
+            for metric, _ in alarm_metrics(alarm)
+        }
+        table = history(done.tally.minutes, self._filters, self._options.settings, metrics)
         by_name = {each.alarm_name: each for each in self._alarms}
-        sources = _Sources(self._filters, done.tally)
         for transition in run_alarms(self._alarms, table, begin, end):
-            alarm = by_name[transition.alarm]
-            done.transitions.append(sources.behind(transition, alarm))
+            done.transitions.append(self._behind(transition, by_name[transition.alarm], done.tally))
         until = max([end, *(each.transition.time for each in done.transitions)])
         for alarm in self._alarms:
             if isinstance(alarm, MetricAlarm) and report:
                 done.thresholds[alarm.alarm_name] = thresholds(alarm, table, begin, end)
             if isinstance(alarm, MetricAlarm) and charts:
                 done.curves[alarm.alarm_name] = curve(alarm, table, (begin, end), until)
+
+    def _behind(
+        self, transition: Transition, alarm: MetricAlarm | CompositeAlarm, tally: Table
+    ) -> Behind:
+        times = [each.time for each in transition.datapoints]
+        if not times or not isinstance(alarm, MetricAlarm):
+            return Behind(transition, transition.time, transition.time, 0)
+        start, end = min(times), max(times) + alarm.seconds * SECOND
+        metrics = {metric for metric, _ in alarm_metrics(alarm)}
+        clients, overflowed = busiest(tally, self._filters, metrics, start, end)
+        unknown = clients.pop("", 0)
+        ranked = sorted(clients.items(), key=lambda each: (-each[1], each[0]))
+        return Behind(
+            transition, start, end, clients.total() + unknown + overflowed,
+            tuple(ranked[:_BUSIEST]), len(clients), unknown, overflowed,
+        )  # fmt: skip
 
     def _unfed(self) -> list[Problem]:
         """Alarms that can't see anything here: their silence is no success."""
@@ -251,36 +267,3 @@ class Replayer:
                 (metric.namespace, metric.metric_name) in made for metric, _ in alarm_metrics(alarm)
             )
         ]
-
-
-class _Sources:
-    """Who is behind the datapoints of a metric."""
-
-    def __init__(self, filters: Sequence[MetricFilter], tally: Table) -> None:
-        self._tally = tally
-        self._keys: dict[Metric, dict[int, list[SourceKey]]] = {}
-        known = {each.key: each.transformation for each in filters}
-        for key in {*tally.sources, *tally.lost}:
-            what = known[key[0]]
-            metric = Metric.of(what.namespace, what.metric, dict(key[1]))
-            self._keys.setdefault(metric, {}).setdefault(key[2], []).append(key)
-
-    def behind(self, transition: Transition, alarm: MetricAlarm | CompositeAlarm) -> Behind:
-        times = [each.time for each in transition.datapoints]
-        if not times or not isinstance(alarm, MetricAlarm):
-            return Behind(transition, transition.time, transition.time, 0)
-        start, end = min(times), max(times) + alarm.seconds * SECOND
-        clients: Counter[str] = Counter()
-        overflowed = 0
-        for metric in {metric for metric, _ in alarm_metrics(alarm)}:
-            by_minute = self._keys.get(metric, {})
-            for minute in range(start - start % MINUTE, end, MINUTE):
-                for key in by_minute.get(minute, ()):
-                    clients.update(self._tally.sources.get(key, {}))
-                    overflowed += self._tally.lost[key]
-        unknown = clients.pop("", 0)
-        ranked = sorted(clients.items(), key=lambda each: (-each[1], each[0]))
-        return Behind(
-            transition, start, end, clients.total() + unknown + overflowed,
-            tuple(ranked[:_BUSIEST]), len(clients), unknown, overflowed,
-        )  # fmt: skip

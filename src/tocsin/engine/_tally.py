@@ -55,10 +55,11 @@ def split(table: Table, watched: Callable[[_Key, _Dimensions], bool]) -> dict[in
         if watched(key, dimensions):
             found[minute].minutes.sample(key, minute, dimensions, value, count)
     for source, clients in table.sources.items():
-        if watched(source[0], source[1]):
-            found[source[2]].blame(source, clients)
-            found[source[2]].errors[source] += table.errors[source]
-            found[source[2]].lost[source] += table.lost[source]
+        key, minute, dimensions = source
+        if watched(key, dimensions):
+            found[minute].blame(source, clients)
+            found[minute].errors.add(source, table.errors[source])
+            found[minute].lost.add(source, table.lost[source])
     return dict(found)
 
 
@@ -100,10 +101,11 @@ def keep_busiest(table: Table, most: int) -> None:
     for key, clients in table.sources.items():
         if len(clients) > most:
             kept = dict(table.top(key, most))
-            table.lost[key] += clients.total() - sum(kept.values())
-            table.errors[key] += max(count for name, count in clients.items() if name not in kept)
+            table.lost.add(key, clients.total() - sum(kept.values()))
+            gone = max(count for name, count in clients.items() if name not in kept)
+            table.errors.add(key, gone)
             table.sources[key] = Counter(kept)
-    table.kept = sum(map(len, table.sources.values()))
+    table.weigh()
 
 
 def encode_tally(table: Table) -> bytes:
@@ -116,7 +118,7 @@ def encode_tally(table: Table) -> bytes:
         [(key[1], dims, value, n) for (key, _, dims, value), n in sorted(minutes.samples.items())],
         [
             _Cell(
-                key[0][1], key[1], dict(table.sources.get(key, {})),
+                key[0][1], key[2], dict(table.sources.get(key, {})),
                 table.errors[key], table.lost[key],
             )
             for key in cells
@@ -138,9 +140,9 @@ def decode_tally(log_group: str, minute: int, bodies: Iterable[bytes]) -> Table:
         for name, dimensions, value, count in tally.samples:
             minutes.sample((log_group, name), minute, dimensions, value, count)
         for cell in tally.sources:
-            key = ((log_group, cell.filter), cell.dimensions, minute)
+            key = ((log_group, cell.filter), minute, cell.dimensions)
             if cell.clients:
                 table.blame(key, cell.clients)
-            table.errors[key] += cell.error
-            table.lost[key] += cell.lost
+            table.errors.add(key, cell.error)
+            table.lost.add(key, cell.lost)
     return table

@@ -1,13 +1,21 @@
 """CloudWatch filter patterns: read, linted, matched and explained, one event at a time."""
 
 from tocsin.pattern._budget import MAX_DIMENSIONS, MAX_SIZE, MAX_VALUES, Skip
+from tocsin.pattern._by_minute import ByMinute
 from tocsin.pattern._event import Event
 from tocsin.pattern._explain import Node, explain, render
 from tocsin.pattern._filter import UNITS, MetricFilter, Transformation, make_filter
 from tocsin.pattern._lint import LINTS, Lint, lint
 from tocsin.pattern._literals import literals
 from tocsin.pattern._match import Match, match
-from tocsin.pattern._minutes import Contribution, Datapoint, Minutes, contribute, event_keys
+from tocsin.pattern._minutes import (
+    Contribution,
+    Datapoint,
+    Minutes,
+    Series,
+    contribute,
+    event_keys,
+)
 from tocsin.pattern._parse import MAX_LENGTH, parse
 from tocsin.pattern._scan import FieldUse, field_use, json_property
 from tocsin.pattern._settings import DEFAULTS, Settings
@@ -21,6 +29,7 @@ __all__ = [
     "MAX_SIZE",
     "MAX_VALUES",
     "UNITS",
+    "ByMinute",
     "Contribution",
     "Datapoint",
     "Event",
@@ -31,6 +40,7 @@ __all__ = [
     "Minutes",
     "Node",
     "Pattern",
+    "Series",
     "Settings",
     "Skip",
     "Transformation",

@@ -29,7 +29,7 @@ _Key = TypeVar("_Key", bound=tuple[Any, ...])
 class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
     """A counter whose keys have a minute, microseconds since 1970, as their second part.
 
-    What was not counted is 0. Counts are below 2^48.
+    What was not counted is 0, and what is 0 was not counted. Counts are below 2^48.
     """
 
     __slots__ = ("_count", "_rows")
@@ -95,6 +95,8 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
 
     def add(self, key: _Key, count: int) -> None:
         """As `+=`, in one look."""
+        if not count:
+            return
         day, rest = divmod(key[1], DAY)
         place = (key[0], day, *key[2:])
         row = self._rows.get(place)
@@ -116,7 +118,9 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
 
     def __setitem__(self, key: _Key, count: int) -> None:
         row, at = self._find(key)
-        if row:
+        if row and not count:
+            del self[key]
+        elif row:
             row[at] = (row[at] & ~_MASK) | count
         else:
             self.add(key, count)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.durations import MINUTE
 from tocsin.pattern._budget import Counts, Dimensions, Key, Skip
@@ -22,12 +22,12 @@ from tocsin.pattern._reference import as_float, read
 from tocsin.pattern._settings import DEFAULTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tocsin.pattern._filter import MetricFilter
     from tocsin.pattern._settings import Settings
 
-__all__ = ["Contribution", "Datapoint", "Minutes", "contribute", "event_keys"]
+__all__ = ["Contribution", "Datapoint", "Minutes", "Series", "contribute", "event_keys"]
 
 _LONGEST_VALUE = 1024
 
@@ -39,6 +39,15 @@ class Contribution:
     value: float
     dimensions: Dimensions = ()
     """Sorted by name."""
+
+
+class Series(NamedTuple):
+    """What samples are of."""
+
+    namespace: str
+    metric: str
+    dimensions: Dimensions
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,38 +167,54 @@ class Minutes(Counts):
             else:
                 self.sample(each.key, minute, found.dimensions, found.value, 1)
 
+    def rows(
+        self, filters: Iterable[MetricFilter], settings: Settings = DEFAULTS
+    ) -> Iterator[tuple[Series, float, list[int], list[int]]]:
+        """The samples of the filters' metrics: a value, minutes and how often it is in each.
+
+        A metric, value and minute may come several times; the counts add up.
+        """
+        known = {each.key: each for each in filters}
+        for (key, _, dimensions, value), minutes, counts in self.samples.rows():
+            if key in known:
+                yield _series(known[key], dimensions), value, minutes, counts
+        for (key, _), minutes, counts in self.events.rows():
+            default = known[key].transformation.default if key in known else None
+            if default is not None:
+                found = [
+                    _defaults(count, self.matches[key, minute], settings)
+                    for minute, count in zip(minutes, counts, strict=True)
+                ]
+                some = [at for at, count in enumerate(found) if count]
+                yield (
+                    _series(known[key], ()), default,
+                    [minutes[at] for at in some], [found[at] for at in some],
+                )  # fmt: skip
+
     def datapoints(
         self, filters: Iterable[MetricFilter], settings: Settings = DEFAULTS
     ) -> list[Datapoint]:
         """The datapoints of the filters' metrics, in order of time."""
-        cells: dict[tuple[int, str, str, Dimensions, str], Counter[float]] = defaultdict(Counter)
-        known = {each.key: each for each in filters}
-        for (key, minute, dimensions, value), count in self.samples.items():
-            if key in known:
-                cells[_cell(known[key], minute, dimensions)][value] += count
-        for (key, minute), count in self.events.items():
-            if key in known:
-                defaults = _defaults(known[key], count, self.matches[key, minute], settings)
-                if defaults:
-                    default = known[key].transformation.default or 0.0
-                    cells[_cell(known[key], minute, ())][default] += defaults
+        cells: dict[tuple[int, Series], Counter[float]] = defaultdict(Counter)
+        for series, value, minutes, counts in self.rows(filters, settings):
+            for minute, count in zip(minutes, counts, strict=True):
+                cells[minute, series][value] += count
         return [
-            Datapoint(namespace, metric, dimensions, unit, minute, tuple(sorted(values.items())))
-            for (minute, namespace, metric, dimensions, unit), values in sorted(cells.items())
-        ]
+            Datapoint(
+                series.namespace, series.metric, series.dimensions, series.unit,
+                minute, tuple(sorted(values.items())),
+            )
+            for (minute, series), values in sorted(cells.items())
+        ]  # fmt: skip
 
 
-def _cell(
-    each: MetricFilter, minute: int, dimensions: Dimensions
-) -> tuple[int, str, str, Dimensions, str]:
+def _series(each: MetricFilter, dimensions: Dimensions) -> Series:
     what = each.transformation
-    return minute, what.namespace, what.metric, dimensions, what.unit
+    return Series(what.namespace, what.metric, dimensions, what.unit)
 
 
-def _defaults(each: MetricFilter, events: int, matches: int, settings: Settings) -> int:
+def _defaults(events: int, matches: int, settings: Settings) -> int:
     """How many samples of the default value a minute has."""
-    if each.transformation.default is None:
-        return 0
     if settings.default_samples == "event":
         return events - matches
     return 0 if matches else 1

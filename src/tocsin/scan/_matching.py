@@ -108,4 +108,4 @@ class Matching:
         elif not -LARGEST <= given.value <= LARGEST:
             table.unusable += count
         elif minutes.sample(key, minute, given.dimensions, given.value, count):
-            table.blame((key, given.dimensions, minute), clients)
+            table.blame((key, minute, given.dimensions), clients)

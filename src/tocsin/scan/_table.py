@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from heapq import nlargest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tocsin.pattern import Minutes
+from tocsin.pattern import ByMinute, Minutes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,12 +24,14 @@ LARGEST = 2.0**360
 """CloudWatch refuses values beyond it, on either side of zero."""
 MAX_SOURCES = 250_000
 """Sources that a table keeps, over all cells."""
+CELL = 4
+"""What a cell takes in memory, in sources."""
 
 LONGEST_CLIENT = 100
 """Letters of a client's name that are kept; whoever sends requests may choose it."""
 
-SourceKey = tuple[tuple[str, str], tuple[tuple[str, str], ...], int]
-"""A cell: filter, dimensions, minute."""
+SourceKey = tuple[tuple[str, str], int, tuple[tuple[str, str], ...]]
+"""A cell: filter, minute, dimensions."""
 
 
 @dataclass(slots=True)
@@ -50,15 +52,16 @@ class Table:
     """Events, matches and samples."""
     sources: dict[SourceKey, Counter[str]] = field(default_factory=dict)
     """Matching events by client; those without one are under the empty text."""
-    errors: Counter[SourceKey] = field(default_factory=Counter)
+    errors: ByMinute[SourceKey] = field(default_factory=ByMinute)
     """By how much a count of a cell may be too low, at most; 0 while it is exact."""
-    lost: Counter[SourceKey] = field(default_factory=Counter)
+    lost: ByMinute[SourceKey] = field(default_factory=ByMinute)
     """Matching events that no source of a cell has on its count."""
     kept: int = 0
-    """How many entries `sources` has."""
+    """What `sources` takes in memory, in sources."""
     slow: int = 0
     """Lines that no fast path could read."""
     max_sources: int = MAX_SOURCES
+    _clean_at: int = field(default=0, compare=False)
 
     @property
     def balanced(self) -> bool:
@@ -70,6 +73,7 @@ class Table:
         cell = self.sources.get(key)
         if cell is None:
             cell = self.sources[key] = Counter()
+            self.kept += CELL
         before = len(cell)
         cell.update(clients)
         self.kept += len(cell) - before
@@ -84,8 +88,10 @@ class Table:
         self.unusable += other.unusable
         self.slow += other.slow
         self.minutes.merge(other.minutes)
-        self.errors.update(other.errors)
-        self.lost.update(other.lost)
+        for key, count in other.errors.items():
+            self.errors.add(key, count)
+        for key, count in other.lost.items():
+            self.lost.add(key, count)
         for key, clients in other.sources.items():
             self.blame(key, clients)
 
@@ -94,21 +100,30 @@ class Table:
         cell = self.sources.get(key, Counter())
         return nlargest(count, cell.items(), key=lambda each: (each[1], each[0]))
 
+    def weigh(self) -> None:
+        """Say anew what is kept."""
+        self.kept = sum(CELL + len(cell) for cell in self.sources.values())
+
     def _shrink(self) -> None:
         """Halve what is kept: all of what has no datapoint any more, then in the largest cells."""
-        known = {*self.sources, *self.errors, *self.lost}
-        for gone in [each for each in known if not self._is_wanted(each)]:
-            self.sources.pop(gone, None)
-            self.errors.pop(gone, None)
-            self.lost.pop(gone, None)
-        room, waiting = max(1, self.max_sources // 2), len(self.sources)
-        # If there are too many cells, those of old minutes go, whole.
-        newest = sorted(self.sources, key=lambda each: each[2], reverse=True)
-        for key in newest[room:]:
-            cell = self.sources.pop(key)
-            self.lost[key] += cell.total()
-            self.errors[key] += max(cell.values(), default=0)
-        waiting = min(waiting, room)
+        for gone in [each for each in self.sources if not self._is_wanted(each)]:
+            del self.sources[gone]
+        if self.lost.size + self.errors.size > self._clean_at:
+            for counts in (self.errors, self.lost):
+                for gone in [each for each in counts if not self._is_wanted(each)]:
+                    del counts[gone]
+            # Looked at again when there are twice as many.
+            self._clean_at = 2 * (self.lost.size + self.errors.size) + self.max_sources
+        room = self.max_sources // 2
+        # If there are too many cells, the calmest of each filter go, whole.
+        most = max(1, room // (2 * CELL))
+        if len(self.sources) > most:
+            for key in self._by_calm()[:-most]:
+                cell = self.sources.pop(key)
+                self.lost.add(key, cell.total())
+                self.errors.add(key, max(cell.values(), default=0))
+        waiting = len(self.sources)
+        room -= CELL * waiting
         # Small cells stay whole; what they leave free is for the others.
         for key in sorted(self.sources, key=lambda each: len(self.sources[each])):
             cell = self.sources[key]
@@ -117,10 +132,20 @@ class Table:
             if len(cell) > allowed:
                 self._cut(key, cell, allowed)
             room = max(0, room - len(self.sources[key]))
-        self.kept = sum(map(len, self.sources.values()))
+        self.weigh()
+
+    def _by_calm(self) -> list[SourceKey]:
+        """The cells, the calmest minutes of each filter first and of those the oldest."""
+        totals = {key: cell.total() + self.lost[key] for key, cell in self.sources.items()}
+        sums, numbers = Counter[Any](), Counter[Any]()
+        for (key, _, dimensions), total in totals.items():
+            sums[key, dimensions] += total
+            numbers[key, dimensions] += 1
+        mean = {each: sums[each] / numbers[each] for each in sums}
+        return sorted(totals, key=lambda each: (totals[each] / mean[each[0], each[2]], each[1]))
 
     def _is_wanted(self, cell: SourceKey) -> bool:
-        key, dimensions, minute = cell
+        key, minute, dimensions = cell
         return self.minutes.keeps(key, minute, dimensions)
 
     def _cut(self, key: SourceKey, cell: Counter[str], allowed: int) -> None:
@@ -128,5 +153,5 @@ class Table:
         less = sorted(cell.values(), reverse=True)[allowed]
         kept = {client: count - less for client, count in cell.items() if count > less}
         self.sources[key] = Counter(kept)
-        self.errors[key] += less
-        self.lost[key] += before - sum(kept.values())
+        self.errors.add(key, less)
+        self.lost.add(key, before - sum(kept.values()))

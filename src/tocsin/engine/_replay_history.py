@@ -1,0 +1,78 @@
+"""What alarms look at in a replay, made of what was counted; and who was behind it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tocsin.alarms import Metric, Samples, SampleTable
+from tocsin.durations import MINUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from tocsin.pattern import MetricFilter, Minutes, Series, Settings
+    from tocsin.scan import Table
+
+__all__ = ["busiest", "history"]
+
+_Rows = list[tuple[float, list[int], list[int]]]
+
+
+def history(
+    minutes: Minutes,
+    filters: Sequence[MetricFilter],
+    settings: Settings,
+    wanted: Collection[Metric],
+) -> SampleTable:
+    """The samples of the metrics that are wanted."""
+    names = {(each.namespace, each.metric_name) for each in wanted}
+    makers = [
+        each
+        for each in filters
+        if (each.transformation.namespace, each.transformation.metric) in names
+    ]
+    found: defaultdict[Series, _Rows] = defaultdict(list)
+    for series, value, times, counts in minutes.rows(makers, settings):
+        found[series].append((value, times, counts))
+    table = SampleTable()
+    for series, rows in found.items():
+        metric = Metric.of(series.namespace, series.metric, dict(series.dimensions))
+        if metric in wanted:
+            table.put(metric, series.unit or "None", _samples(rows))
+    return table
+
+
+def _samples(rows: _Rows) -> Samples:
+    times = np.concatenate([np.array(each, np.int64) for _, each, _ in rows])
+    counts = np.concatenate([np.array(each, np.int64) for _, _, each in rows])
+    values = np.repeat([value for value, _, _ in rows], [len(each) for _, each, _ in rows])
+    order = np.lexsort((values, times))
+    times, values, counts = times[order], values[order], counts[order]
+    first = np.flatnonzero(np.append(True, (np.diff(times) != 0) | (np.diff(values) != 0)))
+    counts = np.add.reduceat(counts, first)
+    times, values = times[first], values[first]
+    if len(set(values[[0, -1]].tolist())) == 1 and bool((values == values[0]).all()):
+        # Most filters count: one value is all they have.
+        values = np.broadcast_to(values[0], values.shape)
+    return Samples(times, values, counts)
+
+
+def busiest(
+    tally: Table, filters: Sequence[MetricFilter], metrics: Collection[Metric], start: int, end: int
+) -> tuple[Counter[str], int]:
+    """Matching events by client from one minute to before another, and those of no client kept."""
+    clients: Counter[str] = Counter()
+    overflowed = 0
+    for metric in metrics:
+        dimensions = tuple((each.name, each.value) for each in metric.dimensions)
+        for each in filters:
+            made = each.transformation
+            if (made.namespace, made.metric) == (metric.namespace, metric.metric_name):
+                for minute in range(start - start % MINUTE, end, MINUTE):
+                    cell = each.key, minute, dimensions
+                    clients.update(tally.sources.get(cell, {}))
+                    overflowed += tally.lost[cell]
+    return clients, overflowed
