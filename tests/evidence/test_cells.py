@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.control import State
-from tocsin.evidence import cells_of, plan_of
+from tocsin.evidence import cells_of, decide, plan_of
 
 CONTROLS = ("a", "b", "c")
 line = st.fixed_dictionaries(
@@ -23,11 +24,26 @@ line = st.fixed_dictionaries(
 lines = st.lists(line, max_size=6)
 
 
-@given(st.sets(st.sampled_from(CONTROLS)), lines, lines)
-def test_each_expected_cell_has_one_state_and_none_operated_unsaid(expected, records, late):
-    cells = cells_of(expected, records, late)
+class Told(NamedTuple):
+    """A record of one control and day."""
+
+    state: str
+    whole_day: bool = True
+    collected: str = "1"
+    late: bool = False
+
+
+told = st.builds(
+    Told, st.sampled_from([*map(str, State), "passed", ""]), st.booleans(),
+    st.sampled_from(["1", "2", "3"]), st.booleans(),
+)  # fmt: skip
+
+
+@given(st.sets(st.sampled_from(CONTROLS)), lines)
+def test_each_expected_cell_has_one_state_and_none_operated_unsaid(expected, records):
+    cells = cells_of(expected, records)
     assert set(cells) == expected
-    assert set(cells.values()) <= set(map(str, State))
+    assert set(cells.values()) <= {"operated", "exception", "no-data", "not-run"}
     for control, state in cells.items():
         own = [each for each in records if each.get("control") == control]
         if state == "operated":
@@ -36,10 +52,23 @@ def test_each_expected_cell_has_one_state_and_none_operated_unsaid(expected, rec
             assert "exception" not in {each.get("state") for each in own}
         if any(each.get("state") == "exception" for each in own):
             assert state == "exception"
-        if state == "late":
-            assert any(each.get("control") == control for each in late)
-        if not own and not late:
+        if not own:
             assert state == "not-run"
+
+
+@given(st.lists(told, max_size=6))
+def test_late_records_mend_nothing_and_hide_nothing(records):
+    state, made = decide(records)
+    timely = [each for each in records if not each.late]
+    assert set(made) <= set(records)
+    assert (state == "exception") is any(each.state == "exception" for each in records)
+    if state == "operated":
+        assert decide(timely)[0] == "operated"
+    if state == "late":
+        assert all(each.late for each in made)
+        assert not any(each.whole_day for each in timely)
+    if len(timely) == len(records):
+        assert state != "late"
 
 
 @given(lines)
@@ -59,7 +88,10 @@ def record(state, *, whole=True, at="1"):
 
 def test_the_cells_of_some_days():
     def cell(*records, late=()):
-        return cells_of(["a"], records, late)["a"]
+        if not late:
+            return cells_of(["a"], records)["a"]
+        own = [Told(r["state"], r["whole_day"], r["collected"]) for r in records]
+        return decide([*own, *(Told(each["state"], late=True) for each in late)])[0]
 
     assert cell() == "not-run"
     assert cell(record("operated", whole=False)) == "not-run"
@@ -71,6 +103,8 @@ def test_the_cells_of_some_days():
     assert cell(late=[record("operated")]) == "late"
     assert cell(record("operated", whole=False), late=[record("operated")]) == "late"
     assert cell(record("no-data"), late=[record("operated")]) == "no-data"
+    assert cell(record("operated"), late=[record("exception")]) == "exception"
+    assert cell(late=[record("exception")]) == "exception"
     assert cell(record("not-run"), late=[record("operated")]) == "not-run"
     # A record can't call itself late.
     assert cell(record("late")) == "not-run"

@@ -238,6 +238,36 @@ def test_evidence_of_a_real_prometheus_is_computed_again_by_us_and_by_another(tm
     assert [each["prometheus"]["wrong"] for each in found] == [[], [], [], []]
 
 
+def test_records_that_came_late_are_computed_again_with_the_day_that_holds_them(tmp_path):
+    month = Month(tmp_path, begin=BEGIN - 10 * MINUTE)
+    month.start()
+    month.run(BEGIN + HOUR)
+    month.count += 20 * 400
+    month.run(BEGIN + 2 * HOUR)
+    month.hands.now = BEGIN + 25 * HOUR
+    month.seal(BEGIN)
+    late = month.collect(BEGIN)
+    month.hands.now = BEGIN + 49 * HOUR
+    name = month.seal(BEGIN + 24 * HOUR)["day"]
+    month.kill()
+    code, told = run("reperform", name, "--folder", month.evidence, "--format", "json")
+    found = json.loads(told)
+    assert code == 0, found
+    assert {each["control"]: each["state"] for each in found} == {
+        control: str(record.verdict.state) for control, record in late.items()
+    }
+    place = f"late/{datetime.fromtimestamp(BEGIN / 1e6, UTC):%Y%m%d}"
+    assert {each["file"] for each in found} == {f"{place}/{control}.json" for control in late}
+    hows = {one["how"] for each in found for one in each["inputs"]}
+    assert hows == {"computed", "computed once", "compared", "read"}
+    (samples,) = (month.evidence / name / place / "samples").iterdir()
+    samples.chmod(0o644)
+    samples.write_bytes(samples.read_bytes() + b"x")
+    code, told = run("reperform", name, "--folder", month.evidence, "--format", "json")
+    wrong = {each["control"] for each in json.loads(told) if not each["equal"]}
+    assert (code, "detection" in wrong) == (1, True)
+
+
 def test_what_is_not_there_is_told(tmp_path):
     assert run("reperform", "2026-11-01", "--folder", tmp_path)[0] == 2
     (tmp_path / "20261101").mkdir()

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tocsin.bundle import open_files, read_file
+from tocsin.bundle import open_files, read_file, survey
 from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._output import format_option, write_json
 from tocsin.cli._referee import Referee
 from tocsin.errors import EvidenceError, ParseError, StoreError
-from tocsin.evidence import Reperformer
+from tocsin.evidence import LATE, LEDGER, Reperformer
 from tocsin.printable import printable
 
 if TYPE_CHECKING:
@@ -34,15 +34,20 @@ def reperform(day: str, folder: Path | None, referee: bool, config: Path, form: 
 
     Queries are evaluated over the samples that lie beside the records, the ledger's answers are
     compared with the sealed ledger, all other answers are read again. Then each control is judged
-    by the catalogue in the folder. `tocsin evidence verify` says whether the folder is what was
-    sealed.
+    by the catalogue in the folder. Records that came late, of earlier days, lie in DAY too and are
+    taken with it. `tocsin evidence verify` says whether the folder is what was sealed.
     """
     root = evidence_folder(folder, config)
-    work = Reperformer(_files(root / day.replace("-", "")))
-    records = work.records()
+    records: list[Reperformed] = []
+    judged: dict[str, list[str]] = {}
+    for place, files in _parts(root, day.replace("-", "")).items():
+        work = Reperformer(files, place)
+        found = work.records()
+        records += found
+        if referee and found:
+            judged |= Referee.judge(work, found)
     if not records:
         raise EvidenceError(f"no record in {root / day}", hint="DAY is YYYYMMDD or YYYY-MM-DD")
-    judged = Referee.judge(work, records) if referee else {}
     if form == "json":
         write_json([_as_data(each, judged.get(each.file)) for each in records])
     else:
@@ -52,17 +57,34 @@ def reperform(day: str, folder: Path | None, referee: bool, config: Path, form: 
     return ExitCode.FAILED if wrong else ExitCode.OK
 
 
-def _files(folder: Path) -> dict[str, bytes]:
+def _parts(root: Path, day: str) -> dict[str, dict[str, bytes]]:
+    """The day's files by name, and beside them those of each earlier day that came late with it.
+
+    A late record is held against the ledger of its own day, which for one that was sealed early
+    goes on in the days after.
+    """
+    folder = root / day
     if not folder.is_dir() or folder.is_symlink():
         raise ParseError(f"no such day: {folder}", hint="DAY is YYYYMMDD or YYYY-MM-DD")
+    parts: dict[str, dict[str, bytes]] = {"": {}}
     try:
-        return {
-            name: read_file(folder / name)
-            for name in open_files(folder)
-            if not name.endswith(".tmp") and not name.startswith(("raw/", "rules/", "late/"))
-        }
+        for name in open_files(folder):
+            if name.endswith(".tmp") or name.startswith(("raw/", "rules/")):
+                continue
+            above, of, rest = name.split("/", 2) if name.count("/") > 1 else ("", "", name)
+            place, own = (f"{LATE}/{of}/", rest) if above == LATE else ("", name)
+            parts.setdefault(place, {})[own] = read_file(folder / name)
+        for place, files in parts.items():
+            if place:
+                files[LEDGER] = _ledger(root, place.split("/")[1], day)
     except OSError as error:
         raise StoreError(f"can't read {folder}: {error.strerror}") from None
+    return parts
+
+
+def _ledger(root: Path, first: str, last: str) -> bytes:
+    days = (day for day in survey(root).days if first <= day <= last)
+    return b"".join(read_file(root / day / LEDGER) for day in days)
 
 
 def _print(each: Reperformed, judged: list[str] | None) -> None:

@@ -2,17 +2,18 @@
 
 from tocsin.evidence._answers import read_answer
 from tocsin.evidence._canonical import canonical_json
-from tocsin.evidence._cells import PlanLine, cells_of, plan_of
+from tocsin.evidence._cells import PlanLine, cells_of, decide, plan_of
 from tocsin.evidence._names import day_folder, next_run, record_name
 from tocsin.evidence._record import SCHEMA, Answer, Collector, Plan, Record, build_record
 from tocsin.evidence._redact import Commitments, Opening, Redactor, commitment
-from tocsin.evidence._reperform import InputAgain, Reperformed, Reperformer, differing
+from tocsin.evidence._reperform import LEDGER, InputAgain, Reperformed, Reperformer, differing
 from tocsin.evidence._requests import Request, request_of, requests_of
 from tocsin.evidence._samples import KeptSamples, SampleBook, SampleSpan, read_samples, spans_of
 from tocsin.evidence._sealing import LATE, Described, RulesSegment, describe, segments_of
 
 __all__ = [
     "LATE",
+    "LEDGER",
     "SCHEMA",
     "Answer",
     "Collector",
@@ -36,6 +37,7 @@ __all__ = [
     "cells_of",
     "commitment",
     "day_folder",
+    "decide",
     "describe",
     "differing",
     "next_run",

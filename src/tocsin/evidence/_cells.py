@@ -2,47 +2,82 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from tocsin.control import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["PlanLine", "cells_of", "plan_of"]
-
-_STATES = frozenset(str(state) for state in State)
+__all__ = ["PlanLine", "cells_of", "decide", "plan_of"]
 
 
-def cells_of(
-    expected: Iterable[str],
-    records: Iterable[Mapping[str, Any]],
-    late: Iterable[Mapping[str, Any]] = (),
-) -> dict[str, str]:
-    """The state of each expected control, from the lines that day.json has of its records.
+class Told(Protocol):
+    """What one record says of its control and day."""
 
-    `records` are those of the day itself, in the order of their runs; `late` those that later days
-    hold of it. Only a record of the whole day speaks for the day, the last of several; but an
-    exception in any of them stays. What is not known is `not-run`.
+    @property
+    def state(self) -> str: ...
+    @property
+    def whole_day(self) -> bool: ...
+    @property
+    def collected(self) -> str:
+        """RFC 3339, UTC."""
+        ...
+
+    @property
+    def late(self) -> bool:
+        """Whether it came after its day had been sealed."""
+        ...
+
+
+_Told = TypeVar("_Told", bound=Told)
+
+
+def decide(records: Sequence[_Told]) -> tuple[State, tuple[_Told, ...]]:
+    """The one state of a control and a day, and the records that make it so.
+
+    What was seen is a fact: an exception in any record stays, a late one's too. Otherwise the last
+    record of the whole day that was sealed with its day speaks for it. A late one says that it is
+    late, whatever else it says. Without any of these nothing is known, which is `not-run`.
     """
-    cells = dict.fromkeys(sorted(expected), str(State.NOT_RUN))
-    ordered = sorted(records, key=lambda line: str(line.get("collected", "")))
-    for line in ordered:
-        control, state = line.get("control"), line.get("state")
-        if control not in cells or state not in _STATES or state == State.LATE:
-            continue
-        if state == State.EXCEPTION or (
-            line.get("whole_day") is True and cells[control] != State.EXCEPTION
-        ):
-            cells[control] = str(state)
-    told = {line.get("control") for line in ordered if line.get("whole_day") is True}
-    for line in late:
-        control = line.get("control")
-        if control in cells and control not in told and cells[control] == State.NOT_RUN:
-            cells[control] = str(State.LATE)
-    return cells
+    seen = tuple(each for each in records if each.state == State.EXCEPTION)
+    if seen:
+        return State.EXCEPTION, seen
+    timely = [each for each in records if not each.late]
+    whole = sorted((e for e in timely if e.whole_day), key=lambda each: each.collected)
+    if whole:
+        last = whole[-1]
+        return (State(last.state) if last.state in _OF_THEMSELVES else State.NOT_RUN), (last,)
+    late = [each for each in records if each.late]
+    if late:
+        return State.LATE, (late[-1],)
+    return State.NOT_RUN, tuple(timely[-1:])
+
+
+_OF_THEMSELVES = frozenset({State.OPERATED, State.NO_DATA, State.NOT_RUN})
+"""What a record can say of its day; none can call itself late."""
+
+
+class _Line(NamedTuple):
+    """A record as day.json tells of it."""
+
+    state: str
+    whole_day: bool
+    collected: str
+    late: bool = False
+
+
+def cells_of(expected: Iterable[str], records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The state of each expected control, from the lines that day.json has of the day's records."""
+    cells: dict[str, list[_Line]] = {control: [] for control in sorted(expected)}
+    for line in records:
+        of = cells.get(str(line.get("control")))
+        if of is not None:
+            whole = line.get("whole_day") is True
+            of.append(_Line(str(line.get("state")), whole, str(line.get("collected", ""))))
+    return {control: str(decide(lines)[0]) for control, lines in cells.items()}
 
 
 class PlanLine(msgspec.Struct):

@@ -36,9 +36,11 @@ if TYPE_CHECKING:
     from tocsin.control import Control, Need, Observation
     from tocsin.evidence._samples import KeptSamples
 
-__all__ = ["InputAgain", "Reperformed", "Reperformer", "differing"]
+__all__ = ["LEDGER", "InputAgain", "Reperformed", "Reperformer", "differing"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LEDGER = "ledger.jsonl"
+"""The file of a day that holds its part of the ledger."""
 
 
 class _Body(msgspec.Struct):
@@ -137,8 +139,10 @@ class Reperformed:
 class Reperformer:
     """Over the files of one day, by name."""
 
-    def __init__(self, files: Mapping[str, bytes]) -> None:
+    def __init__(self, files: Mapping[str, bytes], place: str = "") -> None:
+        """`place` stands before the names of records that it tells of."""
         self._files = files
+        self._place = place
         self._kept: dict[str, tuple[bytes, KeptSamples]] = {}
         self._ledger = self._read_ledger()
 
@@ -152,7 +156,9 @@ class Reperformer:
             try:
                 record = msgspec.json.decode(self._files[name], type=_Record)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-                found.append(Reperformed(name, wrong=[f"not a record of this form: {error}"]))
+                found.append(
+                    Reperformed(self._place + name, wrong=[f"not a record of this form: {error}"])
+                )
                 continue
             found.append(self._again(name, record))
         return found
@@ -196,7 +202,9 @@ class Reperformer:
         return data
 
     def _again(self, name: str, record: _Record) -> Reperformed:
-        done = Reperformed(name, record.control.id, record.state, samples=record.samples.sha256)
+        done = Reperformed(
+            self._place + name, record.control.id, record.state, samples=record.samples.sha256
+        )
         try:
             control, period = self._control(record), _period(record.period)
         except (ParseError, ConfigError, ValueError) as error:
@@ -285,7 +293,7 @@ class Reperformer:
 
     def _read_ledger(self) -> list[dict[str, Any]] | None:
         """The sealed ledger; None where the day has none."""
-        data = self._files.get("ledger.jsonl")
+        data = self._files.get(LEDGER)
         if not data:
             return None
         found = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tocsin.control import State
+from tocsin.evidence import decide
 from tocsin.report._events import drills_of, gaps_of, notifications_of, rule_changes, silences_of
 from tocsin.seal import day_after
 
@@ -22,7 +23,6 @@ __all__ = ["STATES", "Cell", "ControlSeen", "Head", "Period", "calendar", "put_t
 
 STATES = ("operated", "exception", "no-data", "not-run", "late")
 """The five, in the order in which they are told."""
-LATE = "late"
 _MOST_DAYS = 3700
 
 
@@ -153,35 +153,28 @@ def put_together(
 def _judge(
     runs: Sequence[Run], failed: Sequence[DrillRun], sealed: bool
 ) -> tuple[str, tuple[str, ...]]:
-    """The one state of a control and a day. There is no default: without a record it is not-run.
-
-    What was seen is a fact, so one exception in any run makes the day one. Otherwise the last
-    record of the whole day that was sealed with its day speaks for it.
-    """
-    timely = [run for run in runs if not run.late]
-    late = [run for run in runs if run.late]
-    seen = [run for run in runs if run.state == State.EXCEPTION]
-    if seen or failed:
+    """The state that the records make, and why; a drill that failed is an exception."""
+    state, made = decide(runs)
+    if state is State.EXCEPTION or failed:
+        seen = made if state is State.EXCEPTION else ()
         reasons = [reason for run in seen for reason in run.reasons]
         reasons += [f"drill {drill.name} failed: {drill.why}" for drill in failed]
         return str(State.EXCEPTION), tuple(dict.fromkeys(reasons))
-    whole = sorted((run for run in timely if run.whole_day), key=lambda run: run.collected)
-    if whole:
-        last = whole[-1]
-        if last.state in {State.OPERATED, State.NO_DATA, State.NOT_RUN}:
-            return last.state, last.reasons
-        return str(State.NOT_RUN), (f"the record says {last.state!r}, which is no state",)
-    if late:
-        last = late[-1]
+    if not made:
+        why = (
+            "the sealed day holds no record of this control" if sealed else "the day was not sealed"
+        )
+        return str(state), (why,)
+    last = made[-1]
+    if state is State.LATE:
         told = f"collected {last.collected}, after its day was sealed; says {last.state}"
-        return LATE, (told, *last.reasons)
-    if timely:
-        last = timely[-1]
+        return str(state), (told, *last.reasons)
+    if not last.whole_day:
         told = f"the record ends at {last.end}, before the day does; says {last.state}"
-        return str(State.NOT_RUN), (told, *last.reasons)
-    if sealed:
-        return str(State.NOT_RUN), ("the sealed day holds no record of this control",)
-    return str(State.NOT_RUN), ("the day was not sealed",)
+        return str(state), (told, *last.reasons)
+    if last.state != state:
+        return str(state), (f"the record says {last.state!r}, which is no state",)
+    return str(state), last.reasons
 
 
 def _control(
