@@ -117,12 +117,6 @@ def test_no_secret_of_a_log_line_gets_into_a_notification_or_a_bundle(tocsin, tm
     c = CANARIES
     (tmp_path / "controls.yaml").write_text(ALARM_CONTROL)
     (tmp_path / "main.tf").write_text(FILTER + ALARM % (5, 10))
-    stamp = datetime.now(UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
-    lines = [
-        f'203.0.113.9 - {c["user"]} [{stamp}] "GET /{c["hook"]}?password={c["password"]}&t={c["token"]}'
-        f' HTTP/1.1" 404 12 "https://a:{c["password"]}@h/?q={c["query"]}" "Bearer {c["bearer"]} {c["aws"]}"\n'
-        for _ in range(8)
-    ]  # fmt: skip
     with webhook() as hook:
         config = {
             "log_groups": [{"name": "/web", "paths": ["access.log"]}],
@@ -133,6 +127,12 @@ def test_no_secret_of_a_log_line_gets_into_a_notification_or_a_bundle(tocsin, tm
             "evidence": {"controls": ["controls.yaml"], "folder": "evidence"},
         }
         with Daemon(tmp_path, config, {"groups": []}) as daemon:
+            stamp = datetime.now(UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
+            lines = [
+                f'203.0.113.9 - {c["user"]} [{stamp}] "GET /{c["hook"]}?password={c["password"]}&t={c["token"]}'
+                f' HTTP/1.1" 404 12 "https://a:{c["password"]}@h/?q={c["query"]}" "Bearer {c["bearer"]} {c["aws"]}"\n'
+                for _ in range(8)
+            ]  # fmt: skip
             (tmp_path / "access.log").write_text("".join(lines))
             wait_for(lambda: hook.messages, "the alarm is told")
             told = [tocsin("collect", "--prometheus", daemon.url)]
