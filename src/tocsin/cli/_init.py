@@ -121,9 +121,11 @@ def _configuration(found: Survey, folder: Path) -> bytes:
     if found.bounded:
         parts.append(f"# Only the first {found.files} files were looked at.")
     parts += _logs(found.logs, folder) if found.logs else [_NO_LOGS.rstrip()]
-    packed = [each for each in found.logs if fits(_PACK, each.format)]
+    packed = any(fits(_PACK, each.format) for each in found.logs)
     if packed:
         parts += _pack()
+    if found.logs:
+        parts += _appsec(beside=packed)
     parts += _files(
         "definitions", "Metric filters and alarms that were found", found.definitions, folder
     ) or [_NO_DEFINITIONS.rstrip()]
@@ -158,6 +160,12 @@ def _pack() -> Iterator[str]:
     yield f"packs: [{_PACK}]"
     yield "# parameters:"
     yield "#   NotFoundThreshold: 50"
+
+
+def _appsec(*, beside: bool) -> Iterator[str]:
+    yield "\n# Who attacks: brute force, scans, probes and break-ins by address and user, in logs of"
+    yield "# sshd, web servers and the SDK, and a log gone quiet; pip install 'tocsin[sigma]' first:"
+    yield f"# packs: [{f'{_PACK}, ' if beside else ''}appsec]"
 
 
 def _files(key: str, title: str, names: list[str], folder: Path) -> list[str]:

@@ -46,8 +46,8 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
         "AWS command line prints, Terraform plans, states and sources, CloudFormation and CDK "
         "templates",
         **CORRELATION_KEYS,
-        "packs": "filters and alarms that come with Tocsin, for each log group whose format they "
-        "fit; a list: `http`",
+        "packs": "filters, alarms and Sigma rules that come with Tocsin, for each log group whose "
+        "format they fit; a list: `http`, `appsec` (extra `sigma`)",
         "parameters": "of CloudFormation templates, packs and Terraform sources, a mapping",
         "cloudwatch": "what AWS leaves undecided, and whose alarms they are",
         "evaluation_interval": "for groups without one of their own; default: the shortest "
