@@ -163,8 +163,9 @@ def _pack() -> Iterator[str]:
 
 
 def _appsec(*, beside: bool) -> Iterator[str]:
-    yield "\n# Who attacks: brute force, scans, probes and break-ins by address and user, in logs of"
-    yield "# sshd, web servers and the SDK, and a log gone quiet; pip install 'tocsin[sigma]' first:"
+    yield "\n# Who attacks: brute force, scans, probes and break-ins by address and user, in"
+    yield "# logs of sshd, web servers and the SDK, and a log gone quiet. It needs pySigma:"
+    yield "# pip install 'tocsin[sigma]'"
     yield f"# packs: [{f'{_PACK}, ' if beside else ''}appsec]"
 
 
