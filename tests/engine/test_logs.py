@@ -101,6 +101,15 @@ class Host:
             LineDrills(b"drills"),
         )
 
+    def reload(self):
+        """What the daemon does with a new configuration."""
+        states = self.store.states() | self.logs.states()
+        before, self.logs = self.logs, None
+        before.close()
+        self.logs = Logs(
+            self.core, self.config, lambda: self.told, states, before.tallies, LineDrills(b"drills")
+        )
+
     def close(self):
         if self.logs is not None:
             self.logs.close()

@@ -5,7 +5,7 @@ from tocsin.correlation._model import Alert, Correlation, Detection, Event, Rule
 from tocsin.correlation._packed import Matched, pack_event, unpack_event
 from tocsin.correlation._reader import EventReader
 from tocsin.correlation._sigma import load_sigma
-from tocsin.correlation._sshd import Sessions
+from tocsin.correlation._sshd import Remembered, Sessions
 from tocsin.correlation._testfile import (
     SigmaTestFailure,
     SigmaTestFile,
@@ -24,6 +24,7 @@ __all__ = [
     "EventReader",
     "Matched",
     "Offender",
+    "Remembered",
     "RuleSet",
     "Sessions",
     "SigmaTestFailure",

@@ -65,11 +65,12 @@ class AlarmsState(msgspec.Struct):
 
 
 class Offender(msgspec.Struct, frozen=True):
-    """A client that alone would have made an alarm go off."""
+    """A client that alone made an alert, or would have made an alarm go off."""
 
     client: str
-    alarm: str
-    events: int
+    by: str
+    """What it set off."""
+    reason: str
     start: int
     end: int
     """Its events were between these."""
@@ -83,6 +84,12 @@ class Told(msgspec.Struct):
     ledger: list[LedgerEntry] = []
     announcements: list[Announcement] = []
     offenders: list[Offender] = []
+
+    def add(self, other: Told) -> None:
+        """Take what came of another."""
+        self.ledger += other.ledger
+        self.announcements += other.announcements
+        self.offenders += other.offenders
 
 
 class Alarming:
@@ -243,7 +250,7 @@ def _offenders(
         return []
     least = (alarm.threshold or 0.0) * alarm.needed
     return [
-        Offender(client, alarm.alarm_name, count, start, end, time)
+        Offender(client, f"alarm {alarm.alarm_name}", f"{count} events", start, end, time)
         for client, count in sources[:_NAMED]
         if count > least
     ]

@@ -136,24 +136,30 @@ class Engine:
 
         return Logs(
             self.core, config.logs, lambda: self.notifying, states, tallies, self._line_drills,
-            self._propose_block,
+            self._propose_blocks, os.urandom(32),
         )  # fmt: skip
 
-    def _propose_block(self, offender: Offender) -> None:
-        """Put a client before those who decide; what can't be put is told and goes on record."""
+    def _propose_blocks(self, offenders: Sequence[Offender]) -> None:
+        """Put clients before those who decide; what can't be put is told."""
         now = self.core.clock.now()
         record = BlockRecord(self.config.storage_folder / "blocks.jsonl")
         safeguards = Safeguards(self.config.protected)
 
-        def proposed(events: list[Event]) -> Event | None:
-            return Blocks(safeguards, events).propose(
-                offender.client, now, by=f"alarm {offender.alarm}",
-                reason=f"{offender.events} events", evidence=f"ledger {offender.evaluated_at}",
-                first_seen=offender.start, last_seen=min(offender.end, now),
-            )  # fmt: skip
+        def proposed(events: list[Event]) -> list[Event]:
+            blocks, made = Blocks(safeguards, events), []
+            for each in offenders:
+                event = blocks.propose(
+                    each.client, now, by=each.by, reason=each.reason,
+                    evidence=f"ledger {each.evaluated_at}",
+                    first_seen=each.start, last_seen=min(each.end, now),
+                )  # fmt: skip
+                if event is not None:
+                    blocks.apply(event)
+                    made.append(event)
+            return made
 
         try:
-            record.decide(proposed)
+            record.decide_all(proposed)
         except StoreError as error:
             _log.warning("no block proposed: %s", error)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tocsin.durations import DAY, HOUR, MINUTE
+from tocsin.engine._sifting import Sifted
 from tocsin.logformat import Clues, Parsed, detect, make_format
 from tocsin.scan import Scanner, Table
 from tocsin.source import Tail
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
 
     from tocsin.drill import Sieve
     from tocsin.engine._log_group import LogGroup
+    from tocsin.engine._sifting import Sifter
     from tocsin.logformat import Format
     from tocsin.pattern import MetricFilter, Settings
     from tocsin.source import TailState, Taken
 
-__all__ = ["AHEAD", "BUDGET", "Drilled", "GroupReader", "Reading", "Window"]
+__all__ = ["AHEAD", "BUDGET", "LATE", "Drilled", "GroupReader", "Reading", "Window"]
 
 BUDGET = 4 << 20
 """Bytes that one round takes of a log group, so that a busy one keeps none waiting."""
@@ -55,6 +57,12 @@ class Window:
             return ""
         return BEFORE if minute < self.begin else LATE
 
+    def unfit(self, time: int) -> str:
+        """Why rules do not look at an event of a time; empty if they do."""
+        if time > self.now + AHEAD:
+            return FUTURE
+        return BEFORE if time < self.begin else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Drilled:
@@ -73,6 +81,7 @@ class Reading:
     table: Table = field(default_factory=Table)
     taken: Taken | None = None
     drilled: list[Drilled] = field(default_factory=list)
+    sifted: Sifted = field(default_factory=Sifted)
 
     @property
     def size(self) -> int:
@@ -103,6 +112,8 @@ class GroupReader:
         self.form = group.format or form
         self._settings = settings
         self._sieve = sieve
+        self.sifter: Sifter | None = None
+        """Holds the events against rules, if there are any."""
         self._by_file: dict[object, str] = {}
         self._scanners: dict[tuple[str, int], tuple[Format, Scanner]] = {}
 
@@ -114,14 +125,14 @@ class GroupReader:
         found = Reading(taken=taken)
         for block in taken.blocks:
             form = self._format(block.file, block.data)
-            self._count(form, self._apart(form, block.data, found), window, found)
+            self._count(form, self._apart(form, block.data, found), window, found, block.path)
         return found
 
     def take(self, data: bytes, window: Window) -> Reading:
         """Count lines that were sent."""
         found = Reading()
         form = self._format("sent", data)
-        self._count(form, self._apart(form, data, found), window, found)
+        self._count(form, self._apart(form, data, found), window, found, "sent")
         return found
 
     def take_events(self, events: Sequence[tuple[int, bytes]], window: Window) -> Reading:
@@ -142,7 +153,10 @@ class GroupReader:
         # Any format will do: the time is known, and only a client is looked for.
         sample = b"\n".join(text for _, text in kept[:100])
         form = self._format("sent", sample) or "json"
-        self._scanner(form, window.now)[1].take(kept, found.table)
+        reader, scanner = self._scanner(form, window.now)
+        scanner.take(kept, found.table)
+        if self.sifter:
+            self.sifter.events(reader, kept, window.unfit, found.sifted)
         return found
 
     def _apart(self, form: str, data: bytes, found: Reading) -> bytes:
@@ -167,7 +181,7 @@ class GroupReader:
             self._by_file[file] = self.form = seen.format
         return self._by_file[file]
 
-    def _count(self, form: str, data: bytes, window: Window, found: Reading) -> None:
+    def _count(self, form: str, data: bytes, window: Window, found: Reading, path: str) -> None:
         table = found.table
         if not data:
             return
@@ -177,6 +191,8 @@ class GroupReader:
             table.dropped[UNKNOWN] += lines
             return
         reader, scanner = self._scanner(form, window.now)
+        if self.sifter:
+            self.sifter.lines(reader, data, path, window.unfit, found.sifted)
         counted = scanner.scan(data)
         reasons = {window.reason(minute) for _, minute in counted.minutes.events}
         if reasons <= {""}:

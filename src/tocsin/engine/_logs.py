@@ -1,4 +1,4 @@
-"""The log groups of a running daemon: read in turn, counted, kept; and the alarms on them."""
+"""The log groups of a running daemon: read in turn, counted, kept; alarms and rules on them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ import msgspec
 from tocsin.alarms import Metric, MetricAlarm
 from tocsin.durations import MILLISECOND, MINUTE, SECOND
 from tocsin.engine._alarming import Alarming, AlarmsState
-from tocsin.engine._log_reading import GroupReader, Window
+from tocsin.engine._correlating import Correlating
+from tocsin.engine._log_reading import LATE, GroupReader, Window
 from tocsin.engine._replay_alarms import alarm_metrics
+from tocsin.engine._sifting import Sifter
 from tocsin.engine._tally import condense, decode_tally, encode_tally, keep_busiest, split
 from tocsin.errors import StoreError
 from tocsin.scan import Table
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from tocsin.engine._line_drill import LineDrills
     from tocsin.engine._log_reading import Reading
     from tocsin.engine._notifying import Notifying
+    from tocsin.engine._sifting import Sifted
     from tocsin.rules import ActiveAlert
 
 __all__ = ["GroupState", "Logs", "state_key"]
@@ -39,6 +42,8 @@ _log = logging.getLogger(__name__)
 _POLL = 250 * MILLISECOND
 _ROUND = 16 << 20
 """Bytes after which a round looks at no other log group."""
+_SIFTED = 4 << 20
+"""The same where lines are held against rules: what matches is in memory until it is committed."""
 _BUSIEST = 100
 """Sources of a cell that are kept once its minute is closed."""
 _SLOW = 30 * SECOND
@@ -88,11 +93,13 @@ class Logs:
         states: Mapping[str, bytes],
         tallies: Callable[[str], list[Tally]],
         drills: LineDrills,
-        propose: Callable[[Offender], None] = lambda _: None,
+        propose: Callable[[Sequence[Offender]], None] = lambda _: None,
+        seed: bytes = b"",
     ) -> None:
         """`states` and `tallies` are what the store has; `propose` hears of offenders.
 
-        `drills` gets the lines of drills, which count nowhere else.
+        `drills` gets the lines of drills, which count nowhere else. `seed`, of up to 64 bytes, is
+        for what must not be guessed.
         """
         self._drills = drills
         self._propose = propose
@@ -117,6 +124,10 @@ class Logs:
             if isinstance(alarm, MetricAlarm)
             for metric, _ in alarm_metrics(alarm)
         }
+        begin = self.alarming.begin
+        self.correlating = Correlating(config.rules, states, begin, seed, notifying)
+        held = bool(config.rules.detections)
+        self._round = _SIFTED if held else _ROUND
         self.groups: dict[str, _Group] = {}
         for group in config.groups:
             raw = states.get(state_key(group.name))
@@ -124,6 +135,9 @@ class Logs:
             reader = GroupReader(
                 group, self._filters, config.settings, state.tail, state.form, drills.sieve
             )
+            if held:
+                sessions = self.correlating.sessions(group.name)
+                reader.sifter = Sifter(self.correlating.correlator.sift, sessions)
             made = _Group(reader, state, self.alarming.closed)
             bodies: dict[int, list[bytes]] = {}
             for tally in tallies(group.name):
@@ -134,7 +148,9 @@ class Logs:
             self.groups[group.name] = made
         for minute in sorted({m for group in self.groups.values() for m in group.minutes}):
             self._recount(minute)
-        self._commit(Step(now), self.alarming.retire(now), alarms=True)
+        step, told = Step(now), self.alarming.retire(now)
+        told.add(self.correlating.begin(now, step))
+        self._commit(step, told, alarms=True)
 
     async def run(self) -> None:
         """Read round after round, until told to stop."""
@@ -156,6 +172,7 @@ class Logs:
             more = len(readings) < len(self.groups)
             for name, reading in readings.items():
                 more |= self._took(name, reading, window)
+        self._settle()
         self._advance()
         return more
 
@@ -166,7 +183,7 @@ class Logs:
         for name in [*names[self._first :], *names[: self._first]]:
             found[name] = self.groups[name].reader.read(window)
             size += found[name].size
-            if size >= _ROUND:
+            if size >= self._round:
                 break
         self._first = (self._first + len(found)) % max(1, len(names))
         return found
@@ -250,8 +267,45 @@ class Logs:
             self._recount(minute)
         step.states[state_key(name)] = msgspec.json.encode(state)
         told = self.alarming.look_ahead(changed, now)
+        alarms = bool(told.ledger)
+        told.add(self._correlate(name, reading.sifted, now, step))
         self._count(name, table)
-        self._commit(step, told, alarms=bool(told.ledger))
+        self._commit(step, told, alarms=alarms)
+
+    def _correlate(self, name: str, sifted: Sifted, now: int, step: Step) -> Told:
+        """Have rules take what they found in a look, and count it."""
+        told, late = self.correlating.take(sifted, name, now, step)
+        metrics = self.core.metrics
+        metrics.correlation_read.labels(name).inc(sifted.read)
+        metrics.correlation_matched.labels(name).inc(len(sifted.matched) - late)
+        metrics.correlation_dropped.labels(name, LATE).inc(late)
+        for why, count in sifted.dropped.items():
+            metrics.correlation_dropped.labels(name, why).inc(count)
+        self._tell_of_correlations()
+        return told
+
+    def _settle(self) -> None:
+        """Correlate up to where every log group was read."""
+        if not self.groups:
+            return
+        now = self.core.clock.now()
+        step = Step(now)
+        told = self.correlating.advance(min(g.through for g in self.groups.values()), now, step)
+        self._tell_of_correlations()
+        if step:
+            self._commit(step, told, alarms=False)
+
+    def _tell_of_correlations(self) -> None:
+        correlating, metrics = self.correlating, self.core.metrics
+        metrics.correlation_waiting.set(correlating.correlator.waiting)
+        untold = correlating.untold
+        metrics.correlation_untold.inc(untold)
+        correlating.untold = 0
+        if untold:
+            what = "more alerts of correlations fire than are told; the ledger has all"
+            self.core.degrade("correlations", what)
+        elif correlating.room:
+            self.core.recover("correlations")
 
     def _is_watched(self, key: tuple[str, str], dimensions: tuple[tuple[str, str], ...]) -> bool:
         """Whether an alarm looks at what a filter makes with these dimensions."""
@@ -266,8 +320,8 @@ class Logs:
         self.alarming.recount(minute, measured)
 
     def _commit(self, step: Step, told: Told, *, alarms: bool) -> None:
-        for offender in told.offenders:
-            self._propose(offender)
+        if told.offenders:
+            self._propose(told.offenders)
         step.ledger += told.ledger
         if alarms:
             step.states[ALARMS_KEY] = msgspec.json.encode(self.alarming.state)
@@ -348,13 +402,16 @@ class Logs:
         return sorted(clients.items(), key=lambda each: (-each[1], each[0]))
 
     def firing(self) -> Iterator[ActiveAlert]:
-        """Each alarm that receivers hold to be firing."""
+        """Each alert of an alarm or a Sigma rule that receivers hold to be firing."""
         yield from self.alarming.firing.values()
+        for each in self.correlating.firing.values():
+            yield each.alert
 
     def states(self) -> dict[str, bytes]:
         """What the store would have if it took everything."""
         found = {state_key(n): msgspec.json.encode(g.state) for n, g in self.groups.items()}
-        return found | {ALARMS_KEY: msgspec.json.encode(self.alarming.state)}
+        found[ALARMS_KEY] = msgspec.json.encode(self.alarming.state)
+        return found | self.correlating.snapshot()
 
     def tallies(self, log_group: str) -> list[Tally]:
         """Likewise."""

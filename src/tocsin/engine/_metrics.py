@@ -64,6 +64,28 @@ class Metrics:
             "tocsin_metric_filter_matches", "Events that a metric filter matched",
             ["log_group", "filter"], registry=registry,
         )  # fmt: skip
+        self.correlation_read = Counter(
+            "tocsin_correlation_lines_read", "Lines held against Sigma rules, by log group",
+            ["log_group"], registry=registry,
+        )  # fmt: skip
+        self.correlation_matched = Counter(
+            "tocsin_correlation_events_matched", "Events that a Sigma rule matched",
+            ["log_group"], registry=registry,
+        )  # fmt: skip
+        self.correlation_dropped = Counter(
+            "tocsin_correlation_events_dropped",
+            "Lines that are no event, and events that rules do not look at, by reason",
+            ["log_group", "reason"], registry=registry,
+        )  # fmt: skip
+        self.correlation_waiting = Gauge(
+            "tocsin_correlation_events_waiting", "Matched events that wait for earlier ones",
+            registry=registry,
+        )  # fmt: skip
+        self.correlation_untold = Counter(
+            "tocsin_correlation_alerts_untold",
+            "Alerts of Sigma rules that nobody was told of, because too many fired",
+            registry=registry,
+        )  # fmt: skip
         self.commits_failed = Counter(
             "tocsin_commits_failed", "Steps that the disk did not take at once", registry=registry
         )

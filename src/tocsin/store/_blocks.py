@@ -52,24 +52,33 @@ class BlockRecord:
 
         Raises StoreError, and whatever `make` raises; then nothing is written.
         """
+
+        def one(events: list[Event]) -> list[Event]:
+            event = make(events)
+            return [] if event is None else [event]
+
+        return next(iter(self.decide_all(one)), None)
+
+    def decide_all(self, make: Callable[[list[Event]], list[Event]]) -> list[Event]:
+        """The same for several events, written together or not at all."""
         with self._locked() as file:
-            event = make(self.events())
-            if event is None:
-                return None
+            made = make(self.events())
+            if not made:
+                return made
             size = os.fstat(file).st_size
             # What an interrupted writer left is no event.
             whole = self.path.read_bytes().rfind(b"\n") + 1
             try:
                 if whole < size:
                     os.ftruncate(file, whole)
-                line = msgspec.json.encode(event) + b"\n"
-                if os.pwrite(file, line, whole) < len(line):
+                lines = b"".join(msgspec.json.encode(event) + b"\n" for event in made)
+                if os.pwrite(file, lines, whole) < len(lines):
                     os.ftruncate(file, whole)
                     raise StoreError(f"can't write {self.path}: the disk is full")
                 os.fsync(file)
             except OSError as error:
                 raise StoreError(f"can't write {self.path}: {error.strerror}") from None
-            return event
+            return made
 
     @contextmanager
     def _locked(self) -> Iterator[int]:

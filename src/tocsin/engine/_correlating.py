@@ -1,0 +1,337 @@
+"""The Sigma rules of a running daemon: held against events as they come, told once certain.
+
+Events wait until every log group was read up to their time, so what is settled is what a replay
+of the same logs says. But where the events that are there decide it, whatever may still come,
+the receivers are told at once; what is settled later finds what was told.
+
+An attack that goes on is one alert: it is over when its condition did not hold for the timespan
+of the correlation. A rule that is an alert by itself is over some minutes after its last match.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from tocsin.alerting import Announcement, NotifiedAlert, notified_alert
+from tocsin.control import utc
+from tocsin.correlation import Correlator, Sessions, pack_event, unpack_event
+from tocsin.durations import MINUTE, SECOND
+from tocsin.engine._alarming import Offender, Told
+from tocsin.engine._correlation_record import CorrelationRecord, Firing, Piece, Snapshot
+from tocsin.rules import ActiveAlert
+from tocsin.store import LedgerEntry, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tocsin.correlation import Alert, Correlation, Remembered, RuleSet
+    from tocsin.engine._correlation_record import Group
+    from tocsin.engine._notifying import Notifying
+    from tocsin.engine._sifting import Sifted
+
+__all__ = ["Correlating"]
+
+_QUIET = 5 * MINUTE
+"""After so long without a match a rule's own alert is over."""
+_MOST = 5000
+"""Alerts that fire at a time; more are written down and counted, and tell nobody."""
+_FEW = 1000
+"""So many waiting events are gone through at any time; more only once a second."""
+_HARMLESS = frozenset({"informational", "low"})
+"""Levels of rules whose sources are not proposed to be blocked."""
+
+
+class Correlating:
+    """Works on events that it is given; commits and sends nothing itself."""
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        states: Mapping[str, bytes],
+        begin: int,
+        seed: bytes,
+        notifying: Callable[[], Notifying],
+    ) -> None:
+        """`states` is what the store has; without any, what is before `begin` comes too late."""
+        self._notifying = notifying
+        self._plans: dict[str, Correlation] = {each.name: each for each in rules.correlations}
+        self._names = {each.name for each in rules.detections} | self._plans.keys()
+        self._record = record = CorrelationRecord(states)
+        snapshot = record.snapshot
+        self._seed = snapshot.seed if snapshot else seed
+        self.correlator = Correlator(rules, seed=self._seed)
+        self._sessions: dict[str, Sessions] = {}
+        self.firing: dict[tuple[str, Group], Firing] = {}
+        self.alerts: dict[str, int] = {}
+        """Settled since the start, by rule."""
+        self.untold = 0
+        """Alerts that nobody was told of, because too many fired."""
+        self._looked = 0
+        if snapshot is None:
+            self.correlator.advance(begin)
+        else:
+            self._restore(snapshot)
+        record.forget()
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        places = self.correlator.restore(snapshot.correlator)
+        for name, sessions in snapshot.sessions.items():
+            self._remember(name, sessions)
+        self.firing = {(each.rule, each.group): each for each in snapshot.firing}
+        for piece in self._record.pieces():
+            found = (unpack_event(each, places) for each in piece.events)
+            # What came of it was told then.
+            self.correlator.put((each for each in found if each is not None), 2**63)
+            if piece.settled:
+                self.correlator.advance(piece.settled)
+            for name, sessions in piece.sessions.items():
+                self._remember(name, sessions)
+            for each in piece.firing:
+                self.firing[each.rule, each.group] = each
+            for rule, group in piece.ended:
+                self.firing.pop((rule, group), None)
+
+    def _remember(self, log_group: str, sessions: list[Remembered]) -> None:
+        self._sessions.setdefault(log_group, Sessions()).restore(sessions)
+
+    def sessions(self, log_group: str) -> list[Remembered]:
+        """What is remembered of sshd's processes, up to the last step."""
+        known = self._sessions.get(log_group)
+        return known.state() if known else []
+
+    def begin(self, now: int, step: Step) -> Told:
+        """Have a step keep what is remembered; end the alerts of rules that are gone."""
+        told = _Telling(self._notifying())
+        for key, each in list(self.firing.items()):
+            if each.rule not in self._names:
+                del self.firing[key]
+                self._end(each, now, now, "the rule is no longer held against events", told)
+        if self._names:
+            self._record.begin(step, self._snapshot)
+        elif self._record.known:
+            self._record.clear(step)
+        return told.done()
+
+    def _snapshot(self, generation: int) -> Snapshot:
+        return Snapshot(
+            generation, self._seed, self.correlator.state(),
+            {name: each.state() for name, each in self._sessions.items()},
+            list(self.firing.values()),
+        )  # fmt: skip
+
+    def snapshot(self) -> dict[str, bytes]:
+        """What the store would have if it took everything."""
+        step = Step(0)
+        if self._names:
+            self._record.begin(step, self._snapshot)
+        return {key: value for key, value in step.states.items() if value is not None}
+
+    def take(self, sifted: Sifted, log_group: str, now: int, step: Step) -> tuple[Told, int]:
+        """Let events wait; tell what is certain. Answers how many came too late, too."""
+        if not sifted.matched and not sifted.sessions:
+            return Told(), 0
+        piece, told = Piece(), _Telling(self._notifying())
+        taken, alerts = self.correlator.put(sifted.matched, now)
+        piece.events = [pack_event(*each) for each in taken]
+        if sifted.sessions:
+            piece.sessions = {log_group: sifted.sessions}
+            self._remember(log_group, sifted.sessions)
+        for each in alerts:
+            self._settle(each, now, piece, told)
+        self._look_ahead(now, piece, told)
+        self._record.write(step, piece, self._snapshot)
+        return told.done(), len(sifted.matched) - len(taken)
+
+    def advance(self, time: int, now: int, step: Step) -> Told:
+        """Everything before `time` was read: take what waited, and end what is over."""
+        waits = self.correlator.next_time
+        over = [each for each in self.firing.values() if each.until < time]
+        piece, told = Piece(settled=time), _Telling(self._notifying())
+        self._look_ahead(now, piece, told)
+        if (waits is None or waits >= time) and not over and not piece.firing:
+            self.correlator.advance(time)
+            return Told()
+        for alert in self.correlator.advance(time):
+            self._settle(alert, now, piece, told)
+        for each in over:
+            key = each.rule, each.group
+            if self.firing.get(key) is not each:
+                continue
+            self._hold(each)
+            if each.until < time:
+                del self.firing[key]
+                piece.ended.append(key)
+                self._end(each, each.until, now, "it did not go on", told)
+        self._record.write(step, piece, self._snapshot)
+        return told.done()
+
+    @property
+    def room(self) -> bool:
+        """Whether a new alert would be told."""
+        return len(self.firing) < _MOST
+
+    def _span(self, rule: str) -> int:
+        plan = self._plans.get(rule)
+        return plan.timespan if plan else _QUIET
+
+    def _hold(self, firing: Firing) -> None:
+        """An alert lasts for the timespan from when its condition held last."""
+        held = self.correlator.held(firing.rule, firing.group)
+        if held:
+            firing.until = max(firing.until, held + self._span(firing.rule))
+
+    def _settle(self, alert: Alert, now: int, piece: Piece, told: _Telling) -> None:
+        """A condition became true."""
+        self.alerts[alert.rule] = self.alerts.get(alert.rule, 0) + 1
+        key, span = (alert.rule, alert.group), self._span(alert.rule)
+        known = self.firing.get(key)
+        if known is not None:
+            ended = max(known.until, alert.previous and alert.previous + span)
+            if alert.time > ended:
+                del self.firing[key]
+                piece.ended.append(key)
+                self._end(known, ended, now, "it did not go on", told)
+                known = None
+        if known is None:
+            told.ledger.append(_entry(alert, "inactive", "firing", now))
+            self._fire(alert, now, piece, told, early=False)
+            return
+        told.ledger.append(_entry(alert, "inactive" if known.early else "firing", "firing", now))
+        known.until = max(known.until, alert.time + span)
+        known.early = False
+        piece.firing.append(known)
+
+    def _look_ahead(self, now: int, piece: Piece, told: _Telling) -> None:
+        """Tell what is certain of the events that wait."""
+        anew = self.correlator.waiting <= _FEW or not 0 <= now - self._looked < SECOND
+        if anew:
+            self._looked = now
+        for each in self.correlator.look_ahead(anew=anew):
+            self._foresee(each, now, piece, told)
+
+    def _foresee(self, alert: Alert, now: int, piece: Piece, told: _Telling) -> None:
+        """A condition will have become true."""
+        if (alert.rule, alert.group) in self.firing or not self.room:
+            return
+        told.ledger.append(_entry(alert, "inactive", "firing", now, early=True))
+        self._fire(alert, now, piece, told, early=True)
+
+    def _fire(self, alert: Alert, now: int, piece: Piece, told: _Telling, *, early: bool) -> None:
+        if not self.room:
+            self.untold += 1
+            return
+        plan = self._plans.get(alert.rule)
+        sources = [value for name, value in alert.group if plan and name in plan.sources]
+        shown = _active(alert, plan, sources, now)
+        until = alert.time + self._span(alert.rule)
+        firing = Firing(alert.rule, alert.group, shown, until, early)
+        self.firing[alert.rule, alert.group] = firing
+        piece.firing.append(firing)
+        told.tell(firing, alert.time, 0)
+        if alert.level not in _HARMLESS:
+            told.offenders += [
+                Offender(
+                    each, f"correlation {alert.rule}", _measured(alert, plan), alert.first,
+                    alert.time, alert.time,
+                )
+                for each in sources
+            ]  # fmt: skip
+
+    def _end(self, firing: Firing, time: int, now: int, why: str, told: _Telling) -> None:
+        body = {
+            "correlation": firing.rule, "group": dict(firing.group), "before": "firing",
+            "after": "inactive", "evaluated_at": time, "early": False, "reason": why,
+        }  # fmt: skip
+        told.ledger.append(LedgerEntry(now, "transition", body))
+        told.tell(firing, time, now)
+
+
+class _Telling:
+    """Collects what is told in one step: one announcement for the alerts of a rule."""
+
+    def __init__(self, notifying: Notifying) -> None:
+        self._notifying = notifying
+        self.ledger: list[LedgerEntry] = []
+        self.offenders: list[Offender] = []
+        self._alerts: dict[tuple[str, bool], list[tuple[int, NotifiedAlert]]] = {}
+
+    def tell(self, firing: Firing, time: int, ended: int) -> None:
+        """An alert began at an event's time, or is over; `ended` is the present then, else 0."""
+        url = self._notifying.external_url.rstrip("/")
+        alert = notified_alert(
+            firing.alert, self._notifying.external_labels,
+            f"{url}/api/v1/correlations?name={quote(firing.rule)}", ended,
+        )  # fmt: skip
+        self._alerts.setdefault((firing.rule, bool(ended)), []).append((time, alert))
+
+    def done(self) -> Told:
+        told = [
+            Announcement(
+                found[0][1].labels["alertname"],
+                max(time for time, _ in found),
+                tuple(alert for _, alert in found),
+            )
+            for found in self._alerts.values()
+        ]
+        return Told(self.ledger, told, self.offenders)
+
+
+def _active(alert: Alert, plan: Correlation | None, sources: list[str], now: int) -> ActiveAlert:
+    group = ", ".join(f"{name} {value}" for name, value in alert.group)
+    annotations = {
+        "summary": f"{alert.title}: {group}" if group else alert.title,
+        "reason": _measured(alert, plan),
+        "first_seen": utc(alert.first // SECOND * SECOND),
+        "last_seen": utc(alert.time // SECOND * SECOND),
+    }
+    if sources:
+        annotations["sources"] = ", ".join(f"{each} ({alert.measure:g})" for each in sources)
+    if alert.reference:
+        annotations["log"] = alert.reference
+    if alert.tags:
+        annotations["tags"] = ", ".join(alert.tags)
+    return ActiveAlert(
+        _labels(alert), annotations, "firing", float(alert.measure), f"{alert.measure:g}", now, now
+    )
+
+
+def _labels(alert: Alert) -> dict[str, str]:
+    """The group-by fields are labels too, so that routes and silences can name them."""
+    labels = {"alertname": alert.title, "rule": alert.rule}
+    if alert.level:
+        labels["severity"] = alert.level
+    for field, value in alert.group:
+        name = re.sub(r"[^a-zA-Z0-9_]", "_", field)
+        if not name or name[0].isdigit():
+            name = f"_{name}"
+        while name in labels:
+            name += "_"
+        labels[name] = value
+    return labels
+
+
+def _measured(alert: Alert, plan: Correlation | None) -> str:
+    """What made the condition true, and by how much that may be off."""
+    if plan is None:
+        return "1 event"
+    match plan.kind:
+        case "event_count":
+            what = f"{alert.measure:g} events"
+        case "value_count":
+            what = f"{alert.measure:g} different values of {plan.value[0]}"
+        case "temporal" | "temporal_ordered":
+            what = "events of " + ", ".join(plan.rules)
+        case _:
+            what = f"{plan.kind.removeprefix('value_')} of {plan.value[0]} {alert.measure:g}"
+    error = f", off by at most {alert.error}" if alert.error else ""
+    return f"{what}{error} within {(alert.time - alert.first) / SECOND:g} s"
+
+
+def _entry(alert: Alert, before: str, after: str, now: int, *, early: bool = False) -> LedgerEntry:
+    return LedgerEntry(now, "transition", {
+        "correlation": alert.rule, "group": dict(alert.group), "before": before, "after": after,
+        "evaluated_at": alert.time, "early": early, "measure": alert.measure,
+        "error": alert.error, "first": alert.first, "log": alert.reference,
+    })  # fmt: skip

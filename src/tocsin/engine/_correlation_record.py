@@ -1,0 +1,135 @@
+"""What correlations remember, as it is kept: a snapshot now and then, and each step since.
+
+To write all windows in each step would cost more than to find what is in them. So a step writes
+only what it took in, and a correlator that takes it in again comes to the same. When the steps
+come to as much as a snapshot, a snapshot is written in their place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tocsin.correlation import Remembered  # noqa: TC001 - msgspec reads it
+from tocsin.rules import ActiveAlert  # noqa: TC001 - msgspec reads it
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from tocsin.store import Step
+
+__all__ = ["CORRELATIONS_KEY", "CorrelationRecord", "Firing", "Piece", "Snapshot"]
+
+CORRELATIONS_KEY = "correlations"
+_LEAST = 1 << 20
+"""Bytes of steps before which no snapshot is written."""
+_MOST = 1000
+"""Steps after which one is."""
+
+Group = tuple[tuple[str, str], ...]
+
+
+class Firing(msgspec.Struct, array_like=True):
+    """An alert that receivers were told of, and not told to be over."""
+
+    rule: str
+    group: Group
+    alert: ActiveAlert
+    until: int
+    """When it is over if nothing more happens, microseconds since 1970 UTC."""
+    early: bool
+    """Whether it was told because it is certain, and the events behind it still wait."""
+
+
+class Snapshot(msgspec.Struct, array_like=True):
+    """Everything."""
+
+    generation: int
+    seed: bytes
+    correlator: bytes
+    sessions: dict[str, list[Remembered]]
+    """By log group."""
+    firing: list[Firing]
+
+
+class Piece(msgspec.Struct, array_like=True):
+    """What one step took in."""
+
+    generation: int = 0
+    """Of the snapshot that it follows."""
+    events: list[list[Any]] = []
+    settled: int = 0
+    """Everything before it was there; 0 if the step says nothing of that."""
+    sessions: dict[str, list[Remembered]] = {}
+    firing: list[Firing] = []
+    """Those that began or went on."""
+    ended: list[tuple[str, Group]] = []
+
+
+class CorrelationRecord:
+    """Reads and writes it in the store's states."""
+
+    def __init__(self, states: Mapping[str, bytes]) -> None:
+        raw = states.get(CORRELATIONS_KEY)
+        self.snapshot = msgspec.msgpack.decode(raw, type=Snapshot) if raw else None
+        self._generation = self.snapshot.generation if self.snapshot else 0
+        self._pieces = 0
+        self._bytes = 0
+        self._size = len(raw or b"")
+        self._states = states
+        self._stored = [n for n in range(_MOST + 1) if _key(n) in states]
+
+    @property
+    def known(self) -> bool:
+        """Whether the store has anything."""
+        return bool(self._size or self._stored)
+
+    def pieces(self) -> Iterator[Piece]:
+        """The steps since the snapshot, in their order."""
+        for number in range(_MOST + 1):
+            raw = self._states.get(_key(number))
+            piece = msgspec.msgpack.decode(raw, type=Piece) if raw else None
+            if piece is None or piece.generation != self._generation:
+                break
+            yield piece
+
+    def forget(self) -> None:
+        """Let go of what was read."""
+        self._states, self.snapshot = {}, None
+
+    def begin(self, step: Step, snapshot: Callable[[int], Snapshot]) -> None:
+        """Have a step keep a snapshot in place of everything that was read."""
+        self._write_all(step, snapshot, self._stored)
+
+    def clear(self, step: Step) -> None:
+        """Have a step keep nothing."""
+        step.states.update({_key(number): None for number in self._stored})
+        step.states[CORRELATIONS_KEY] = None
+
+    def write(self, step: Step, piece: Piece, snapshot: Callable[[int], Snapshot]) -> None:
+        """Have a step keep a piece, or a snapshot if it is time for one.
+
+        `snapshot` makes one of a generation.
+        """
+        piece.generation = self._generation
+        raw = msgspec.msgpack.encode(piece)
+        if self._pieces >= _MOST or self._bytes + len(raw) > max(_LEAST, self._size):
+            self._write_all(step, snapshot, range(self._pieces))
+            return
+        step.states[_key(self._pieces)] = raw
+        self._pieces += 1
+        self._bytes += len(raw)
+
+    def _write_all(
+        self, step: Step, snapshot: Callable[[int], Snapshot], written: Iterable[int]
+    ) -> None:
+        self._generation += 1
+        raw = msgspec.msgpack.encode(snapshot(self._generation))
+        step.states[CORRELATIONS_KEY] = raw
+        step.states.update({_key(number): None for number in written})
+        self._pieces, self._bytes, self._size = 0, 0, len(raw)
+
+
+def _key(number: int) -> str:
+    return f"{CORRELATIONS_KEY}/{number}"

@@ -1,0 +1,95 @@
+"""One log group's lines as events for Sigma rules: which match any. Runs on a worker thread."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tocsin.correlation import Event, EventReader, Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from tocsin.correlation import Matched, Remembered
+    from tocsin.logformat import Format, Skipped
+
+__all__ = ["Sifted", "Sifter"]
+
+_FEW = 8
+"""Readers kept: formats that the files of one group have at a time."""
+
+
+@dataclass(slots=True)
+class Sifted:
+    """What rules found in the lines of one look."""
+
+    matched: list[Matched] = field(default_factory=list)
+    read: int = 0
+    """Lines; those that no rule asks for are in no other figure."""
+    dropped: Counter[str] = field(default_factory=Counter)
+    sessions: list[Remembered] = field(default_factory=list)
+    """What is now remembered of sshd's processes that were heard of."""
+
+
+class Sifter:
+    """Holds the events of one log group against the rules."""
+
+    def __init__(
+        self, sift: Callable[[Iterable[Event]], list[Matched]], sessions: list[Remembered]
+    ) -> None:
+        """`sift` answers the events that match a rule; `sessions` is what is remembered."""
+        self._sift = sift
+        self._sessions = Sessions()
+        self._sessions.restore(sessions)
+        self._readers: dict[int, tuple[Format, EventReader]] = {}
+
+    def lines(
+        self, form: Format, data: bytes, path: str, reason: Callable[[int], str], into: Sifted
+    ) -> None:
+        """Take whole lines; `reason` says why an event of a time is not looked at."""
+        reader = self._reader(form)
+        lines = data.removesuffix(b"\n").split(b"\n") if data else []
+        read = (reader.read(line.removesuffix(b"\r"), path) for line in lines)
+        self._take(len(lines), read, reason, into)
+
+    def events(
+        self,
+        form: Format,
+        events: list[tuple[int, bytes]],
+        reason: Callable[[int], str],
+        into: Sifted,
+    ) -> None:
+        """Take events that came with their time."""
+        reader = self._reader(form)
+        read = (reader.read(text, "sent", time) for time, text in events)
+        self._take(len(events), read, reason, into)
+
+    def _take(
+        self,
+        number: int,
+        read: Iterable[Event | Skipped],
+        reason: Callable[[int], str],
+        into: Sifted,
+    ) -> None:
+        def kept() -> Iterator[Event]:
+            for found in read:
+                if not isinstance(found, Event):
+                    into.dropped[str(found.reason)] += 1
+                elif why := reason(found.time):
+                    into.dropped[why] += 1
+                else:
+                    yield found
+
+        into.read += number
+        into.matched += self._sift(kept())
+        into.sessions += self._sessions.changes()
+
+    def _reader(self, form: Format) -> EventReader:
+        # By identity: each format that is met is made once a day.
+        known = self._readers.get(id(form))
+        if known is None:
+            if len(self._readers) >= _FEW:
+                self._readers.clear()
+            known = self._readers[id(form)] = form, EventReader(form, self._sessions)
+        return known[1]

@@ -1,0 +1,391 @@
+"""Sigma rules live: what the daemon settles and tells is what a replay of the same log finds."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+import tempfile
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.engine.test_logs import BEGIN, MINUTE, SECOND, Host
+from tocsin.alarms import Place
+from tocsin.correlation import load_sigma
+from tocsin.definitions import Definitions
+from tocsin.engine import Replayer, ReplayOptions
+from tocsin.engine._config_logs import LogConfig
+from tocsin.engine._log_group import LogGroup
+from tocsin.engine._log_reading import LATE
+from tocsin.pattern import DEFAULTS
+from tocsin.source import LogLimits
+
+RULES = """
+title: Refused
+name: refused
+logsource: {category: webserver}
+detection: {sel: {sc-status: 401}, condition: sel}
+---
+title: Let in
+name: let_in
+logsource: {category: webserver}
+detection: {sel: {sc-status: 200, cs-uri-stem: /login}, condition: sel}
+---
+title: Brute force
+name: brute
+level: high
+correlation: {type: event_count, rules: [refused], group-by: [source.ip], timespan: 60s, condition: {gte: 4}}
+---
+title: Broken in
+name: broken
+level: critical
+correlation: {type: temporal_ordered, rules: [brute, let_in], group-by: [source.ip], timespan: 5m, generate: true}
+---
+title: Many users
+name: spraying
+level: medium
+correlation: {type: value_count, rules: [refused], group-by: [source.ip], timespan: 2m, condition: {field: cs-username, gte: 3}}
+---
+title: Few
+name: few
+level: low
+correlation: {type: event_count, rules: [refused], group-by: [cs-username], timespan: 30s, condition: {lt: 2}}
+---
+title: Broken
+name: error
+level: high
+logsource: {category: webserver}
+detection: {sel: {sc-status: 500}, condition: sel}
+"""
+IP = "203.0.113.9"
+
+
+def rules(text=RULES):
+    return load_sigma([("rules.yml", text.encode())])
+
+
+def line(time, status=401, client=IP, user="a", path="/login"):
+    stamp = datetime.fromtimestamp(time / SECOND, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
+    return f'{client} - {user} [{stamp}] "POST {path} HTTP/1.1" {status} 12 "-" "probe"\n'
+
+
+def config(folder, loaded=None, **group):
+    given = {"paths": (str(folder / "access.log*"),), "lateness": 30 * SECOND, **group}
+    groups = (LogGroup("web", **given),)
+    return LogConfig(groups, Definitions((), ()), DEFAULTS, Place(), loaded or rules())
+
+
+@pytest.fixture
+def host(tmp_path):
+    made = Host(tmp_path, config(tmp_path), BEGIN)
+    yield made
+    made.close()
+
+
+def entries(host, *, early=False):
+    return [
+        e.body for e in host.store.ledger(kinds=["transition"])
+        if "correlation" in e.body and e.body["early"] is early
+    ]  # fmt: skip
+
+
+def began(host):
+    """The alerts that were settled, as a replay lists them."""
+    return [
+        (e["evaluated_at"], e["correlation"], tuple(e["group"].items()), e["measure"], e["first"])
+        for e in entries(host) if e["after"] == "firing"
+    ]  # fmt: skip
+
+
+def told(host):
+    return [(n.status, n.group_labels["alertname"], len(n.alerts)) for n in host.told.notifications]
+
+
+def replayed(path, loaded):
+    replayer = Replayer((), (), ReplayOptions(), LogLimits())
+    opened = replayer.open([str(path)], 0)
+    return replayer.correlate(opened, loaded, lambda _: None).correlated
+
+
+def test_an_attack_is_told_at_once_and_is_one_alert(host, tmp_path):
+    log = tmp_path / "access.log"
+    log.write_text("".join(line(BEGIN + n * SECOND) for n in range(3)))
+    host.at(BEGIN + 3 * SECOND)
+    assert told(host) == []
+    with log.open("a") as file:
+        file.write(line(BEGIN + 3 * SECOND))
+    host.at(BEGIN + 4 * SECOND)
+    assert told(host) == [("firing", "Brute force", 1)]
+    (alert,) = host.told.notifications[0].alerts
+    assert alert.labels == {
+        "alertname": "Brute force", "rule": "brute", "severity": "high", "source_ip": IP,
+    }  # fmt: skip
+    assert alert.annotations["sources"] == f"{IP} (4)"
+    assert alert.annotations["reason"] == "4 events within 3 s"
+    assert began(host) == []
+    assert [e["evaluated_at"] for e in entries(host, early=True)] == [BEGIN + 3 * SECOND]
+    # It goes on for two minutes, and ends a minute after its last.
+    for second in range(10, 120, 10):
+        with log.open("a") as file:
+            file.write(line(BEGIN + second * SECOND))
+        host.at(BEGIN + second * SECOND)
+    host.at(BEGIN + 5 * MINUTE)
+    assert [e for e in told(host) if e[1] == "Brute force"] == [
+        ("firing", "Brute force", 1), ("resolved", "Brute force", 1),
+    ]  # fmt: skip
+    assert [e[:2] for e in began(host) if e[1] == "brute"] == [(BEGIN + 3 * SECOND, "brute")]
+    (ended,) = [
+        e for e in entries(host) if e["after"] == "inactive" and e["correlation"] == "brute"
+    ]
+    assert ended["evaluated_at"] == BEGIN + (110 + 60) * SECOND
+    assert not [e for e in host.logs.firing() if e.labels["rule"] == "brute"]
+
+
+def test_what_was_told_is_not_told_again_after_a_kill(host, tmp_path):
+    (tmp_path / "access.log").write_text("".join(line(BEGIN + SECOND) for _ in range(6)))
+    host.at(BEGIN + 2 * SECOND)
+    host.restart()
+    assert len(list(host.logs.firing())) == 1
+    host.at(BEGIN + 40 * SECOND)
+    host.restart()
+    host.at(BEGIN + 50 * SECOND)
+    brute = [e for e in told(host) if e[1] == "Brute force"]
+    assert brute == [("firing", "Brute force", 1)]
+    assert [e[:2] for e in began(host) if e[1] == "brute"] == [(BEGIN + SECOND, "brute")]
+
+
+def test_a_rule_that_is_an_alert_by_itself_is_over_after_five_minutes(host, tmp_path):
+    log = tmp_path / "access.log"
+    for minute in (1, 3, 7):
+        with log.open("a") as file:
+            file.write(line(BEGIN + minute * MINUTE, 500))
+        host.at(BEGIN + minute * MINUTE)
+    host.at(BEGIN + 30 * MINUTE)
+    assert told(host) == [("firing", "Broken", 1), ("resolved", "Broken", 1)]
+    ends = [e["evaluated_at"] for e in entries(host) if e["after"] == "inactive"]
+    assert ends == [BEGIN + 12 * MINUTE]
+
+
+def test_sources_are_proposed_to_be_blocked_and_users_never(tmp_path):
+    proposed = []
+
+    class Proposing(Host):
+        def restart(self, config=None):
+            super().restart(config)
+            self.logs._propose = proposed.extend
+
+    host = Proposing(tmp_path, config(tmp_path), BEGIN)
+    (tmp_path / "access.log").write_text(line(BEGIN, user="198.51.100.1") * 4)
+    host.at(BEGIN + 5 * MINUTE)
+    assert "few" in {e[1] for e in began(host)}
+    assert [(e.client, e.by, e.reason) for e in proposed] == [
+        (IP, "correlation brute", "4 events within 0 s")
+    ]
+    host.close()
+
+
+def test_late_early_and_unreadable_lines_are_counted(host, tmp_path):
+    log = tmp_path / "access.log"
+    log.write_text(line(BEGIN - MINUTE) + line(BEGIN + SECOND) + line(BEGIN + SECOND, 204))
+    host.at(BEGIN + 5 * MINUTE)
+    with log.open("a") as file:
+        file.write(line(BEGIN + 6 * SECOND) + line(BEGIN + 5 * MINUTE) + "garbage\n")
+        file.write(line(BEGIN + 9 * 60 * MINUTE))
+    host.at(BEGIN + 5 * MINUTE + SECOND)
+    found = {
+        (sample.name, sample.labels.get("reason", "")): sample.value
+        for family in host.core.metrics.registry.collect() if "correlation" in family.name
+        for sample in family.samples if not sample.name.endswith("_created")
+    }  # fmt: skip
+    assert found["tocsin_correlation_lines_read_total", ""] == 7
+    assert found["tocsin_correlation_events_matched_total", ""] == 2
+    dropped = "tocsin_correlation_events_dropped_total"
+    assert {reason: n for (name, reason), n in found.items() if name == dropped} == {
+        LATE: 1, "not a line of the format": 1, "more than two hours ahead of the clock": 1,
+        "from before the first start": 1,
+    }  # fmt: skip
+    assert found["tocsin_correlation_events_waiting", ""] == 1
+
+
+def test_rules_that_stay_keep_their_windows_and_alerts_of_others_end(host, tmp_path):
+    log = tmp_path / "access.log"
+    log.write_text(line(BEGIN + SECOND) * 3 + line(BEGIN + SECOND, 500))
+    host.at(BEGIN + 2 * SECOND)
+    assert told(host) == [("firing", "Broken", 1)]
+    text = RULES.rpartition("---")[0].replace("name: few", "name: other")
+    host.restart(config(tmp_path, rules(text)))
+    assert told(host) == [("firing", "Broken", 1), ("resolved", "Broken", 1)]
+    with log.open("a") as file:
+        file.write(line(BEGIN + 3 * SECOND))
+    host.at(BEGIN + 4 * SECOND)
+    assert told(host)[2:] == [("firing", "Brute force", 1)]
+
+
+def test_without_rules_nothing_is_kept_and_alerts_end(host, tmp_path):
+    (tmp_path / "access.log").write_text(line(BEGIN + SECOND, 500))
+    host.at(BEGIN + 2 * SECOND)
+    none = LogConfig(host.config.groups, host.config.definitions, DEFAULTS, Place())
+    host.restart(none)
+    assert [e[0] for e in told(host)] == ["firing", "resolved"]
+    assert not [key for key in host.store.states() if key.startswith("correlations")]
+    host.restart()
+    host.at(BEGIN + 3 * SECOND)
+    assert len(told(host)) == 2
+
+
+def test_a_log_group_that_lags_holds_back_what_is_settled_but_not_what_is_certain(tmp_path):
+    made = config(tmp_path)
+    slow = LogGroup("slow", (str(tmp_path / "slow.log"),), lateness=10 * MINUTE)
+    made = LogConfig(
+        (*made.groups, slow),
+        *(getattr(made, n) for n in ("definitions", "settings", "place", "rules")),
+    )
+    host = Host(tmp_path, made, BEGIN)
+    (tmp_path / "access.log").write_text(line(BEGIN + SECOND) * 3)
+    host.at(BEGIN + MINUTE)
+    (tmp_path / "slow.log").write_text(line(BEGIN + 2 * SECOND))
+    host.at(BEGIN + 2 * MINUTE)
+    assert ("firing", "Brute force", 1) in told(host)
+    assert began(host) == []
+    host.at(BEGIN + 11 * MINUTE)
+    assert (BEGIN + 2 * SECOND, "brute", (("source.ip", IP),), 4, BEGIN + SECOND) in began(host)
+    host.close()
+
+
+def test_pushed_events_with_times_of_their_own(tmp_path):
+    host = Host(tmp_path, config(tmp_path, paths=(), push=True), BEGIN)
+    text = line(0).strip().encode()
+    asyncio.run(host.logs.push("web", [(BEGIN + SECOND, text)] * 4))
+    assert told(host) == [("firing", "Brute force", 1)]
+    host.close()
+
+
+def test_a_storm_is_bounded_and_all_of_it_is_in_the_ledger(tmp_path):
+    host = Host(tmp_path, config(tmp_path), BEGIN)
+    clients = [f"198.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(6000)]
+    with (tmp_path / "access.log").open("w") as file:
+        for client in clients:
+            file.write(line(BEGIN + SECOND, client=client) * 4)
+    host.at(BEGIN + 2 * SECOND)
+    assert "correlations" in host.core.degraded or len(list(host.logs.firing())) <= 5000
+    host.at(BEGIN + 45 * SECOND)
+    brute = {e[2][0][1] for e in began(host) if e[1] == "brute"}
+    assert brute == set(clients)
+    assert len(list(host.logs.firing())) == 5000
+    assert "correlations" in host.core.degraded
+    assert len(host.told.notifications) < 50
+    host.at(BEGIN + 10 * MINUTE)
+    assert "correlations" not in host.core.degraded
+    assert not list(host.logs.firing())
+    host.close()
+
+
+@contextmanager
+def temporary_host(**group):
+    with tempfile.TemporaryDirectory() as name:
+        host = Host(Path(name), config(Path(name), **group), BEGIN)
+        try:
+            yield host
+        finally:
+            host.close()
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.integers(0, 8 * 60 - 1),  # when, seconds after the begin
+        st.integers(0, 14),  # how much later it is written; the round it falls in comes on top
+        st.sampled_from([401, 401, 401, 401, 200, 500, 404]),
+        st.integers(1, 3),  # how often
+        st.sampled_from([IP, "198.51.100.7", "2001:db8::1"]),
+        st.sampled_from("abc"),
+    ),
+    max_size=60,
+)
+DISTURBANCES = st.lists(
+    st.tuples(
+        st.integers(0, 10 * 60),
+        st.sampled_from(
+            ["kill", "kill before commit", "rotate", "compress", "half a line", "poll", "reload"]
+        ),
+    ),
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=1000 if os.environ.get("TOCSIN_SOAK") else 25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(EVENTS, DISTURBANCES, st.integers(4, 15))
+def test_live_finds_what_a_replay_finds(events, disturbances, pace):
+    """The same log in pieces, with rotations and kills, late and out of order."""
+    first = (0, 0, 204, 1, IP, "a")
+    written = sorted((at + delay, at, *rest) for at, delay, *rest in [first, *events])
+    doings = sorted(disturbances)
+    whole: list[str] = []
+    with temporary_host() as host:
+        log, rotated, half = host.folder / "access.log", 0, ""
+        for second in range(0, 11 * 60, pace):
+            now = BEGIN + second * SECOND
+            text = half
+            while written and written[0][0] <= second:
+                _, at, status, count, who, user = written.pop(0)
+                text += line(BEGIN + at * SECOND, status, who, user) * count
+            half = ""
+            whole.append(text)
+            while doings and doings[0][0] <= second:
+                what = doings.pop(0)[1]
+                host.clock.time = now
+                if what == "half a line" and text:
+                    cut = text.rstrip("\n").rfind("\n") + 1 + 7
+                    with log.open("a") as file:
+                        file.write(text[:cut])
+                    text = text[cut:]
+                    host.read()
+                elif what == "rotate" and log.exists() and not text:
+                    rotated += 1
+                    log.rename(host.folder / f"access.log.{rotated}")
+                elif what == "compress" and (old := host.folder / f"access.log.{rotated}").exists():
+                    (host.folder / f"{old.name}.gz").write_bytes(gzip.compress(old.read_bytes()))
+                    old.unlink()
+                elif what == "kill":
+                    host.restart()
+                elif what == "reload":
+                    host.reload()
+                elif what == "kill before commit":
+                    host.logs.groups["web"].reader.read(host.logs._window())
+                    host.restart()
+                else:
+                    host.read()
+            if text:
+                with log.open("a") as file:
+                    file.write(text)
+            host.at(now)
+        for minute in range(11, 25):
+            host.at(BEGIN + minute * MINUTE)
+        copy = host.folder / "whole.txt"
+        copy.write_text("".join(whole))
+        expected = replayed(copy, host.config.rules)
+        assert expected.late == 0
+        assert began(host) == [
+            (each.time, each.rule, each.group, each.measure, each.first) for each in expected.alerts
+        ]
+        # Each is told once, and that it is over; nothing that was told early was wrong.
+        firing = {}
+        for each in (a for n in host.told.notifications for a in n.alerts):
+            key = tuple(sorted(each.labels.items()))
+            assert firing.get(key, "resolved") != each.status
+            firing[key] = each.status
+        assert set(firing.values()) <= {"resolved"}
+        names = {e["correlation"] for e in entries(host, early=True)}
+        assert names <= {"refused", "let_in", "brute", "broken", "spraying", "error"}
+        settled = {(e[1], e[2]) for e in began(host)}
+        assert {
+            (e["correlation"], tuple(e["group"].items())) for e in entries(host, early=True)
+        } <= settled
