@@ -154,7 +154,7 @@ def test_memory_has_a_bound_whatever_comes():
 
 
 def test_each_reason_is_told():
-    table = Minutes(max_size=10_000, max_dimensions=1)
+    table = Minutes(max_size=20_000, max_dimensions=1)
     for number in range(300):
         table.sample(KEY, 10 * HOUR, (), float(number), 1)
     assert table.skipped[KEY, Skip.CROWDED] == 200

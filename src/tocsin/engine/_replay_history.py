@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tocsin.alarms import Metric, Samples, SampleTable
 from tocsin.durations import MINUTE
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["busiest", "history"]
 
-_Rows = list[tuple[float, list[int], list[int]]]
+Ints = NDArray[np.int64]
+_Rows = list[tuple[float, Ints, Ints]]
 
 
 def history(
@@ -46,8 +48,8 @@ def history(
 
 
 def _samples(rows: _Rows) -> Samples:
-    times = np.concatenate([np.array(each, np.int64) for _, each, _ in rows])
-    counts = np.concatenate([np.array(each, np.int64) for _, _, each in rows])
+    times = np.concatenate([each for _, each, _ in rows])
+    counts = np.concatenate([each for _, _, each in rows])
     values = np.repeat([value for value, _, _ in rows], [len(each) for _, each, _ in rows])
     order = np.lexsort((values, times))
     times, values, counts = times[order], values[order], counts[order]

@@ -37,7 +37,7 @@ MAX_DIMENSIONS = 1000
 MAX_VALUES = 10_000
 """Distinct values of one metric that a minute keeps exactly."""
 MAX_SIZE = 12_000_000
-"""Counts that a table keeps, each of eight bytes: two years of minutes for five filters that
+"""Counts that a table keeps, each of four bytes: two years of minutes for five filters that
 match in all of them. What comes once in a day takes `ROW` more."""
 
 Dimensions = tuple[tuple[str, str], ...]

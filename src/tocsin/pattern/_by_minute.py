@@ -1,8 +1,8 @@
 """Counts by minute, close together in memory.
 
 What is counted in one minute is mostly counted in the next one too. So the counts of a day
-share one key and stand in one array, in order of the minutes: eight bytes each, where an entry
-of a dictionary takes twenty times as much.
+share one key and stand in one array, in order of the minutes: four bytes each while they are
+small, where an entry of a dictionary takes thirty times as much.
 """
 
 from __future__ import annotations
@@ -12,17 +12,23 @@ from bisect import bisect_left
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tocsin.durations import DAY, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ROW", "ByMinute"]
+__all__ = ["ROW", "ByMinute", "Ints"]
 
-ROW = 25
-"""What the key of a day takes, in counts."""
-_BITS = 48
-_MASK = (1 << _BITS) - 1
+Ints = NDArray[np.int64]
+
+ROW = 50
+"""What the key of a day takes in memory, in small counts."""
+_BITS = {4: 21, 8: 48}
+"""Where the minute of the day stands in an entry, above the count, by the size of entries."""
+_WIDE = "Q"
 _Key = TypeVar("_Key", bound=tuple[Any, ...])
 
 
@@ -32,63 +38,62 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
     What was not counted is 0, and what is 0 was not counted. Counts are below 2^48.
     """
 
-    __slots__ = ("_count", "_rows")
+    __slots__ = ("_count", "_rows", "size")
 
     def __init__(self) -> None:
-        # The minute of the day above the count.
         self._rows: dict[tuple[Any, ...], array[int]] = {}
         self._count = 0
-
-    @property
-    def size(self) -> int:
-        """What it takes in memory, in counts."""
-        return self._count + ROW * len(self._rows)
+        self.size = 0
+        """What it takes in memory, in small counts."""
 
     def total(self) -> int:
-        return sum(count & _MASK for row in self._rows.values() for count in row)
+        return sum(int(counts.sum()) for _, _, counts in self.rows())
 
     def minutes(self) -> tuple[int, int] | None:
         """The first and the last minute with a count."""
         if not self._rows:
             return None
-        first, last = min(key[1] for key in self._rows), max(key[1] for key in self._rows)
+        days = [key[1] for key in self._rows]
+        ends = min(days), max(days)
+        found = [_split(row)[0] for key, row in self._rows.items() if key[1] in ends]
+        begins = [key[1] * DAY for key in self._rows if key[1] in ends]
         return (
-            first * DAY
-            + min(_minute(row[0]) for key, row in self._rows.items() if key[1] == first),
-            last * DAY + max(_minute(row[-1]) for key, row in self._rows.items() if key[1] == last),
+            min(begin + int(each[0]) for begin, each in zip(begins, found, strict=True)),
+            max(begin + int(each[-1]) for begin, each in zip(begins, found, strict=True)),
         )
 
-    def rows(self) -> Iterator[tuple[_Key, list[int], list[int]]]:
+    def rows(self) -> Iterator[tuple[_Key, Ints, Ints]]:
         """For each day, a key with its first minute; the minutes and their counts, in order."""
         for key, row in self._rows.items():
             begin = key[1] * DAY
             of_day: Any = (key[0], begin, *key[2:])
-            yield of_day, [begin + _minute(each) for each in row], [each & _MASK for each in row]
+            minutes, counts = _split(row)
+            yield of_day, begin + minutes, counts
 
     def of(self, minute: int) -> list[_Key]:
         """The keys that a minute has a count of."""
-        keys: list[Any] = [
-            (key[0], minute, *key[2:]) for key in self._rows if key[1] == minute // DAY
-        ]
+        day = minute // DAY
+        keys: list[Any] = [(key[0], minute, *key[2:]) for key in self._rows if key[1] == day]
         return [each for each in keys if each in self]
 
     def weigh(self, sizes: dict[int, float]) -> None:
         """Add to each minute what it takes in memory."""
-        for key, row in self._rows.items():
-            share = 1 + ROW / len(row)
-            for each in row:
-                minute = key[1] * DAY + _minute(each)
+        for _, minutes, _ in self.rows():
+            share = 1 + ROW / len(minutes)
+            for minute in minutes.tolist():
                 sizes[minute] = sizes.get(minute, 0.0) + share
 
     def drop_before(self, floor: int) -> list[tuple[_Key, int]]:
         """Forget the minutes before one; returns what was counted in them."""
-        old = [each for each in self._rows if each[1] * DAY < floor]
-        gone: list[tuple[_Key, int]] = [
-            ((key[0], key[1] * DAY + _minute(each), *key[2:]), each & _MASK)  # type: ignore[misc]
-            for key in old
-            for each in self._rows[key]
-            if key[1] * DAY + _minute(each) < floor
-        ]
+        old = {key: self._rows[key] for key in self._rows if key[1] * DAY < floor}
+        gone: list[tuple[_Key, int]] = []
+        for key, row in old.items():
+            minutes, counts = _split(row)
+            for rest, count in zip(minutes.tolist(), counts.tolist(), strict=True):
+                minute = key[1] * DAY + rest
+                if minute < floor:
+                    of_minute: Any = (key[0], minute, *key[2:])
+                    gone.append((of_minute, count))
         for each, _ in gone:
             del self[each]
         return gone
@@ -100,30 +105,32 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
         day, rest = divmod(key[1], DAY)
         place = (key[0], day, *key[2:])
         row = self._rows.get(place)
-        low = rest // MINUTE << _BITS
         if row is None:
-            self._rows[place] = array("Q", (low | count,))
-            self._count += 1
-            return
+            row = self._rows[place] = array("I")
+            self.size += ROW
+        bits = _BITS[row.itemsize]
+        low = rest // MINUTE << bits
         at = bisect_left(row, low)
-        if at < len(row) and row[at] - low <= _MASK:
-            row[at] += count
+        there = at < len(row) and row[at] >> bits == low >> bits
+        total = (row[at] - low if there else 0) + count
+        if total >> bits:
+            self._rows[place] = _widened(row)
+            self.add(key, count)
+        elif there:
+            row[at] = low + total
         else:
-            row.insert(at, low | count)
+            row.insert(at, low + total)
             self._count += 1
+            self.size += 1
 
     def __getitem__(self, key: _Key) -> int:
         row, at = self._find(key)
-        return row[at] & _MASK if row else 0
+        return row[at] & ((1 << _BITS[row.itemsize]) - 1) if row else 0
 
     def __setitem__(self, key: _Key, count: int) -> None:
-        row, at = self._find(key)
-        if row and not count:
+        if key in self:
             del self[key]
-        elif row:
-            row[at] = (row[at] & ~_MASK) | count
-        else:
-            self.add(key, count)
+        self.add(key, count)
 
     def __delitem__(self, key: _Key) -> None:
         row, at = self._find(key)
@@ -131,16 +138,19 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
             raise KeyError(key)
         del row[at]
         self._count -= 1
+        self.size -= 1
         if not row:
             del self._rows[key[0], key[1] // DAY, *key[2:]]
+            self.size -= ROW
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, tuple) and bool(self._find(key)[0])
 
     def __iter__(self) -> Iterator[_Key]:
-        for key, row in self._rows.items():
-            for each in row:
-                yield (key[0], key[1] * DAY + _minute(each), *key[2:])  # type: ignore[misc]
+        for key, minutes, _ in self.rows():
+            for minute in minutes.tolist():
+                of_minute: Any = (key[0], minute, *key[2:])
+                yield of_minute
 
     def __len__(self) -> int:
         return self._count
@@ -150,11 +160,20 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
         row = self._rows.get((key[0], day, *key[2:]))
         if row is None:
             return None, 0
-        low = rest // MINUTE << _BITS
-        at = bisect_left(row, low)
-        return (row, at) if at < len(row) and row[at] - low <= _MASK else (None, 0)
+        bits = _BITS[row.itemsize]
+        at = bisect_left(row, rest // MINUTE << bits)
+        there = at < len(row) and row[at] >> bits == rest // MINUTE
+        return (row, at) if there else (None, 0)
 
 
-def _minute(entry: int) -> int:
-    """Where in its day an entry is, microseconds."""
-    return (entry >> _BITS) * MINUTE
+def _split(row: array[int]) -> tuple[Ints, Ints]:
+    """Where in the day the entries of a row are, microseconds, and their counts."""
+    entries = np.array(row, np.uint64).astype(np.int64)
+    bits = _BITS[row.itemsize]
+    return (entries >> bits) * MINUTE, entries & ((1 << bits) - 1)
+
+
+def _widened(row: array[int]) -> array[int]:
+    minutes, counts = _split(row)
+    bits = _BITS[8]
+    return array(_WIDE, ((minutes // MINUTE << bits) | counts).tolist())

@@ -13,6 +13,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from tocsin.durations import MINUTE
 from tocsin.pattern._budget import Counts, Dimensions, Key, Skip
 from tocsin.pattern._compare import as_text
@@ -24,6 +26,7 @@ from tocsin.pattern._settings import DEFAULTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from tocsin.pattern._by_minute import Ints
     from tocsin.pattern._filter import MetricFilter
     from tocsin.pattern._settings import Settings
 
@@ -169,7 +172,7 @@ class Minutes(Counts):
 
     def rows(
         self, filters: Iterable[MetricFilter], settings: Settings = DEFAULTS
-    ) -> Iterator[tuple[Series, float, list[int], list[int]]]:
+    ) -> Iterator[tuple[Series, float, Ints, Ints]]:
         """The samples of the filters' metrics: a value, minutes and how often it is in each.
 
         A metric, value and minute may come several times; the counts add up.
@@ -181,15 +184,9 @@ class Minutes(Counts):
         for (key, _), minutes, counts in self.events.rows():
             default = known[key].transformation.default if key in known else None
             if default is not None:
-                found = [
-                    _defaults(count, self.matches[key, minute], settings)
-                    for minute, count in zip(minutes, counts, strict=True)
-                ]
-                some = [at for at, count in enumerate(found) if count]
-                yield (
-                    _series(known[key], ()), default,
-                    [minutes[at] for at in some], [found[at] for at in some],
-                )  # fmt: skip
+                matches = [self.matches[key, minute] for minute in minutes.tolist()]
+                found = _defaults(counts, np.array(matches, np.int64), settings)
+                yield _series(known[key], ()), default, minutes[found > 0], found[found > 0]
 
     def datapoints(
         self, filters: Iterable[MetricFilter], settings: Settings = DEFAULTS
@@ -197,7 +194,7 @@ class Minutes(Counts):
         """The datapoints of the filters' metrics, in order of time."""
         cells: dict[tuple[int, Series], Counter[float]] = defaultdict(Counter)
         for series, value, minutes, counts in self.rows(filters, settings):
-            for minute, count in zip(minutes, counts, strict=True):
+            for minute, count in zip(minutes.tolist(), counts.tolist(), strict=True):
                 cells[minute, series][value] += count
         return [
             Datapoint(
@@ -213,8 +210,7 @@ def _series(each: MetricFilter, dimensions: Dimensions) -> Series:
     return Series(what.namespace, what.metric, dimensions, what.unit)
 
 
-def _defaults(events: int, matches: int, settings: Settings) -> int:
-    """How many samples of the default value a minute has."""
-    if settings.default_samples == "event":
-        return events - matches
-    return 0 if matches else 1
+def _defaults(events: Ints, matches: Ints, settings: Settings) -> Ints:
+    """How many samples of the default value each minute has."""
+    left: Ints = events - matches
+    return left if settings.default_samples == "event" else (matches == 0).astype(np.int64)
