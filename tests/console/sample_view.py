@@ -105,6 +105,9 @@ class SampleView:
     def set_silence(self, silence):
         self.routes.state.silences[silence.id] = silence
 
+    def acknowledge(self, body):
+        self.entries.append(LedgerEntry(self.time, "acknowledgement", dict(body)))
+
     def log_groups(self):
         return self.group_views
 

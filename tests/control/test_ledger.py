@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.control.days import HOUR, START, period
 
 from tocsin.control import (
+    Acknowledged,
     AlarmsHeld,
     Awake,
     ClockInStep,
@@ -36,7 +37,11 @@ NEEDS = (
     Awake("awake"), Evaluations("evaluations"), Scrapes("scrapes"), LogsRead("logs-read"),
     RulesHeld("rules-held", (PinnedRule("A", AGREED),)), RulesUnchanged("rules-unchanged"),
     ClockInStep("clock"), Delivered("notifications"), AlarmsHeld("alarms-held"),
+    Acknowledged("acknowledged"),
 )  # fmt: skip
+EMPTY = LedgerSeen(DAY.end + 1, (), (), ())
+OF_SILENCE = (AlarmsHeld, Acknowledged)
+"""They hold what happened only; `alarms-now` and `awake` say that something watched."""
 
 
 def identity(digest=AGREED, sha="aa", names=("A",)):
@@ -74,17 +79,18 @@ def test_a_quiet_ledger_operated(need):
 @pytest.mark.parametrize("need", NEEDS, ids=lambda n: n.name)
 @pytest.mark.parametrize(
     "seen",
-    [
-        LedgerSeen(DAY.end + 1, (), (), ()),
-        replace(ledger(), asked=DAY.end - 1),
-        replace(ledger(), warnings=("cut",)),
-    ],
-    ids=["empty", "early", "partial"],
+    [replace(ledger(), asked=DAY.end - 1), replace(ledger(), warnings=("cut",))],
+    ids=["early", "partial"],
 )
-def test_a_ledger_that_says_nothing_never_operated(need, seen):
-    if isinstance(need, AlarmsHeld) and not seen.carried:
-        pytest.skip("it holds transitions only; `alarms-now` says that they are evaluated")
+def test_a_ledger_that_is_not_whole_never_operated(need, seen):
     assert judged(need, seen).state is State.NO_DATA
+
+
+@pytest.mark.parametrize(
+    "need", [n for n in NEEDS if not isinstance(n, OF_SILENCE)], ids=lambda n: n.name
+)
+def test_a_ledger_that_says_nothing_never_operated(need):
+    assert judged(need, EMPTY).state is State.NO_DATA
 
 
 def gap(what, start, end, **more):
@@ -191,7 +197,16 @@ bodies = st.dictionaries(
     ), max_size=6,
 )  # fmt: skip
 kinds = st.sampled_from(
-    ["start", "stop", "gap", "state", "configuration", "transition", "notification"]
+    [
+        "start",
+        "stop",
+        "gap",
+        "state",
+        "configuration",
+        "transition",
+        "notification",
+        "acknowledgement",
+    ]
 )
 
 

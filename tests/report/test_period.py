@@ -13,7 +13,15 @@ from tocsin.bundle import survey
 from tocsin.cli._periods import load_period
 from tocsin.errors import EvidenceError, ParseError
 from tocsin.evidence import cells_of
-from tocsin.report import STATES, disposition_file, put_together, read_day_files
+from tocsin.report import (
+    STATES,
+    Checked,
+    disposition_file,
+    put_together,
+    read_day_files,
+    report_page,
+)
+from tocsin.report._draw import midnight
 
 DAY, NEXT, LAST = names(3)
 STATE = st.sampled_from(["operated", "exception", "no-data", "not-run", "late", "fine", ""])
@@ -209,3 +217,26 @@ def test_the_sealed_day_itself_says_the_same_of_its_own_records(runs):
     if any(state not in {"operated", "exception", "no-data", "not-run"} for state, _ in runs):
         return
     assert cell(read(files), expected=["alpha"]).state == cells_of(["alpha"], lines)["alpha"]
+
+
+def test_an_alert_is_told_with_who_acknowledged_it_also_on_a_later_day(tmp_path):
+    def fired(day, alert):
+        body = {"rule": alert, "after": "firing", "labels": {"alertname": alert}}
+        return midnight(day) + 3_600_000_000, "transition", body
+
+    def entries(day):
+        if day == DAY:
+            return [fired(day, "Seen"), fired(day, "<Unseen>")]
+        said = {"alert": "Seen", "labels": {}, "by": "ann", "comment": "a test", "ticket": "T-1"}
+        return [(midnight(day) + 7_200_000_000, "acknowledgement", said), fired(day, "Later")]
+
+    put(tmp_path, 3, entries=lambda day: entries(day) if day in {DAY, NEXT} else ())
+    period = load_period(tmp_path, DAY, DAY)
+    assert [(a.alert, a.after, a.by, a.ticket) for a in period.alerts] == [
+        ('Seen{alertname="Seen"}', 25 * 3_600_000_000, "ann", "T-1"),
+        ('<Unseen>{alertname="<Unseen>"}', None, "", ""),
+    ]
+    page = report_page(period, Checked("", None)).decode()
+    section = page[page.index("Alerts and who acknowledged them") :]
+    assert "2 alerts fired, 1 of them acknowledged by nobody" in section
+    assert section.index("&lt;Unseen&gt;") < section.index("Seen{alertname=&quot;Seen")

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from tocsin.cli._acknowledge import acknowledge
 from tocsin.cli._block import block
 from tocsin.cli._check import check
 from tocsin.cli._demo import demo
@@ -40,6 +41,7 @@ def cli() -> None:
 
 
 for command in (
+    acknowledge,
     block,
     check,
     demo,

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from tocsin.console._acknowledge import acknowledge, waiting_data
 from tocsin.console._alertmanager import Alertmanager
 from tocsin.console._guard import Guard
 from tocsin.console._params import ApiError, Params
@@ -67,6 +68,7 @@ def create_app(
             *_query_routes(queries),
             *_status_routes(view),
             *_log_routes(view, allowed_hosts),
+            *_acknowledgement_routes(view, allowed_hosts),
             *_alertmanager_routes(Alertmanager(view), allowed_hosts),
             *_health_routes(view),
         ],
@@ -147,6 +149,15 @@ def _log_routes(view: View, hosts: Collection[str]) -> list[Route]:
         _route("/api/v1/logs/{name:path}", pushed, ["POST"]),
         _route("/v1/logs", pushed_otlp, ["POST"]),
     ]
+
+
+def _acknowledgement_routes(view: View, hosts: Collection[str]) -> list[Route]:
+    async def acknowledgements(request: Request) -> Response:
+        if request.method != "POST":
+            return _json(success(await waiting_data(view)))
+        return _json(success(await acknowledge(view, request, hosts)))
+
+    return [_route("/api/v1/acknowledgements", acknowledgements, ["GET", "POST"])]
 
 
 def _alertmanager_routes(api: Alertmanager, hosts: Collection[str]) -> list[Route]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from prometheus_client import generate_latest
@@ -24,7 +24,7 @@ from tocsin.durations import format_duration
 from tocsin.labels import Labels
 from tocsin.promql import evaluate, parse
 from tocsin.rules import AlertingRule
-from tocsin.store import read_ledger_of
+from tocsin.store import LedgerEntry, Step, read_ledger_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -153,6 +153,11 @@ class LiveView:
 
     def set_silence(self, silence: Silence) -> None:
         self._engine.notifying.silence(silence)
+
+    def acknowledge(self, body: Mapping[str, Any]) -> None:
+        now = self._core.clock.now()
+        entry = LedgerEntry(now, "acknowledgement", dict(body))
+        self._core.commit(Step(now, ledger=[entry]))
 
     async def push(
         self, log_group: str, data: bytes | Sequence[tuple[int, bytes]]

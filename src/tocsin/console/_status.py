@@ -166,7 +166,16 @@ def log_groups_data(groups: Sequence[LogGroupView]) -> dict[str, Any]:
 
 
 LEDGER_KINDS = frozenset(
-    {"configuration", "gap", "notification", "start", "state", "stop", "transition"}
+    {
+        "acknowledgement",
+        "configuration",
+        "gap",
+        "notification",
+        "start",
+        "state",
+        "stop",
+        "transition",
+    }
 )
 
 

@@ -6,7 +6,7 @@ All times and durations are microseconds; a time of 0 means never.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tocsin.labels import EMPTY, Labels
 
@@ -227,6 +227,10 @@ class View(Protocol):
 
     def set_silence(self, silence: Silence) -> None:
         """Add a silence, or put one in place of that with its id; the ledger keeps who and why."""
+        ...
+
+    def acknowledge(self, body: Mapping[str, Any]) -> None:
+        """Write into the ledger that somebody has seen an alert."""
         ...
 
     async def push(

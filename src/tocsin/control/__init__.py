@@ -1,5 +1,6 @@
 """The catalogue of controls, what each needs, and what a day's observations say of it."""
 
+from tocsin.control._acknowledged import Firing, firings_of
 from tocsin.control._catalogue import (
     CATALOGUE_KEYS,
     FRAMEWORKS,
@@ -11,6 +12,7 @@ from tocsin.control._judge import (
     judge,
 )
 from tocsin.control._model import (
+    Acknowledged,
     AlarmsHeld,
     AlarmsNow,
     AlertmanagerAlerts,
@@ -87,6 +89,7 @@ __all__ = [
     "INPUT_KINDS",
     "SHIPPED",
     "STEP",
+    "Acknowledged",
     "AlarmSeen",
     "AlarmsHeld",
     "AlarmsNow",
@@ -110,6 +113,7 @@ __all__ = [
     "Entry",
     "Evaluations",
     "Finding",
+    "Firing",
     "Kind",
     "LedgerNeed",
     "LedgerSeen",
@@ -145,6 +149,7 @@ __all__ = [
     "Total",
     "Unanswered",
     "Verdict",
+    "firings_of",
     "judge",
     "load_catalogue",
     "period_of",

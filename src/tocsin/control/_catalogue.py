@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.control import _model
 from tocsin.control._model import Control, PinnedRule
-from tocsin.durations import MINUTE, parse_duration
+from tocsin.durations import DAY, MINUTE, parse_duration
 from tocsin.errors import ConfigError, FileErrors, ParseError, Problem, Span, TocsinError
 from tocsin.promql import Kind, parse
 from tocsin.rules import rule_digest
@@ -32,6 +32,7 @@ __all__ = ["CATALOGUE_KEYS", "FRAMEWORKS", "INPUT_KINDS", "Catalogue", "load_cat
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _MOST_INPUTS = 40
+_LONGEST = 30 * DAY
 
 _NAMED = frozenset(
     {
@@ -39,7 +40,14 @@ _NAMED = frozenset(
         "cloudwatch-history",
     }
 )  # fmt: skip
-_SILENT = (_model.AlertsFired, _model.AlarmsHeld, _model.Source, _model.AlertsNow, _model.Silences)
+_SILENT = (
+    _model.Acknowledged,
+    _model.AlertsFired,
+    _model.AlarmsHeld,
+    _model.Source,
+    _model.AlertsNow,
+    _model.Silences,
+)
 """Inputs that are content with nothing."""
 
 FRAMEWORKS = {
@@ -114,6 +122,12 @@ INPUT_KINDS: dict[str, tuple[type[Need], dict[str, str], str]] = {
         _model.Delivered,
         {"within": "from the transition to delivery, default 5m"},
         "every notification was taken in time",
+    ),
+    "acknowledged": (
+        _model.Acknowledged,
+        {"within": "from the alert to its acknowledgement, default 1d",
+         "alerts": "names, a list; all if it is left out"},
+        "every alert was acknowledged by somebody, `tocsin acknowledge`",
     ),
     "alarms-held": (
         _model.AlarmsHeld, {"alarms": "names, a list; all if it is left out"}, "no alarm went off",
@@ -292,6 +306,11 @@ class _Reader(YamlReader):
             self.require(item, "rules", "an input of kind rules-held")
         if kind == "notifications":
             found["within"] = self.duration(item, "within", 5 * MINUTE)
+        if kind == "acknowledged":
+            within = self.duration(item, "within", DAY)
+            if not MINUTE <= within <= _LONGEST:
+                self.error(self.span_of(item, "within"), "within must be from 1m to 30d")
+            found |= {"within": within, "required": self.strings(item, "alerts")}
         return found
 
     def _expr(self, item: YamlMapping, kind: str) -> str:

@@ -6,7 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from tocsin.control import _ledger
+from tocsin.control._acknowledged import acknowledged
 from tocsin.control._model import (
+    Acknowledged,
     AlarmsHeld,
     AlarmsNow,
     AlertsFired,
@@ -81,6 +83,7 @@ _OF_LEDGER: dict[type[Need], Callable[..., Iterator[Finding]]] = {
     CloudWatchHistory: _ledger.alarms_held,
     Awake: _ledger.awake,
     ClockInStep: _ledger.clock_in_step,
+    Acknowledged: acknowledged,
     Delivered: _ledger.delivered,
     Evaluations: _ledger.evaluations,
     LogsRead: _ledger.logs_read,

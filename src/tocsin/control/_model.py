@@ -7,12 +7,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 from tocsin.control._period import STEP
-from tocsin.durations import SECOND
+from tocsin.durations import DAY, SECOND
 
 if TYPE_CHECKING:
     from tocsin.control._period import Period
 
 __all__ = [
+    "Acknowledged",
     "AlarmsHeld",
     "AlarmsNow",
     "AlertmanagerAlerts",
@@ -300,6 +301,25 @@ class Delivered(LedgerNeed):
 
     within: int = 5 * 60 * SECOND
     """Microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged(LedgerNeed):
+    """Every alert was acknowledged by somebody in time; judged on the day on which time ran out."""
+
+    kinds: ClassVar[str] = "acknowledgement,transition"
+
+    within: int = DAY
+    """Microseconds."""
+    required: tuple[str, ...] = ()
+    """Those that matter; all where empty."""
+
+    def params(self, period: Period) -> tuple[tuple[str, str], ...]:
+        return (
+            ("start", str(max(period.start - self.within, 0) // SECOND)),
+            ("end", str(period.end // SECOND)),
+            ("kinds", self.kinds),
+        )
 
 
 @dataclass(frozen=True, slots=True)

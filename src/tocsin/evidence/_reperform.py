@@ -285,8 +285,11 @@ class Reperformer:
             for entry in self._ledger
             if entry.get("kind") in kinds and period.start <= entry.get("time", 0) < period.end
         ]
+        # What is asked of days before lies in their ledgers.
         told = [
-            {"seq": e.seq, "time": e.time, "kind": e.kind, "body": e.body} for e in seen.entries
+            {"seq": e.seq, "time": e.time, "kind": e.kind, "body": e.body}
+            for e in seen.entries
+            if e.time >= period.start
         ]
         wrong = "" if sealed == told else "the ledger's entries are not those of the answer"
         return InputAgain(need.name, "compared", wrong)

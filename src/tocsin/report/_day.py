@@ -31,8 +31,8 @@ __all__ = [
 DISPOSITIONS = "dispositions"
 """The folder, in a day, of what people wrote about exceptions."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_KINDS = frozenset({"gap", "drill", "notification", "configuration", "start", "stop", "state",
-                    "silence"})  # fmt: skip
+_KINDS = frozenset({"acknowledgement", "configuration", "drill", "gap", "notification", "silence",
+                    "start", "state", "stop", "transition"})  # fmt: skip
 _MOST_ENTRIES = 20_000
 """Of one day; what is beyond is counted."""
 

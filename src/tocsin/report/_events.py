@@ -6,13 +6,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tocsin.control import firings_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tocsin.report._day import DayRead, Entry, RulesThen
 
-__all__ = ["DrillRun", "Gap", "RuleChange", "Silenced", "drills_of", "gaps_of",
-           "notifications_of", "rule_changes", "silences_of"]  # fmt: skip
+__all__ = ["Answered", "DrillRun", "Gap", "RuleChange", "Silenced", "alerts_of", "drills_of",
+           "gaps_of", "notifications_of", "rule_changes", "silences_of"]  # fmt: skip
 
 _SUBJECT = ("job", "instance", "group", "rule", "log_group", "path", "alarm")
 
@@ -75,6 +77,36 @@ class Silenced:
     matchers: str
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An alert that fired, and who acknowledged it."""
+
+    time: int
+    """When it began to fire, microseconds since 1970 UTC."""
+    alert: str
+    """Name and labels."""
+    after: int | None
+    """Microseconds until somebody acknowledged it; None if nobody did."""
+    by: str
+    comment: str
+    ticket: str
+
+
+def alerts_of(days: Sequence[DayRead], last: str) -> Iterator[Answered]:
+    """Those that fired up to day `last`, in order; what somebody said of them can come later."""
+    entries = [entry for day in days for entry in day.entries]
+    count = sum(len(day.entries) for day in days if day.name <= last)
+    within = {id(entry) for entry in entries[:count]}
+    for each in firings_of(entries):
+        if id(each.entry) not in within:
+            continue
+        body: Mapping[str, Any] = each.answer.body if each.answer else {}
+        yield Answered(
+            each.time, each.shown, each.answer.time - each.time if each.answer else None,
+            *(str(body.get(name) or "") for name in ("by", "comment", "ticket")),
+        )  # fmt: skip
 
 
 def silences_of(days: Sequence[DayRead]) -> Iterator[Silenced]:

@@ -68,6 +68,7 @@ def report_page(period: Period, checked: Checked) -> bytes:
         *_gaps(period),
         *_drills(period),
         *_changes(period),
+        *_alerts(period),
         *_told(period),
         *_controls(period),
         *_anchors(period),
@@ -192,7 +193,7 @@ def _drills(period: Period) -> Iterator[str]:
     yield "<p>A drill is a synthetic attack, marked as such, that must become an alert and reach a "
     yield "receiver. Times are counted from the begin of the attack: until the rule saw it, until "
     yield "the alert fired, until the receiver was told. With each drill, copies of the rules are "
-    yield "weakened (the rule removed, its threshold out of reach, the metric stopped), and the "
+    yield "weakened (the rule removed, its threshold out of reach, the attack left out), and the "
     yield "drill must notice.</p>\n"
     names = sorted({drill.name for drill in period.drills})
     yield '<table class="wide"><thead><tr><th>Drill</th><th>Alert</th>'
@@ -244,6 +245,28 @@ def _changes(period: Period) -> Iterator[str]:
         yield f'<td class="hash" data-of="before">{esc(before)}</td>'
         yield f'<td class="hash" data-of="after">{esc(after)}</td></tr>'
     yield "</tbody></table>\n" + _more(len(period.changes))
+
+
+def _alerts(period: Period) -> Iterator[str]:
+    """Each alert and who has seen it; the unanswered ones are not left out."""
+    yield "<h2>Alerts and who acknowledged them</h2>\n"
+    if not period.alerts:
+        yield "<p>The ledger of these days tells of no alert that fired.</p>\n"
+        return
+    unseen = [each for each in period.alerts if each.after is None]
+    yield f"<p>{len(period.alerts):,} alerts fired, {len(unseen):,} of them acknowledged by "
+    yield "nobody; those stand first.</p>\n"
+    yield '<table class="wide"><thead><tr><th>Fired (UTC)</th><th>Alert</th>'
+    yield '<th class="num">Answered after</th><th>By</th><th>What they said</th></tr></thead>'
+    yield "<tbody>"
+    shown = [*unseen, *(each for each in period.alerts if each.after is not None)]
+    for each in shown[:_SHOWN]:
+        after = "NOBODY" if each.after is None else _lasted(each.after)
+        said = f"{each.comment} {each.ticket}".strip()
+        yield f'<tr><td class="time">{moment(each.time)}</td><th>{esc(each.alert)}</th>'
+        yield f'<td class="num" data-of="answered">{after}</td><td data-of="by">{esc(each.by)}</td>'
+        yield f"<td>{esc(said)}</td></tr>"
+    yield "</tbody></table>\n" + _more(len(period.alerts))
 
 
 def _told(period: Period) -> Iterator[str]:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from tocsin.control import State
 from tocsin.evidence import decide
-from tocsin.report._events import drills_of, gaps_of, notifications_of, rule_changes, silences_of
+from tocsin.report._events import (
+    alerts_of,
+    drills_of,
+    gaps_of,
+    notifications_of,
+    rule_changes,
+    silences_of,
+)
 from tocsin.seal import day_after
 
 if TYPE_CHECKING:
@@ -16,7 +23,7 @@ if TYPE_CHECKING:
 
     from tocsin.report._day import DayRead, PlanKnown, Run
     from tocsin.report._disposition import Disposition
-    from tocsin.report._events import DrillRun, Gap, RuleChange, Silenced
+    from tocsin.report._events import Answered, DrillRun, Gap, RuleChange, Silenced
     from tocsin.seal import Checkpoint
 
 __all__ = ["STATES", "Cell", "ControlSeen", "Head", "Period", "calendar", "put_together"]
@@ -81,6 +88,8 @@ class Period:
     changes: tuple[RuleChange, ...]
     notifications: Counter[str]
     """Results by name."""
+    alerts: tuple[Answered, ...]
+    """Each that fired, with who acknowledged it."""
     silences: tuple[Silenced, ...]
     plan: tuple[PlanKnown, ...]
     """The catalogues of controls that the last day knows."""
@@ -144,7 +153,8 @@ def put_together(
         cells,
         tuple(Head(r.name, r.checkpoint, r.attached, r.sealed) for r in inside),
         tuple(gaps_of(inside)), drills, tuple(rule_changes(inside)), notifications_of(inside),
-        tuple(silences_of(inside)), inside[-1].plan if inside else (),
+        tuple(alerts_of(reads, last)), tuple(silences_of(inside)),
+        inside[-1].plan if inside else (),
     )  # fmt: skip
     period.notes += _notes(inside, days)
     return period
