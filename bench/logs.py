@@ -1,4 +1,4 @@
-"""The daemon on log files: idle cost of a hundred, and from a line to the webhook.
+"""The daemon on log files: idle cost of a hundred, and from a line or a login to the webhook.
 
 `python -m bench.logs` prints the table. The peer of the second is mtail, scraped each second by
 Prometheus, with Alertmanager behind it. Its rule is a plain threshold, the fastest there is.
@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.engine.daemon import Daemon, free_port, wait_for, webhook
+from tests.engine.daemon import Daemon, free_port, lab_app, wait_for, webhook
 
 from bench.daemon import Row, peers, watch
 
@@ -35,6 +35,17 @@ groups:
   - name: bench
     interval: 1s
     rules: [{alert: Burst, expr: missing > 10}]
+"""
+SIGMA = """
+title: Login refused
+name: refused
+logsource: {category: authentication}
+detection: {sel: {event.outcome: failure}, condition: sel}
+---
+title: Brute force
+name: brute
+correlation:
+  {type: event_count, rules: [refused], group-by: [source.ip], timespan: 10m, condition: {gte: 16}}
 """
 
 
@@ -136,10 +147,36 @@ def latency(folder: Path) -> list[Row]:
     ]  # fmt: skip
 
 
+def logins(folder: Path) -> list[Row]:
+    """Seconds from the sixteenth failed login at the lab's application to the webhook."""
+    (folder / "sigma.yml").write_text(SIGMA)
+    moments, seen = random.Random(7), []
+    with webhook() as hook, lab_app(folder / "events.jsonl") as log_in:
+        config = {
+            "log_groups": [{"name": "app", "paths": ["events.jsonl"]}],
+            "correlations": ["sigma.yml"],
+            "receivers": [{"name": "hook", "webhook": {"url": f"http://127.0.0.1:{hook.port}/"}}],
+        }
+        with Daemon(folder, config, {"groups": []}):
+            for trial in range(TRIALS):
+                for _ in range(15):
+                    log_in(f"203.0.113.{trial}")
+                time.sleep(1 + moments.random())
+                tried = time.time()
+                log_in(f"203.0.113.{trial}")
+                wait_for(lambda: len(hook.messages) > trial, "webhook", 30)  # noqa: B023
+                seen.append(hook.messages[trial][2] - tried)
+    name = "16th failed login to webhook, lab"
+    return [
+        Row(f"{name}: median", statistics.median(seen), "s", "2", "", None),
+        Row(f"{name}: slowest", max(seen), "s", "2", "", None),
+    ]
+
+
 def main() -> int:
     print(f"{'':42} {'Tocsin':>9} {'bar':>6} {'peer':>9}  unit")
     over = 0
-    for measure in (idle, latency):
+    for measure in (idle, latency, logins):
         with tempfile.TemporaryDirectory() as folder:
             for row in measure(Path(folder)):
                 theirs = "-" if row.theirs is None else f"{row.theirs:9.2f}"

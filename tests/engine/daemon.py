@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import yaml
 
@@ -111,6 +112,35 @@ def webhook():
     with serving(Handler) as port:
         state.port = port
         yield state
+
+
+@contextmanager
+def lab_app(event_log):
+    """The lab's application; yields a function that tries to log in from an address."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "tocsin.lab.app", "--port", "0", "--slow", "0",
+         "--failure-rate", "0", "--event-log", str(event_log)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    try:
+        port = int(re.fullmatch(r"listening on .*:(\d+)", process.stdout.readline().strip())[1])
+
+        def log_in(client):
+            body = urlencode({"user": "user07", "password": "guess"}).encode()
+            headers = {"X-Forwarded-For": client}
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/login", body, headers)
+            try:
+                with urllib.request.urlopen(request, timeout=10) as answer:
+                    return answer.status
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code
+
+        yield log_in
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        process.stdout.close()
 
 
 class Daemon:
