@@ -19,6 +19,7 @@ from tocsin.cli._exit import ExitCode, code_of
 from tocsin.cli._explain import explain
 from tocsin.cli._import import import_
 from tocsin.cli._init import init
+from tocsin.cli._offenders import offenders
 from tocsin.cli._query import query
 from tocsin.cli._replay import replay
 from tocsin.cli._routes import routes
@@ -50,6 +51,7 @@ for command in (
     explain,
     import_,
     init,
+    offenders,
     query,
     replay,
     routes,

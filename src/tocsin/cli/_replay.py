@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tocsin.definitions import Definitions
     from tocsin.engine import Behind, Opened, Replayed, Threshold
 
-__all__ = ["replay"]
+__all__ = ["accounting", "progress", "read_rules", "replay"]
 
 _FILE = click.Path(exists=True, dir_okay=False)
 _LOG_GROUP = "web"
@@ -124,7 +124,7 @@ def replay(
     packed = [file for pack in dict.fromkeys(packs) for file in pack_rules(pack)]
     if (sigma or packed) and (definitions or packs) and "-" in files:
         raise click.UsageError("standard input is read once; give --rules alone, or a file")
-    rules = _rules(sigma, packed)
+    rules = read_rules(sigma, packed)
     read = [each for each in (*definitions, *map(str, sigma), *files) if each != "-"]
     if page is not None and page.exists() and any(page.samefile(each) for each in read):
         raise click.BadParameter("it is one of the files to read", param_hint="--html")
@@ -150,7 +150,7 @@ def replay(
         click.echo(f"{printable(each.log.name)}: {each.format.name} ({how})", err=True)
     passes = (rules is not None) + bool(definitions or packs)
     size = passes * sum(each.log.size for each in opened)
-    with replayer.workers(opened, workers) as started, _progress(size) as advance:
+    with replayer.workers(opened, workers) as started, progress(size) as advance:
         charts = page is not None
         if rules is None or definitions or packs:
             done = replayer.run(opened, advance, report=report, charts=charts, workers=started)
@@ -162,7 +162,7 @@ def replay(
         click.echo(printable(str(problem), 500), err=True)
     if page is not None:
         names = [each.log.name for each in opened]
-        write_whole(page, replay_page(done, loaded.alarms, names, _accounting(done)))
+        write_whole(page, replay_page(done, loaded.alarms, names, accounting(done)))
     if form == "json":
         write_json(_as_json(done))
         return ExitCode.OK
@@ -172,11 +172,11 @@ def replay(
         _print_thresholds(name, tried)
     if done.correlated is not None:
         print_correlated(done.correlated)
-    click.echo(_accounting(done))
+    click.echo(accounting(done))
     return ExitCode.OK
 
 
-def _rules(paths: Sequence[Path], packed: Sequence[tuple[str, bytes]]) -> RuleSet | None:
+def read_rules(paths: Sequence[Path], packed: Sequence[tuple[str, bytes]]) -> RuleSet | None:
     """The Sigma files, with those of packs; in a folder those that are tests are passed over."""
     if not paths and not packed:
         return None
@@ -224,7 +224,7 @@ def _tell(loaded: Definitions) -> None:
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
+def progress(total: int) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, nothing anywhere else."""
     if not sys.stderr.isatty():
         yield lambda _: None
@@ -276,7 +276,7 @@ def _print_thresholds(name: str, tried: list[Threshold]) -> None:
         click.echo(f"    {each.threshold:>12g}  {each.fired:>6}  {duration!s:>14}{note}")
 
 
-def _accounting(done: Replayed) -> str:
+def accounting(done: Replayed) -> str:
     tally = done.tally
     dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(tally.dropped.items()))
     parts = [

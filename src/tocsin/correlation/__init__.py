@@ -13,10 +13,12 @@ from tocsin.correlation._testfile import (
     load_sigma_tests,
     run_sigma_tests,
 )
+from tocsin.correlation._top_offenders import By, TopOffender, TopOffenders
 
 __all__ = [
     "Alert",
     "Budget",
+    "By",
     "Correlation",
     "Correlator",
     "Detection",
@@ -29,6 +31,8 @@ __all__ = [
     "Sessions",
     "SigmaTestFailure",
     "SigmaTestFile",
+    "TopOffender",
+    "TopOffenders",
     "is_sigma_test",
     "load_sigma",
     "load_sigma_tests",

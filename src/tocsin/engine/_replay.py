@@ -12,7 +12,7 @@ from tocsin.engine._replay_alarms import alarm_metrics, run_alarms, thresholds
 from tocsin.engine._replay_chart import Curve, curve
 from tocsin.engine._replay_files import log_group_of, open_log
 from tocsin.engine._replay_history import busiest, history
-from tocsin.engine._replay_rules import correlate
+from tocsin.engine._replay_rules import correlate, count_offenders
 from tocsin.engine._replay_workers import count_log, worker_processes, workers_for
 from tocsin.errors import ParseError, Problem, Span, TocsinError
 from tocsin.pattern import DEFAULTS
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tocsin.alarms import CompositeAlarm, Transition
-    from tocsin.correlation import RuleSet
+    from tocsin.correlation import By, RuleSet, TopOffenders
     from tocsin.engine._replay_alarms import Threshold
     from tocsin.engine._replay_files import Opened
     from tocsin.engine._replay_rules import Correlated
@@ -181,7 +181,22 @@ class Replayer:
     ) -> Replayed:
         """Read the files and run Sigma rules over them. Raises SourceError."""
         found = correlate(opened, rules, self._limits, progress)
-        done = Replayed(correlated=found)
+        return self._accounted(found, opened, Replayed(correlated=found))
+
+    def top_offenders(
+        self,
+        opened: Sequence[Opened],
+        rules: RuleSet,
+        progress: Callable[[int], None],
+        *,
+        by: By,
+        window: tuple[int, int],
+    ) -> tuple[TopOffenders, Replayed]:
+        """Who is behind the events of a window that Sigma rules ask for. Raises SourceError."""
+        found, read = count_offenders(opened, rules, self._limits, progress, by=by, window=window)
+        return found, self._accounted(read, opened, Replayed())
+
+    def _accounted(self, found: Correlated, opened: Sequence[Opened], done: Replayed) -> Replayed:
         done.tally.read, done.tally.counted = found.read, found.counted
         done.tally.dropped.update(found.dropped)
         for each, counts in zip(opened, found.reading, strict=True):

@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import count, islice
+from secrets import token_bytes
 from typing import TYPE_CHECKING
 
-from tocsin.correlation import Correlator, Event, EventReader
+from tocsin.correlation import Correlator, Event, EventReader, TopOffenders
 from tocsin.durations import MINUTE
 from tocsin.logformat import make_format
 from tocsin.source import ReadCounts, read_log
@@ -16,11 +17,11 @@ from tocsin.source import ReadCounts, read_log
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tocsin.correlation import Alert, Offender, RuleSet
+    from tocsin.correlation import Alert, By, Offender, RuleSet
     from tocsin.engine._replay_files import Opened
     from tocsin.source import LogLimits
 
-__all__ = ["Correlated", "correlate"]
+__all__ = ["Correlated", "correlate", "count_offenders"]
 
 _LATENESS = MINUTE
 """How far lines may stand behind later ones; web servers write a request when it ends."""
@@ -74,6 +75,27 @@ def correlate(
         done.offenders[each.name] = correlator.offenders(each.name, _NAMED)
     done.unkeyed, done.late = correlator.unkeyed, correlator.late
     return done
+
+
+def count_offenders(
+    opened: Sequence[Opened],
+    rules: RuleSet,
+    limits: LogLimits,
+    progress: Callable[[int], None],
+    *,
+    by: By,
+    window: tuple[int, int],
+) -> tuple[TopOffenders, Correlated]:
+    """Who is behind the events of a window that rules ask for; what was read, too.
+
+    `window` is the first time and the one after the last. Raises SourceError.
+    """
+    done = Correlated(reading=[ReadCounts() for _ in opened])
+    found, (begin, end) = TopOffenders(rules, by, seed=token_bytes(16)), window
+    for each, reading in zip(opened, done.reading, strict=True):
+        events = _events(each, reading, limits, progress, done)
+        found.feed(event for event in events if begin <= event.time < end)
+    return found, done
 
 
 def _keep(alerts: list[Alert], done: Correlated) -> None:

@@ -1,0 +1,201 @@
+"""`tocsin offenders`: who is behind the events that Sigma rules ask for."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from tocsin.cli._exit import ExitCode
+from tocsin.cli._output import moment, write_json
+from tocsin.cli._replay import accounting, progress, read_rules
+from tocsin.correlation import RuleSet
+from tocsin.durations import parse_offset
+from tocsin.engine import Replayer, ReplayOptions
+from tocsin.logformat import FORMATS
+from tocsin.packs import PACKS, pack_rules
+from tocsin.printable import cell, printable
+from tocsin.source import LogLimits
+
+if TYPE_CHECKING:
+    from tocsin.correlation import By, TopOffender, TopOffenders
+
+__all__ = ["offenders"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ALWAYS = 1 << 62
+_PACK = "appsec"
+_WITH_RULES = [each for each in PACKS if pack_rules(each)]
+
+
+def _time(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    """A time with date and zone; UTC without one. Microseconds since 1970 UTC."""
+    if value is None:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no time; write 2026-11-21T10:00:00Z") from None
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=UTC)
+    return (found - _EPOCH) // timedelta(microseconds=1)
+
+
+@click.command()
+@click.option(
+    "--rules",
+    "sigma",
+    type=click.Path(exists=True, path_type=Path),
+    multiple=True,
+    help="Sigma rules that say what an offence is: a file or a folder; can be repeated.",
+)
+@click.option(
+    "--pack",
+    "packs",
+    type=click.Choice(_WITH_RULES),
+    multiple=True,
+    help=f"Rules that come with Tocsin. Default: {_PACK}, if there are no --rules.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(["address", "user"]),
+    default="address",
+    show_default=True,
+    help="Whom to count.",
+)
+@click.option("-n", "number", type=click.IntRange(1, 10_000), default=20, show_default=True,
+              help="So many of them, the busiest first.")  # fmt: skip
+@click.option(
+    "--from", "begin", callback=_time, metavar="TIME", help="The first time. Default: all."
+)
+@click.option("--to", "end", callback=_time, metavar="TIME", help="The time after the last.")
+@click.option(
+    "--log-format",
+    default="",
+    help=f"{', '.join(FORMATS)}, or an RE2 expression with (?P<time>...). Default: found by "
+    "looking.",
+)
+@click.option(
+    "--year",
+    type=click.IntRange(1970, 2099),
+    help="Year of the first line of each file, where time stamps have none.",
+)
+@click.option(
+    "--utc-offset", default="+00:00", show_default=True, help="Of time stamps without a zone."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "csv"]),
+    default="text",
+    show_default=True,
+    help="How to print what was found.",
+)
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
+)
+def offenders(
+    sigma: tuple[Path, ...],
+    packs: tuple[str, ...],
+    by: str,
+    number: int,
+    begin: int | None,
+    end: int | None,
+    log_format: str,
+    year: int | None,
+    utc_offset: str,
+    form: str,
+    files: tuple[str, ...],
+) -> int:
+    """List who is behind the most events that Sigma rules ask for.
+
+    FILES are logs, plain or gzip; - is standard input. Each line has the number of events, first
+    and last time, the users that an address tried (or the addresses of a user), the rules, and
+    where some of the events stand. Rules of the level informational are no offence. An address
+    of version 6 counts as its /64. Memory is bounded; if there are more addresses than it holds,
+    the counts are too low by at most the error that is told.
+    """
+    chosen = packs or (() if sigma else (_PACK,))
+    rules = read_rules(sigma, [file for each in chosen for file in pack_rules(each)]) or RuleSet()
+    options = ReplayOptions("", log_format, year, parse_offset(utc_offset))
+    replayer = Replayer((), (), options, LogLimits())
+    opened = replayer.open(list(dict.fromkeys(files)), time.time_ns() // 1000)
+    window = begin or 0, _ALWAYS if end is None else end
+    with progress(sum(each.log.size for each in opened)) as advance:
+        kind = cast("By", by)
+        found, done = replayer.top_offenders(opened, rules, advance, by=kind, window=window)
+    for problem in done.warnings:
+        click.echo(printable(str(problem), 500), err=True)
+    top = found.top(number)
+    match form:
+        case "json":
+            write_json(_as_json(top, found, by) | {"accounting": accounting(done)})
+        case "csv":
+            click.echo(_as_csv(top, by), nl=False)
+        case _:
+            _print(top)
+    if form != "json":
+        click.echo(_told(top, found, by), err=True)
+        click.echo(accounting(done), err=True)
+    return ExitCode.OK
+
+
+def _print(top: list[TopOffender]) -> None:
+    for each in top:
+        more = ", ..." if each.more else ""
+        others = f"  ({printable(', '.join(each.others), 120)}{more})" if each.others else ""
+        when = f"{moment(each.first)} to {moment(each.last)}"
+        click.echo(f"{each.events:>9}  {printable(each.name, 100):<39}  {when}{others}")
+        click.echo(f"           {printable(', '.join(each.titles), 200)}")
+        for sample in each.samples:
+            click.echo(f"           {printable(sample, 300)}")
+
+
+def _told(top: list[TopOffender], found: TopOffenders, by: str) -> str:
+    error = top[0].error if top else 0
+    parts = [
+        f"{found.matched} events that rules ask for",
+        f"{found.unknown} of no known {by}",
+        f"each count is too low by at most {error}" if error else "every count is exact",
+    ]
+    return "; ".join(parts)
+
+
+def _as_json(top: list[TopOffender], found: TopOffenders, by: str) -> dict[str, Any]:
+    other = _other(by)
+    return {
+        "by": by,
+        "offenders": [
+            {
+                by: each.name, "events": each.events, "error": each.error,
+                "first": moment(each.first), "last": moment(each.last),
+                other: list(each.others), "more": each.more, "rules": list(each.rules),
+                "samples": list(each.samples),
+            }
+            for each in top
+        ],
+        "events": found.matched,
+        "unknown": found.unknown,
+    }  # fmt: skip
+
+
+def _as_csv(top: list[TopOffender], by: str) -> str:
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow([by, "events", "error", "first", "last", _other(by), "more", "rules", "samples"])
+    for each in top:
+        rows.writerow([
+            cell(each.name), each.events, each.error, moment(each.first), moment(each.last),
+            cell(" ".join(each.others)), "yes" if each.more else "no",
+            cell(" ".join(each.rules)), cell(" ".join(each.samples)),
+        ])  # fmt: skip
+    return text.getvalue()
+
+
+def _other(by: str) -> str:
+    return "users" if by == "address" else "addresses"
