@@ -12,8 +12,6 @@ from tests.engine.daemon import Daemon, target, wait_for
 from tests.evidence.answering import answering
 from tests.seal.chains import ORIGIN, SCRIPT, run_script
 
-from tocsin.evidence import segments_of
-
 NOWHERE = "http://127.0.0.1:1"
 
 
@@ -187,30 +185,3 @@ def test_names_are_replaced_and_one_can_be_opened(tocsin, tmp_path):
     assert "nothing opens" in tocsin("open", "commit:00", code=1)
     assert (tmp_path / "evidence.openings/secret").stat().st_mode & 0o077 == 0
     tocsin("verify", "--key", "evidence.key.pub", code=5)
-
-
-def test_rules_that_were_changed_before_sealing_are_not_passed_off(tocsin, tmp_path):
-    rules = {"groups": [{"name": "g", "rules": [{"alert": "A", "expr": "up > 0"}]}]}
-    with Daemon(tmp_path, {"scrape": []}, rules) as daemon:
-        wait_for(lambda: daemon.query("vector(1)"), "an answer")
-    (path,) = [p for p in tmp_path.glob("*.yml") if b"alert" in p.read_bytes()]
-    path.write_text(path.read_text() + "\n# weaker\n")
-    today = subprocess.run(["date", "-u", "+%Y%m%d"], capture_output=True, text=True).stdout.strip()
-    tocsin("seal", today, "--early", "--folder", "evidence")
-    day = json.loads((tmp_path / "evidence" / today / "day.json").read_text())
-    (rule,) = day["rules_in_force"][0]["rules"]
-    assert rule["kept"] == "not kept: the file was changed before the day was sealed"
-    assert not (tmp_path / "evidence" / today / "rules").exists()
-
-
-def test_rules_in_force_go_on_from_the_day_before(tocsin, tmp_path):
-    rules = {"groups": [{"name": "g", "rules": [{"alert": "A", "expr": "up > 0"}]}]}
-    with Daemon(tmp_path, {"scrape": []}, rules) as daemon:
-        wait_for(lambda: daemon.query("vector(1)"), "an answer")
-    today = subprocess.run(["date", "-u", "+%Y%m%d"], capture_output=True, text=True).stdout.strip()
-    tocsin("seal", today, "--early", "--folder", "evidence")
-    before = (tmp_path / "evidence" / today / "day.json").read_bytes()
-    (segment,) = segments_of([], before)
-    assert segment.since == json.loads(before)["rules_in_force"][0]["since"]
-    assert len(segment.rules) == 1
-    assert segments_of([(1, {"pid": 1})], b"") == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from tocsin.engine._journal import Journal
 from tocsin.errors import StoreError
 from tocsin.labels import Labels, Matcher, MatchOp
 from tocsin.series import Batch, Head
-from tocsin.store import LedgerEntry, Step, Tally, open_store
+from tocsin.store import LedgerEntry, Step, Tally, open_store, read_texts
 
 NAMED = [Matcher(MatchOp.REGEX, "__name__", ".+")]
 
@@ -242,3 +243,21 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_a_hint(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"can't use the state folder .*hint"):
         open_store(tmp_path / "file" / "state", 0)
+
+
+def test_texts_are_kept_by_hash_while_they_are_in_force_and_for_a_time_after(tmp_path):
+    def named(text):
+        return {hashlib.sha256(text).hexdigest(): text}
+
+    old, new = named(b"old" * 1000), named(b"new")
+    day = 24 * 3_600_000_000
+    store = open_store(tmp_path, 0)
+    try:
+        store.commit(Step(day, texts=old))
+        store.commit(Step(2 * day, texts=old | new))
+        store.commit(Step(80 * day, texts=new))
+        assert read_texts(tmp_path, [*old, *new, "0" * 64]) == old | new
+        store.commit(Step(93 * day, texts=new))
+        assert read_texts(tmp_path, [*old, *new]) == new
+    finally:
+        store.close()

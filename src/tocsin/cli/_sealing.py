@@ -24,7 +24,7 @@ from tocsin.errors import ConfigError
 from tocsin.evidence import cells_of, describe, plan_of, segments_of
 from tocsin.printable import printable
 from tocsin.seal import chain_ledger, last_second
-from tocsin.store import LedgerPart, read_ledger
+from tocsin.store import LedgerPart, read_ledger, read_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +59,7 @@ def contents_of(opened: Open, sources: Sources) -> Contents:
     ledger, ledger_end = chain_ledger(lines, begin)
     described = describe(opened.files)
     segments = segments_of(((e.time, e.body) for e in part.entries), opened.before)
-    files, rules = _rules(segments, redactor)
+    files, rules = _rules(segments, _texts(segments, sources.config), redactor)
     agreed = catalogues_of(sources.config)
     kept = {plan_name(each): each.text for each in agreed}
     planned = [*agreed, *_planned(opened.files)]
@@ -115,16 +115,25 @@ def _clean(body: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
     return found
 
 
+def _texts(segments: tuple[RulesSegment, ...], config: Path) -> dict[str, bytes]:
+    """What the daemon kept of the rules when it loaded them, by SHA-256."""
+    wanted = {sha256 for segment in segments for _, sha256 in segment.rules}
+    if not wanted or not config.exists():
+        return {}
+    folder = load_config(config).storage_folder
+    return read_texts(folder, wanted) if (folder / "tocsin.db").exists() else {}
+
+
 def _rules(
-    segments: tuple[RulesSegment, ...], redactor: Redactor
+    segments: tuple[RulesSegment, ...], texts: Mapping[str, bytes], redactor: Redactor
 ) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
-    """The rule files as they were in force, as far as the disk still has them."""
+    """The rules as they were in force: as the daemon kept them, else as they lie on the disk."""
     files: dict[str, bytes] = {}
     told = []
     for segment in segments:
         rules = []
         for path, sha256 in segment.rules:
-            kept = _kept(path, sha256, files, redactor)
+            kept = _kept(path, sha256, texts, files, redactor)
             rules.append({"path": path, "sha256": sha256, "kept": kept})
         told.append(
             {"since": segment.since, "configuration": segment.configuration, "rules": rules}
@@ -132,19 +141,24 @@ def _rules(
     return files, told
 
 
-def _kept(path: str, sha256: str, files: dict[str, bytes], redactor: Redactor) -> str:
+def _kept(
+    path: str, sha256: str, texts: Mapping[str, bytes], files: dict[str, bytes],
+    redactor: Redactor,
+) -> str:  # fmt: skip
     """`whole`, `redacted`, or why the bundle does not have it."""
     name = f"rules/{sha256}.yml"
     if name in files:
         return "whole"
     if name.replace(".yml", ".redacted.yml") in files:
         return "redacted"
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        return f"not kept: {error.strerror}"
-    if hashlib.sha256(data).hexdigest() != sha256:
-        return "not kept: the file was changed before the day was sealed"
+    data = texts.get(sha256)
+    if data is None:
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            return f"not kept: {error.strerror}"
+        if hashlib.sha256(data).hexdigest() != sha256:
+            return "not kept: the file was changed before the day was sealed"
     cleaned = redactor.clean(data)
     files[name if cleaned == data else name.replace(".yml", ".redacted.yml")] = cleaned
     return "whole" if cleaned == data else "redacted"

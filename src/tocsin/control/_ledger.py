@@ -319,8 +319,9 @@ def _alerts(entry: Entry) -> dict[str, tuple[str, ...]]:
 
 def _identity(entry: Entry) -> dict[str, str]:
     """SHA-256 by path, the configuration among them."""
-    configuration, rules = entry.body.get("configuration"), entry.body.get("rules")
-    files = [configuration, *(rules if isinstance(rules, list) else ())]
+    parts = (entry.body.get(name) for name in ("rules", "others"))
+    rules = (file for part in parts if isinstance(part, list) for file in part)
+    files = [entry.body.get("configuration"), *rules]
     return {
         str(file.get("path")): str(file.get("sha256")) for file in files if isinstance(file, dict)
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import os
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from tocsin.durations import HOUR, MINUTE, SECOND
 from tocsin.engine._core import Core, History, head_window
 from tocsin.engine._drilling import DRILLS_SECRET, DRILLS_STATE, Drilling
 from tocsin.engine._evaluating import GroupLoop, state_key
+from tocsin.engine._in_force import identity_of, texts_of
 from tocsin.engine._journal import Journal
 from tocsin.engine._line_drill import LineDrills
 from tocsin.engine._logs import Logs
@@ -88,7 +88,7 @@ class Engine:
         for batch in self.store.batches(self.core.history.since):
             self.core.head.append(batch)
         now = self.started_at
-        ledger = [LedgerEntry(now, "start", {"pid": os.getpid(), **_identity(self.config)})]
+        ledger = [LedgerEntry(now, "start", {"pid": os.getpid(), **identity_of(self.config)})]
         if self.store.damaged:
             self.core.degrade("state_damaged", self.store.damaged)
             _log.error("the state was damaged, starting empty: %s", self.store.damaged)
@@ -97,7 +97,7 @@ class Engine:
         if stopped is not None and now - stopped > MINUTE:
             body = {"what": "daemon", "state": "closed", "start": stopped, "end": now}
             ledger.append(LedgerEntry(now, "gap", body))
-        self.core.commit(Step(now, ledger=ledger))
+        self.core.commit(Step(now, ledger=ledger, texts=texts_of(self.config)))
 
     def _drill_secret(self) -> bytes:
         """By which a drill's lines are known; on disk before the first of them is written."""
@@ -238,8 +238,9 @@ class Engine:
             self.notifying = self._make_notifying(config, old)
             self.notifying.taken = old.taken
             self._put_undelivered(left)
-            body = {**_identity(config), "before": _identity(before)}
-            self.core.commit(Step(now, ledger=[LedgerEntry(now, "configuration", body)]))
+            body = {**identity_of(config), "before": identity_of(before)}
+            entry = LedgerEntry(now, "configuration", body)
+            self.core.commit(Step(now, ledger=[entry], texts=texts_of(before) | texts_of(config)))
             self._apply(config)
             await self._reload_logs(before.logs, config)
             if old.router is None:
@@ -317,6 +318,7 @@ class Engine:
             self._watch_clock(now)
             if now >= retain_at:
                 retain_at = now + _RETAIN
+                self.core.commit(Step(now, texts=texts_of(self.config)))
                 try:
                     self.store.retain(now - self.config.retention, self.config.storage_size)
                 except StoreError as error:
@@ -365,16 +367,3 @@ class Engine:
                 1.0,
                 lambda: self._spawn(name, loop.run()) if self._tasks.get(name) is task else None,
             )
-
-
-def _identity(config: Config) -> dict[str, object]:
-    """What is in force, by hash."""
-    return {
-        "configuration": {
-            "path": config.path, "sha256": hashlib.sha256(config.text).hexdigest(),
-        },
-        "rules": [
-            {"path": file.path, "sha256": file.sha256, "alerts": file.alerts}
-            for file in config.rule_files
-        ],
-    }  # fmt: skip

@@ -109,7 +109,7 @@ class RulesSegment:
     """RFC 3339; of a day's first segment it can be a moment before the day."""
     configuration: dict[str, str]
     rules: tuple[tuple[str, str], ...]
-    """Path and SHA-256 of each rule file."""
+    """Path and SHA-256 of each rule file, Sigma file, and of the definitions."""
 
 
 class _Known(msgspec.Struct):
@@ -120,6 +120,7 @@ class _Known(msgspec.Struct):
 class _Identity(msgspec.Struct):
     configuration: dict[str, str]
     rules: list[_Known]
+    others: list[_Known] = []
     since: str = ""
 
 
@@ -149,5 +150,5 @@ def segments_of(
 
 
 def _segment(identity: _Identity, since: str) -> RulesSegment:
-    rules = tuple((rule.path, rule.sha256) for rule in identity.rules)
+    rules = tuple((rule.path, rule.sha256) for rule in (*identity.rules, *identity.others))
     return RulesSegment(since, identity.configuration, rules)

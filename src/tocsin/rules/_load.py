@@ -40,7 +40,8 @@ def load_rule_file(text: bytes, path: str) -> RuleFile:
     if reader.failed:
         raise RuleError(problem for problem in reader.problems if problem.severity == "error")
     digest = hashlib.sha256(text).hexdigest()
-    return RuleFile(path, digest, tuple(reader.groups), tuple(sorted(reader.problems, key=_place)))
+    problems = tuple(sorted(reader.problems, key=_place))
+    return RuleFile(path, digest, tuple(reader.groups), problems, text)
 
 
 def _place(problem: Problem) -> Span:

@@ -81,6 +81,8 @@ class RuleFile:
     sha256: str
     groups: tuple[RuleGroup, ...]
     warnings: tuple[Problem, ...] = field(default=())
+    text: bytes = field(default=b"", repr=False)
+    """As it was read."""
 
     @property
     def alerts(self) -> dict[str, list[str]]:

@@ -16,6 +16,7 @@ from tocsin.errors import StoreError
 from tocsin.store._samples import SampleTables
 from tocsin.store._schema import MIGRATIONS, VERSION
 from tocsin.store._step import LedgerEntry, Step, Tally
+from tocsin.store._texts import write_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -195,6 +196,7 @@ class Store:
                 (notification.receiver, notification.key, msgspec.json.encode(notification)),
             )
         self._db.executemany("DELETE FROM outbox WHERE receiver = ? AND key = ?", step.delivered)
+        write_texts(self._db, step.texts, step.time)
 
     def states(self) -> dict[str, bytes]:
         return dict(self._db.execute("SELECT key, value FROM state"))

@@ -42,5 +42,9 @@ MIGRATIONS = (
     );
     CREATE INDEX tally_minute ON tally (log_group, minute);
     """,
+    """
+    CREATE TABLE text (sha256 TEXT PRIMARY KEY, time INTEGER NOT NULL, body BLOB NOT NULL)
+        WITHOUT ROWID;
+    """,
 )
 VERSION = len(MIGRATIONS)

@@ -53,10 +53,13 @@ class Step:
     folded: list[Tally] = field(default_factory=list)
     """Each in place of all that was kept of its minute; without a body, in place of nothing."""
 
+    texts: dict[str, bytes] = field(default_factory=dict)
+    """By SHA-256, of the rules and definitions that are in force."""
+
     def __bool__(self) -> bool:
         return bool(
             self.batches or self.states or self.tallies or self.folded
-            or self.ledger or self.outbox or self.delivered
+            or self.ledger or self.outbox or self.delivered or self.texts
         )  # fmt: skip
 
     @property
@@ -67,5 +70,6 @@ class Step:
             + sum(64 + 16 * len(batch.labels) for batch in self.batches)
             + sum(64 + len(each.body) for each in (*self.tallies, *self.folded))
             + sum(256 + len(value or b"") for value in self.states.values())
+            + sum(map(len, self.texts.values()))
             + 256 * (len(self.ledger) + len(self.outbox))
         )
