@@ -130,6 +130,34 @@ def test_same_as_line_by_line(engine, filters, log, size):
     assert table.balanced
 
 
+TERMS = [
+    filter_of("NotFound", r"%[^\\]\x22 404 [0-9-]%"),
+    filter_of("ServerErrors", r"%[^\\]\x22 5\d\d [0-9-]%", default=0.0),
+    filter_of("Both", r"GET %\x22 404 % -index"),
+    filter_of("None", "-GET -POST"),
+    filter_of("Either", "?%wp-login% ?admin ?%404|500%"),
+    filter_of("Across", r"%4\D%"),
+    filter_of("Ahead", r"%-\x22[^a-z]+[0-9]%"),
+    filter_of("Anchor", r"%\x22$%"),
+    filter_of("Blank", r"%404\s%"),
+    filter_of("Many", r"%[0-9]{3} [0-9]{1,2} % -%x.?0%"),
+    filter_of("Value", r"%GET%", "7"),
+    filter_of("Word", "404"),
+]
+"""Decided by their terms, where a block is plain."""
+
+
+@pytest.mark.parametrize("engine", INSTALLED)
+@settings(max_examples=200, deadline=None)
+@given(logs(), st.sampled_from([1, 1000, 1 << 20]), st.booleans())
+def test_terms_say_what_the_matcher_says(engine, log, size, returns):
+    log = log.decode("ascii", "ignore").replace("\r", "").encode() + b"\n" + PADDING
+    if returns:
+        log += PADDING.replace(b"\n", b"\r\n")
+    table = scanned(log, TERMS + HTTP, size, engine=engine)
+    assert plain(table) == plain(expected(log, TERMS + HTTP))
+
+
 @settings(max_examples=60, deadline=None)
 @given(logs(), st.sampled_from(["one", "rest"]), st.sampled_from(["data", "end"]))
 def test_same_in_all_settings(log, last_field, escaped_quotes):
@@ -318,7 +346,7 @@ def test_it_says_when_it_is_slow():
 
 
 def test_without_hyperscan(monkeypatch):
-    monkeypatch.setattr(_search, "_hyperscan", None)
+    monkeypatch.setattr(_search, "hyperscan", None)
     assert best_engine() == "find"
     scanner = Scanner(HTTP, form_of())
     assert scanner.engine == "find"

@@ -19,7 +19,7 @@ from tocsin.pattern._minutes import (
 from tocsin.pattern._parse import MAX_LENGTH, parse
 from tocsin.pattern._scan import FieldUse, field_use, json_property
 from tocsin.pattern._settings import DEFAULTS, Settings
-from tocsin.pattern._syntax import Pattern
+from tocsin.pattern._syntax import Pattern, Regex, Sign, Term, Terms
 
 __all__ = [
     "DEFAULTS",
@@ -40,9 +40,13 @@ __all__ = [
     "Minutes",
     "Node",
     "Pattern",
+    "Regex",
     "Series",
     "Settings",
+    "Sign",
     "Skip",
+    "Term",
+    "Terms",
     "Transformation",
     "contribute",
     "event_keys",

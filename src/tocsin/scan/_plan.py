@@ -50,6 +50,12 @@ class Plan:
         return isinstance(self.filter.value, float) and not self.filter.dimensions
 
     @property
+    def always(self) -> Contribution:
+        """What each matching event adds, where all add the same."""
+        value = self.filter.value
+        return Contribution(value if isinstance(value, float) else 0.0)
+
+    @property
     def plain_tail(self) -> bool:
         """Whether it can be said only of lines with a known number of fields."""
         return self._use is not None and self._use.exact and self.way != "texts"

@@ -19,6 +19,7 @@ from tocsin.scan._plan import Plan
 from tocsin.scan._search import best_engine, make_search, matching_lines
 from tocsin.scan._stamps import distinct_minutes
 from tocsin.scan._table import LONGEST_CLIENT, MAX_SOURCES, Table
+from tocsin.scan._terms import TermSearch, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,6 +50,7 @@ class Scanner:
         max_sources: int = MAX_SOURCES,
     ) -> None:
         self.engine: Engine = engine or best_engine()
+        engine = self.engine
         """How texts are searched: `find` is the slower way, without the hyperscan package."""
         self.columns = columns and form.name in _ACCESS
         """Whether lines are read as columns, many at once; if not, one by one."""
@@ -71,6 +73,13 @@ class Scanner:
         for plan in self._plans:
             for text in (plan.texts or ()) if plan.way == "texts" else ():
                 self._by_text[text].append(plan)
+        self._terms = TermSearch()
+        self._decided = [
+            plan
+            for plan in (self._plans if self.columns else ())
+            if plan.is_constant and plan.way != "status" and self._terms.take(plan.filter, engine)
+        ]
+        """Plans whose terms decide in plain blocks, in the order of the search."""
         texts = list(self._by_text)
         self._search = make_search(texts, self.engine) if texts and self.columns else None
 
@@ -120,7 +129,11 @@ class Scanner:
         table.counted += len(found.sure)
         if len(found.sure):
             self._by_status(table, block, found, events)
-            self._by_matcher(table, block, found)
+            left = [each for each in self._plans if each.way != "status"]
+            if self._decided and is_plain(block):
+                self._by_terms(table, block, found)
+                left = [each for each in left if each not in self._decided]
+            self._by_matcher(table, block, found, left)
         return events
 
     def _by_status(self, table: Table, block: bytes, found: Columns, events: Counter[int]) -> None:
@@ -154,10 +167,28 @@ class Scanner:
         ]
         self._wanted[status] = bool(found)
 
-    def _by_matcher(self, table: Table, block: bytes, found: Columns) -> None:
+    def _by_terms(self, table: Table, block: bytes, found: Columns) -> None:
+        """What follows from the terms that the lines have."""
+        for plan, (matched, unsure) in zip(self._decided, self._terms(block, found), strict=True):
+            rows = np.flatnonzero(matched[found.sure])
+            minutes, place = distinct_minutes(found.minute[rows]) if len(rows) else ([], rows)
+            order = np.argsort(place, kind="stable")
+            rows, place = rows[order], place[order]
+            clients = _texts(block, found.starts[found.sure[rows]], found.client[rows])
+            edges = np.searchsorted(place, np.arange(len(minutes) + 1)).tolist()
+            for minute, begin, end in zip(minutes, edges, edges[1:], strict=False):
+                given = plan.always
+                self._matching.tally(table, plan, minute, given, clients[begin:end], end - begin)
+            for line in found.sure[unsure[found.sure]].tolist():
+                text = block[found.starts[line] : found.ends[line]]
+                self._matching.candidate(table, text, [plan])
+
+    def _by_matcher(
+        self, table: Table, block: bytes, found: Columns, plans: Sequence[Plan]
+    ) -> None:
         """Lines that may match go to the matcher, each with the filters in question."""
         lines: dict[int, list[Plan]] = defaultdict(list)
-        for plan in self._plans:
+        for plan in plans:
             if plan.way == "all":
                 rows = found.sure
             elif plan.way == "some":
@@ -166,17 +197,22 @@ class Scanner:
                 continue
             for line in rows.tolist():
                 lines[line].append(plan)
-        if self._search is not None:
+        wanted_by = {
+            text: found_in
+            for text, each in self._by_text.items()
+            if (found_in := [plan for plan in each if plan in plans])
+        }
+        if self._search is not None and wanted_by:
             sure = np.zeros(len(found.starts), np.bool_)
             sure[found.sure] = True
             for text, line in matching_lines(
                 self._search, list(self._by_text), block, found.starts
             ):
-                if sure[line]:
-                    lines[line] += [each for each in self._by_text[text] if each not in lines[line]]
-        for line, plans in lines.items():
+                if sure[line] and text in wanted_by:
+                    lines[line] += [each for each in wanted_by[text] if each not in lines[line]]
+        for line, wanted in lines.items():
             text = block[found.starts[line] : found.ends[line]]
-            self._matching.candidate(table, text, plans)
+            self._matching.candidate(table, text, wanted)
 
 
 def _texts(block: bytes, begins: Ints, ends: Ints) -> list[str]:

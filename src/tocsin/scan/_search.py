@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
     from tocsin.scan._columns import Ints
 
-__all__ = ["ENGINES", "Engine", "Search", "best_engine", "make_search", "matching_lines"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "Search",
+    "best_engine",
+    "hyperscan",
+    "make_search",
+    "matching_lines",
+]
 
 Engine = Literal["hyperscan", "find"]
 ENGINES: tuple[Engine, ...] = ("hyperscan", "find")
@@ -30,7 +38,7 @@ def _load() -> Any:
         return None
 
 
-_hyperscan = _load()
+hyperscan = _load()
 
 
 class Search(Protocol):
@@ -43,12 +51,12 @@ class Search(Protocol):
 
 def best_engine() -> Engine:
     """The fastest that is installed."""
-    return "find" if _hyperscan is None else "hyperscan"
+    return "find" if hyperscan is None else "hyperscan"
 
 
 def make_search(texts: Sequence[bytes], engine: Engine) -> Search:
     """A search for texts, none of which is empty or has a line end. Raises TocsinError."""
-    if engine == "hyperscan" and _hyperscan is None:
+    if engine == "hyperscan" and hyperscan is None:
         raise TocsinError(
             "the package hyperscan is not installed", hint="pip install 'tocsin[scan]'"
         )
@@ -72,13 +80,13 @@ class _Hyperscan:
 
     def __init__(self, texts: Sequence[bytes]) -> None:
         self._count = len(texts)
-        self._database = _hyperscan.Database()
+        self._database = hyperscan.Database()
         self._database.compile(
             expressions=[re.escape(each) for each in texts],
             ids=list(range(len(texts))),
             flags=[0] * len(texts),
         )
-        self._scratch = _hyperscan.Scratch(self._database)
+        self._scratch = hyperscan.Scratch(self._database)
 
     def __call__(self, block: bytes) -> list[list[int]]:
         found: list[list[int]] = [[] for _ in range(self._count)]
