@@ -192,13 +192,13 @@ def test_an_alertmanager_pages_nobody_for_a_drill(tmp_path):
     ):
         made = series_config(app.port, 1, 2)
         made["receivers"] = [{"name": "room", "alertmanager": {"url": url}}]
-        with Daemon(tmp_path, made, rules()):
+        with Daemon(tmp_path, made, rules()) as daemon:
             done = tocsin(tmp_path, "drill")
             assert done.returncode == 0, done.stdout + done.stderr
             assert paged.messages == []
             # What comes after it and is real is paged, so it would have been too.
             level[0] = "login_failures_total 1\n"
-            wait_for(lambda: app.scrapes > 20, "some calm")
+            wait_for(lambda: daemon.query("login_failures_total"), "the calm before it")
             level[0] = "login_failures_total 900\n"
             ((_, message, _), *_) = wait_for(lambda: paged.messages, "the real alert is paged")
     assert [alert["labels"].get("drill") for alert in message["alerts"]] == [None]

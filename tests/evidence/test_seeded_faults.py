@@ -161,7 +161,7 @@ def test_a_partial_answer_never_operated(seeded):
 
 def test_a_collector_that_was_killed_leaves_not_run(seeded):
     cells = seeded.days[seeded.number("killed")]["cells"]
-    assert len(cells) == 8
+    assert len(cells) == 9
     assert set(cells.values()) == {"not-run"}
     half = seeded.days[seeded.number("half")]["cells"]
     assert half["rule-changes"] == "not-run"
@@ -180,7 +180,7 @@ def test_a_clean_day_has_no_false_gap(seeded):
 
 def test_every_cell_of_every_day_has_one_state(seeded):
     for number, day in seeded.days.items():
-        assert len(day["cells"]) == 8
+        assert len(day["cells"]) == 9
         for control, state in day["cells"].items():
             assert state in {"operated", "exception", "no-data", "not-run", "late"}
             record = seeded.records.get(number, {}).get(control)
