@@ -64,7 +64,8 @@ def field_atom(field: str, value: SigmaType) -> Atom:
         return Atom(names, lambda found: (found is not None) is wanted, what)
     if isinstance(value, SigmaFieldReference):
         return Atom((), _same(names, value), what)
-    return Atom(names, _any(_text_judge(value, field)), what)
+    pattern = _pattern(value) if isinstance(value, SigmaRegularExpression) else ""
+    return Atom(names, _any(_text_judge(value, field)), what, pattern)
 
 
 def keyword_atom(value: SigmaType) -> Atom:
@@ -105,9 +106,7 @@ def _any(judge: Callable[[str], bool]) -> Callable[[Any], bool]:
 def _text_judge(value: SigmaType, where: str) -> Callable[[str], bool]:
     match value:
         case SigmaRegularExpression():
-            flags = "".join(sorted(_FLAGS[each] for each in value.flags))
-            source = str(value.regexp)
-            search = compile_regex(f"(?{flags}:{source})" if flags else source).search
+            search = compile_regex(_pattern(value)).search
             return lambda text: search(text) is not None
         case SigmaString():
             return _string_judge(value, where)
@@ -128,6 +127,11 @@ def _text_judge(value: SigmaType, where: str) -> Callable[[str], bool]:
             compare, limit = _COMPARE[value.op], value.number.number
             return lambda text: (found := _number(text)) is not None and compare(found, limit)
     raise UnsupportedError(f"{_kind(value)}, of {where}")
+
+
+def _pattern(value: SigmaRegularExpression) -> str:
+    flags = "".join(sorted(_FLAGS[each] for each in value.flags))
+    return f"(?{flags}:{value.regexp})" if flags else str(value.regexp)
 
 
 def _string_judge(value: SigmaString, where: str) -> Callable[[str], bool]:

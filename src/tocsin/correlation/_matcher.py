@@ -2,12 +2,15 @@
 
 Rules ask few different questions, and logs repeat their values. So all questions about a field
 are asked once for each value, the answers are kept as bits, and the verdict is kept by the bits
-of all fields.
+of all fields. All regexes of a field are looked for in one pass, so a value that is new costs
+little where no rule can match.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from tocsin.labels import compile_regexes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,10 +25,12 @@ _LONGEST = 512
 _SHAPES = 1024
 """Sets of fields, as events have them."""
 _VERDICTS = 65_536
+_MEMORY = 8 << 20
+"""Bytes for all regexes of a field."""
 
 
-_Judges = list[tuple[int, "Callable[[Any], bool]"]]
-_Field = tuple[str, dict[Any, int], _Judges]
+_Ask: TypeAlias = "Callable[[Any], int]"
+"""The answers about a value, as bits."""
 
 
 class Matcher:
@@ -33,22 +38,23 @@ class Matcher:
 
     def __init__(self, detections: Sequence[Detection]) -> None:
         self._places: dict[tuple[tuple[str, ...], str], int] = {}
-        self._by_names: dict[tuple[str, ...], _Judges] = {}
+        atoms: dict[tuple[str, ...], list[tuple[int, Atom]]] = {}
         self._rules = [
-            _moved(each.expression, [self._place(atom) for atom in each.atoms])
+            _moved(each.expression, [self._place(atom, atoms) for atom in each.atoms])
             for each in detections
         ]
-        self._whole = self._by_names.pop((), [])
-        self._known: dict[tuple[str, ...], dict[Any, int]] = {name: {} for name in self._by_names}
-        self._shapes: dict[tuple[str, ...], tuple[int, list[_Field]]] = {}
+        self._whole = [(bit, atom.judge) for bit, atom in atoms.pop((), [])]
+        self._asked: dict[tuple[str, ...], tuple[dict[Any, int], _Ask]] = {
+            names: ({}, _asking(each)) for names, each in atoms.items()
+        }
+        self._shapes: dict[tuple[str, ...], tuple[int, list[tuple[str, dict[Any, int], _Ask]]]] = {}
         self._verdicts: dict[int, tuple[int, ...]] = {}
 
-    def _place(self, atom: Atom) -> int:
+    def _place(self, atom: Atom, atoms: dict[tuple[str, ...], list[tuple[int, Atom]]]) -> int:
         key = atom.names, atom.what
         if key not in self._places:
             self._places[key] = len(self._places)
-            judges = self._by_names.setdefault(atom.names, [])
-            judges.append((1 << self._places[key], atom.judge))
+            atoms.setdefault(atom.names, []).append((1 << self._places[key], atom))
         return self._places[key]
 
     def __call__(self, event: Event) -> tuple[int, ...]:
@@ -56,11 +62,11 @@ class Matcher:
         fields = event.fields
         shape = tuple(fields)
         bits, present = self._shapes.get(shape) or self._shape(shape)
-        for name, known, judges in present:
+        for name, known, ask in present:
             value = fields[name]
             answer = known.get(value)
             if answer is None:
-                answer = _ask(judges, value)
+                answer = ask(value)
                 if not isinstance(value, str) or len(value) <= _LONGEST:
                     if len(known) >= _VALUES:
                         known.clear()
@@ -77,15 +83,15 @@ class Matcher:
             self._verdicts[bits] = found
         return found
 
-    def _shape(self, shape: tuple[str, ...]) -> tuple[int, list[_Field]]:
+    def _shape(self, shape: tuple[str, ...]) -> tuple[int, list[tuple[str, dict[Any, int], _Ask]]]:
         """For events with these fields: what the absence of others answers, and which to ask."""
         bits, present = 0, []
-        for names, judges in self._by_names.items():
+        for names, (known, ask) in self._asked.items():
             name = next((each for each in names if each in shape), None)
             if name is None:
-                bits |= _ask(judges, None)
+                bits |= ask(None)
             else:
-                present.append((name, self._known[names], judges))
+                present.append((name, known, ask))
         if len(self._shapes) >= _SHAPES:
             self._shapes.clear()
         self._shapes[shape] = bits, present
@@ -104,8 +110,25 @@ def holds(rule: Expression, bits: int) -> bool:
     return not holds(rule[1], bits)
 
 
-def _ask(judges: _Judges, value: Any) -> int:
-    return sum(bit for bit, judge in judges if judge(value))
+def _asking(atoms: Sequence[tuple[int, Atom]]) -> _Ask:
+    """Asks all questions about a field, those that are regexes in one pass."""
+    judges = [(bit, atom.judge) for bit, atom in atoms if not atom.pattern]
+    bits = [bit for bit, atom in atoms if atom.pattern]
+    patterns = [atom.pattern for _, atom in atoms if atom.pattern]
+    search = compile_regexes(patterns, _MEMORY) if bits else None
+
+    def ask(value: Any) -> int:
+        answer = 0
+        for bit, judge in judges:
+            if judge(value):
+                answer |= bit
+        if search is not None and value is not None:
+            for text in value if isinstance(value, tuple) else (value,):
+                for place in search(text if isinstance(text, str) else str(text)):
+                    answer |= bits[place]
+        return answer
+
+    return ask
 
 
 def _moved(rule: Expression, places: Sequence[int]) -> Expression:

@@ -61,6 +61,8 @@ class Atom:
     """Of the field's value, None if it is not there; or of the event."""
     what: str
     """Tells it from others; two atoms with the same text are the same question."""
+    pattern: str = ""
+    """A regex that is found in just the texts that are judged so; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)

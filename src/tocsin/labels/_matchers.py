@@ -11,9 +11,9 @@ import re2
 from tocsin.errors import ParseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-__all__ = ["MatchOp", "Matcher", "compile_regex"]
+__all__ = ["MatchOp", "Matcher", "compile_regex", "compile_regexes"]
 
 
 class MatchOp(StrEnum):
@@ -63,12 +63,8 @@ class Matcher:
 
 def compile_regex(pattern: str) -> re2._Regexp:
     """A linear-time regex. Dot matches line breaks, as in Prometheus. Raises ParseError."""
-    options = re2.Options()
-    options.log_errors = False
-    options.dot_nl = True
-    options.max_mem = 1 << 20
     try:
-        return re2.compile(pattern, options)
+        return re2.compile(pattern, _options(1 << 20))
     except (re2.error, UnicodeError) as error:
         reason = error.args[0] if error.args else error
         text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
@@ -76,3 +72,39 @@ def compile_regex(pattern: str) -> re2._Regexp:
             f"bad regular expression {pattern[:60]!r}: {text}",
             hint="RE2 syntax: no look-around, no back-references",
         ) from None
+
+
+def compile_regexes(patterns: Sequence[str], memory: int) -> Callable[[str], Sequence[int]]:
+    """Which of some regexes are found in a text, by their places: one pass for all of them.
+
+    Where `memory`, in bytes, is too little for that, each is looked for. Raises ParseError.
+    """
+    searches = [compile_regex(each).search for each in patterns]
+    one_pass = re2.Set.SearchSet(_options(memory))
+    for each in patterns:
+        one_pass.Add(each)
+    # It is found in any text. Where it isn't, the pass was given up for want of memory.
+    always = one_pass.Add("")
+    try:
+        one_pass.Compile()
+    except re2.error:
+        return lambda text: [place for place, search in enumerate(searches) if search(text)]
+    match = one_pass.Match
+
+    def found(text: str) -> Sequence[int]:
+        places = match(text)
+        if places == [always]:
+            return ()
+        if not places or always not in places:
+            return [place for place, search in enumerate(searches) if search(text)]
+        return [place for place in places if place != always]
+
+    return found
+
+
+def _options(memory: int) -> re2.Options:
+    options = re2.Options()
+    options.log_errors = False
+    options.dot_nl = True
+    options.max_mem = memory
+    return options
