@@ -8,6 +8,7 @@ from tocsin.console import (
     AlarmView,
     AlertView,
     BuildInfo,
+    CorrelationView,
     LogGroupView,
     Pushed,
     RuleGroupView,
@@ -15,6 +16,7 @@ from tocsin.console import (
     RuntimeInfo,
     TargetView,
 )
+from tocsin.correlation import Offender
 from tocsin.durations import MINUTE, SECOND
 from tocsin.labels import Labels
 from tocsin.promql import evaluate, parse
@@ -98,6 +100,13 @@ class SampleView:
 
     def alarms(self):
         return self.alarm_views
+
+    def correlations(self):
+        return [
+            CorrelationView("brute", "Brute\x1b[31m force", "high", "event_count", 2, [{"user": "a\x1b"}],
+                            [Offender((("user", "a\x1b"),), 7, 1, NOW, NOW)], 3),
+            CorrelationView("error", "Broken", "", "rule", 0, [], [], 0),
+        ]  # fmt: skip
 
     def router(self):
         return self.routes

@@ -125,6 +125,15 @@ def test_alarms_and_log_groups(client):
     assert group["through"] == "2027-01-15T08:00:00Z"
 
 
+def test_correlations(client):
+    brute, error = data(client, "correlations")["correlations"]
+    assert (brute["title"], brute["alerts"]) == ("Brute\\x1b[31m force", 2)
+    assert brute["firing"] == [{"user": "a\\x1b"}]
+    (one,) = brute["offenders"]
+    assert (one["events"], one["error"], one["last"]) == (7, 1, "2027-01-15T08:00:00Z")
+    assert data(client, "correlations", name="error")["correlations"] == [error]
+
+
 def test_lines_are_taken_over_http(client, view):
     body = b"one\ntwo\n"
     answer = client.post("/api/v1/logs/web", content=body)

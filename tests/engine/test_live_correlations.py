@@ -389,3 +389,15 @@ def test_live_finds_what_a_replay_finds(events, disturbances, pace):
         assert {
             (e["correlation"], tuple(e["group"].items())) for e in entries(host, early=True)
         } <= settled
+
+
+def test_an_alert_that_ends_and_begins_anew_in_one_step_survives_a_kill(host, tmp_path):
+    (tmp_path / "access.log").write_text(line(BEGIN + 14 * SECOND) + line(BEGIN + 45 * SECOND))
+    host.at(BEGIN + 44 * SECOND + 1)
+    host.at(BEGIN + 76 * SECOND)
+    assert [e[:2] for e in began(host)] == [
+        (BEGIN + 14 * SECOND, "few"), (BEGIN + 45 * SECOND, "few"),
+    ]  # fmt: skip
+    host.restart()
+    host.at(BEGIN + 5 * MINUTE)
+    assert [e[0] for e in told(host)] == ["firing", "resolved", "firing", "resolved"]

@@ -110,6 +110,8 @@ def _watched(engine: Engine) -> str:
         "rule group": len(engine.groups),
         "log group": len(engine.logs.groups),
         "alarm": len(engine.logs.alarming.run.alarms),
+        "Sigma rule": len(engine.config.logs.rules.detections),
+        "Sigma correlation": len(engine.config.logs.rules.correlations),
     }
     told = [f"{n} {what}{'' if n == 1 else 's'}" for what, n in counts.items() if n]
     return ", ".join(told) or "nothing"

@@ -23,6 +23,7 @@ from tocsin.console._status import (
     alarms_data,
     alerts_data,
     build_data,
+    correlations_data,
     log_groups_data,
     metadata_data,
     rules_data,
@@ -140,11 +141,16 @@ def _log_routes(view: View, hosts: Collection[str]) -> list[Route]:
         params = await Params.of(request)
         return _json(success(alarms_data(view.alarms(), params.text("name"))))
 
+    async def correlations(request: Request) -> Response:
+        params = await Params.of(request)
+        return _json(success(correlations_data(view.correlations(), params.text("name"))))
+
     async def log_groups(_request: Request) -> Response:
         return _json(success(log_groups_data(view.log_groups())))
 
     return [
         _route("/api/v1/alarms", alarms),
+        _route("/api/v1/correlations", correlations),
         _route("/api/v1/log_groups", log_groups),
         _route("/api/v1/logs/{name:path}", pushed, ["POST"]),
         _route("/v1/logs", pushed_otlp, ["POST"]),

@@ -13,6 +13,7 @@ from tocsin.console._view import (
     AlarmView,
     AlertView,
     BuildInfo,
+    CorrelationView,
     LogGroupView,
     Pushed,
     RuleGroupView,
@@ -20,6 +21,7 @@ from tocsin.console._view import (
     RuntimeInfo,
     TargetView,
 )
+from tocsin.correlation import Correlation, Detection
 from tocsin.durations import format_duration
 from tocsin.labels import Labels
 from tocsin.promql import evaluate, parse
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
     from tocsin.store import LedgerPeriod
 
 __all__ = ["LiveView"]
+
+_NAMED = 10
+"""Offenders shown of a correlation."""
 
 
 class LiveView:
@@ -128,6 +133,25 @@ class LiveView:
             )
             for name, alarm in run.alarms.items()
         ]
+
+    def correlations(self) -> Sequence[CorrelationView]:
+        correlating = self._engine.logs.correlating
+        firing: dict[str, list[dict[str, str]]] = {}
+        for rule, group in correlating.firing:
+            firing.setdefault(rule, []).append(dict(group))
+        unkeyed = correlating.correlator.unkeyed
+        rules = correlating.correlator.rules
+        found: list[Correlation | Detection] = [*rules.correlations, *rules.detections]
+        return [
+            CorrelationView(
+                each.name, each.title, each.level,
+                each.kind if isinstance(each, Correlation) else "rule",
+                correlating.alerts.get(each.name, 0), firing.get(each.name, []),
+                correlating.correlator.offenders(each.name, _NAMED), unkeyed.get(each.name, 0),
+            )
+            for each in found
+            if each.alone
+        ]  # fmt: skip
 
     def log_groups(self) -> Sequence[LogGroupView]:
         return [

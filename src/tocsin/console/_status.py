@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         AlarmView,
         AlertView,
         BuildInfo,
+        CorrelationView,
         LogGroupView,
         RuleGroupView,
         RuleView,
@@ -30,6 +31,7 @@ __all__ = [
     "alarms_data",
     "alerts_data",
     "build_data",
+    "correlations_data",
     "ledger_data",
     "log_groups_data",
     "metadata_data",
@@ -145,6 +147,39 @@ def alarms_data(alarms: Sequence[AlarmView], name: str) -> dict[str, Any]:
             if not name or each.name == name
         ]
     }
+
+
+def correlations_data(correlations: Sequence[CorrelationView], name: str) -> dict[str, Any]:
+    """All of them, or those of a name."""
+    return {
+        "correlations": [
+            {
+                "name": each.name,
+                "title": printable(each.title, 1_000),
+                "level": each.level,
+                "type": each.type,
+                "alerts": each.alerts,
+                "firing": [_group_by(group) for group in each.firing],
+                "offenders": [
+                    {
+                        "group": _group_by(dict(one.group)),
+                        "events": one.events,
+                        "error": one.error,
+                        "first": rfc3339(one.first),
+                        "last": rfc3339(one.last),
+                    }
+                    for one in each.offenders
+                ],
+                "withoutGroupField": each.unkeyed,
+            }
+            for each in correlations
+            if not name or each.name == name
+        ]
+    }
+
+
+def _group_by(group: Mapping[str, str]) -> dict[str, str]:
+    return {field: printable(value, 1_000) for field, value in group.items()}
 
 
 def log_groups_data(groups: Sequence[LogGroupView]) -> dict[str, Any]:

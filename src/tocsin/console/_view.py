@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tocsin.alerting import Router, Silence
+    from tocsin.correlation import Offender
     from tocsin.labels import Matcher
     from tocsin.promql import Result
     from tocsin.series import Metadata
@@ -23,6 +24,7 @@ __all__ = [
     "AlarmView",
     "AlertView",
     "BuildInfo",
+    "CorrelationView",
     "LogGroupView",
     "Pushed",
     "RuleGroupView",
@@ -125,6 +127,25 @@ class AlarmView:
 
 
 @dataclass(frozen=True, slots=True)
+class CorrelationView:
+    """A Sigma rule that is an alert by itself, or a Sigma correlation."""
+
+    name: str
+    title: str
+    level: str
+    type: str
+    """The kind of correlation, or `rule`."""
+    alerts: int
+    """Settled since the start."""
+    firing: Sequence[Mapping[str, str]]
+    """For each alert that fires, the group-by fields and their values."""
+    offenders: Sequence[Offender]
+    """The busiest, of what is settled."""
+    unkeyed: int
+    """Events that lack a group-by field."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogGroupView:
     """A log group and how its lines were accounted for: read = counted + dropped."""
 
@@ -214,6 +235,8 @@ class View(Protocol):
     def targets(self) -> Sequence[TargetView]: ...
 
     def alarms(self) -> Sequence[AlarmView]: ...
+
+    def correlations(self) -> Sequence[CorrelationView]: ...
 
     def log_groups(self) -> Sequence[LogGroupView]: ...
 

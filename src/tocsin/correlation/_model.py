@@ -146,7 +146,7 @@ class RuleSet:
     detections: tuple[Detection, ...] = field(default=(), compare=False)
     correlations: tuple[Correlation, ...] = field(default=(), compare=False)
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
-    sources: tuple[tuple[str, bytes], ...] = ()
+    sources: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     """The files they stand in: path and content."""
 
 

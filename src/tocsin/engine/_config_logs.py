@@ -63,8 +63,6 @@ class LogConfig:
     place: Place
     rules: RuleSet = field(default_factory=RuleSet)
     """Sigma rules and correlations, held against the events of every log group."""
-    sigma_files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
-    """Where they were read, and what: tests among them too."""
 
     @property
     def unfed(self) -> frozenset[str]:
@@ -123,19 +121,11 @@ def read_log_config(
     )
     asked = [each for each in dict.fromkeys(reader.strings(top, "packs")) if each in PACKS]
     packed = [file for pack in asked for file in pack_rules(pack)]
-    sigma: dict[str, bytes] = {}
-
-    def reading(path: Path) -> bytes:
-        sigma[str(path)] = read_bytes(path)
-        return sigma[str(path)]
-
-    rules = read_correlations(reader, top, folder, reading, packed)
+    rules = read_correlations(reader, top, folder, read_bytes, packed)
     if (rules.detections or rules.correlations) and not groups:
         what = "correlations are held against no events: there are no log groups"
         reader.warn(reader.span_of(top, "correlations"), what, "add `log_groups:`")
-    config = LogConfig(
-        groups, definitions, _settings(reader, section), place, rules, (*sigma.items(), *packed)
-    )
+    config = LogConfig(groups, definitions, _settings(reader, section), place, rules)
     _warn_of_silence(reader, top, config)
     return config
 

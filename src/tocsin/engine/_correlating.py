@@ -37,8 +37,8 @@ _QUIET = 5 * MINUTE
 """After so long without a match a rule's own alert is over."""
 _MOST = 5000
 """Alerts that fire at a time; more are written down and counted, and tell nobody."""
-_FEW = 1000
-"""So many waiting events are gone through at any time; more only once a second."""
+_PATIENCE = 9
+"""To go through all waiting events takes at most a tenth of the time."""
 _HARMLESS = frozenset({"informational", "low"})
 """Levels of rules whose sources are not proposed to be blocked."""
 
@@ -53,9 +53,14 @@ class Correlating:
         begin: int,
         seed: bytes,
         notifying: Callable[[], Notifying],
+        monotonic: Callable[[], int],
     ) -> None:
-        """`states` is what the store has; without any, what is before `begin` comes too late."""
+        """`states` is what the store has; without any, what is before `begin` comes too late.
+
+        `monotonic` answers microseconds that never jump.
+        """
         self._notifying = notifying
+        self._monotonic = monotonic
         self._plans: dict[str, Correlation] = {each.name: each for each in rules.correlations}
         self._names = {each.name for each in rules.detections} | self._plans.keys()
         self._record = record = CorrelationRecord(states)
@@ -68,7 +73,7 @@ class Correlating:
         """Settled since the start, by rule."""
         self.untold = 0
         """Alerts that nobody was told of, because too many fired."""
-        self._looked = 0
+        self._look_at = 0
         if snapshot is None:
             self.correlator.advance(begin)
         else:
@@ -88,10 +93,11 @@ class Correlating:
                 self.correlator.advance(piece.settled)
             for name, sessions in piece.sessions.items():
                 self._remember(name, sessions)
-            for each in piece.firing:
-                self.firing[each.rule, each.group] = each
-            for rule, group in piece.ended:
-                self.firing.pop((rule, group), None)
+            for rule, group, firing in piece.changes:
+                if firing is None:
+                    self.firing.pop((rule, group), None)
+                else:
+                    self.firing[rule, group] = firing
 
     def _remember(self, log_group: str, sessions: list[Remembered]) -> None:
         self._sessions.setdefault(log_group, Sessions()).restore(sessions)
@@ -150,7 +156,7 @@ class Correlating:
         over = [each for each in self.firing.values() if each.until < time]
         piece, told = Piece(settled=time), _Telling(self._notifying())
         self._look_ahead(now, piece, told)
-        if (waits is None or waits >= time) and not over and not piece.firing:
+        if (waits is None or waits >= time) and not over and not piece.changes:
             self.correlator.advance(time)
             return Told()
         for alert in self.correlator.advance(time):
@@ -162,7 +168,7 @@ class Correlating:
             self._hold(each)
             if each.until < time:
                 del self.firing[key]
-                piece.ended.append(key)
+                piece.changes.append((*key, None))
                 self._end(each, each.until, now, "it did not go on", told)
         self._record.write(step, piece, self._snapshot)
         return told.done()
@@ -191,7 +197,7 @@ class Correlating:
             ended = max(known.until, alert.previous and alert.previous + span)
             if alert.time > ended:
                 del self.firing[key]
-                piece.ended.append(key)
+                piece.changes.append((*key, None))
                 self._end(known, ended, now, "it did not go on", told)
                 known = None
         if known is None:
@@ -201,15 +207,15 @@ class Correlating:
         told.ledger.append(_entry(alert, "inactive" if known.early else "firing", "firing", now))
         known.until = max(known.until, alert.time + span)
         known.early = False
-        piece.firing.append(known)
+        piece.changes.append((*key, known))
 
     def _look_ahead(self, now: int, piece: Piece, told: _Telling) -> None:
         """Tell what is certain of the events that wait."""
-        anew = self.correlator.waiting <= _FEW or not 0 <= now - self._looked < SECOND
-        if anew:
-            self._looked = now
-        for each in self.correlator.look_ahead(anew=anew):
+        begin = self._monotonic()
+        for each in self.correlator.look_ahead(anew=begin >= self._look_at):
             self._foresee(each, now, piece, told)
+        end = self._monotonic()
+        self._look_at = max(self._look_at, end + _PATIENCE * (end - begin))
 
     def _foresee(self, alert: Alert, now: int, piece: Piece, told: _Telling) -> None:
         """A condition will have become true."""
@@ -228,7 +234,7 @@ class Correlating:
         until = alert.time + self._span(alert.rule)
         firing = Firing(alert.rule, alert.group, shown, until, early)
         self.firing[alert.rule, alert.group] = firing
-        piece.firing.append(firing)
+        piece.changes.append((alert.rule, alert.group, firing))
         told.tell(firing, alert.time, 0)
         if alert.level not in _HARMLESS:
             told.offenders += [

@@ -62,9 +62,8 @@ class Piece(msgspec.Struct, array_like=True):
     settled: int = 0
     """Everything before it was there; 0 if the step says nothing of that."""
     sessions: dict[str, list[Remembered]] = {}
-    firing: list[Firing] = []
-    """Those that began or went on."""
-    ended: list[tuple[str, Group]] = []
+    changes: list[tuple[str, Group, Firing | None]] = []
+    """Of alerts that began or went on, or ended, in their order."""
 
 
 class CorrelationRecord:

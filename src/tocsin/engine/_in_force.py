@@ -45,7 +45,7 @@ def _others(config: Config) -> Iterator[tuple[str, bytes]]:
     logs = config.logs
     if logs.definitions.filters or logs.definitions.alarms:
         yield DEFINITIONS, write_definitions(logs.definitions)
-    yield from logs.sigma_files
+    yield from logs.rules.sources
 
 
 def _sha256(text: bytes) -> str:
