@@ -141,6 +141,7 @@ TERMS = [
     filter_of("Anchor", r"%\x22$%"),
     filter_of("Blank", r"%404\s%"),
     filter_of("Many", r"%[0-9]{3} [0-9]{1,2} % -%x.?0%"),
+    filter_of("End", r"%[a-z0-9-]\x22[^ ]%"),
     filter_of("Value", r"%GET%", "7"),
     filter_of("Word", "404"),
 ]

@@ -98,15 +98,17 @@ class SampleTable:
 
 
 def _columns(samples: Samples) -> Columns:
+    terms = samples.values * samples.counts
+    error = total_error(terms, exact=bool((samples.values % 1 == 0).all()))
+    if bool((samples.times[1:] != samples.times[:-1]).all()):
+        return Columns(samples.times, samples.counts, terms, samples.values, samples.values, error)
     first = np.flatnonzero(np.diff(samples.times, prepend=samples.times[:1] - 1))
     last = np.append(first[1:], len(samples.times)) - 1
-    terms = samples.values * samples.counts
-    exact = bool((samples.values % 1 == 0).all())
     return Columns(
         samples.times[first],
         np.add.reduceat(samples.counts, first),
         np.add.reduceat(terms, first),
         samples.values[first],
         samples.values[last],
-        total_error(terms, exact=exact),
+        error,
     )

@@ -40,10 +40,13 @@ def history(
     for series, value, times, counts in minutes.rows(makers, settings):
         found[series].append((value, times, counts))
     table = SampleTable()
-    for series, rows in found.items():
+    while found:
+        series, rows = found.popitem()
         metric = Metric.of(series.namespace, series.metric, dict(series.dimensions))
         if metric in wanted:
             table.put(metric, series.unit or "None", _samples(rows))
+        # NOTE: a year takes megabytes; what is done with goes before the next is made.
+        del rows
     return table
 
 
@@ -56,7 +59,7 @@ def _samples(rows: _Rows) -> Samples:
     first = np.flatnonzero(np.append(True, (np.diff(times) != 0) | (np.diff(values) != 0)))
     counts = np.add.reduceat(counts, first)
     times, values = times[first], values[first]
-    if len(set(values[[0, -1]].tolist())) == 1 and bool((values == values[0]).all()):
+    if bool((values == values[0]).all()):
         # Most filters count: one value is all they have.
         values = np.broadcast_to(values[0], values.shape)
     return Samples(times, values, counts)
