@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
+import random
 import tempfile
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from tocsin.engine import Replayer, ReplayOptions
 from tocsin.engine._config_logs import LogConfig
 from tocsin.engine._log_group import LogGroup
 from tocsin.engine._log_reading import LATE
+from tocsin.logformat import Clues, make_format
 from tocsin.pattern import DEFAULTS
 from tocsin.source import LogLimits
 
@@ -401,3 +403,91 @@ def test_an_alert_that_ends_and_begins_anew_in_one_step_survives_a_kill(host, tm
     host.restart()
     host.at(BEGIN + 5 * MINUTE)
     assert [e[0] for e in told(host)] == ["firing", "resolved", "firing", "resolved"]
+
+
+SSHD = """
+title: Login refused
+name: failure
+logsource: {product: linux, service: sshd}
+detection: {refused: {event.outcome: failure}, condition: refused}
+---
+title: Login
+name: success
+logsource: {product: linux, service: sshd}
+detection: {login: {event.outcome: success}, condition: login}
+---
+title: Brute force
+name: brute
+correlation: {type: event_count, rules: [failure], group-by: [source.ip], timespan: 600s, condition: {gte: 5}}
+---
+title: Brute force that succeeded
+name: broken_in
+correlation: {type: temporal_ordered, rules: [brute, success], group-by: [source.ip], timespan: 1h, generate: true}
+"""
+
+
+def test_a_real_log_fed_live_with_kills_tells_the_101_hosts(tmp_path, data):
+    """sshd tells some endings in several lines, so what is remembered of it must survive too."""
+    lines = (data / "logs/auth.log").read_bytes().splitlines(keepends=True)
+    form = make_format("syslog", Clues(after=datetime(2017, 1, 1, tzinfo=UTC).timestamp() * SECOND))
+    times = [form.parse(each.rstrip(b"\n")).time for each in lines]
+    begin = min(times) - MINUTE
+    loaded = rules(SSHD)
+    host = Host(tmp_path, config(tmp_path, loaded, format="syslog"), begin)
+    chance, at, number = random.Random(5), 0, 0
+    while at < len(lines):
+        some = chance.randrange(1, 120)
+        with (tmp_path / "access.log").open("ab") as file:
+            file.writelines(lines[at : at + some])
+        at += some
+        number += 1
+        host.at(max(times[:at]) + SECOND)
+        if number % 7 == 0:
+            host.restart()
+        if number % 11 == 0:
+            host.reload()
+    host.at(max(times) + 10 * MINUTE)
+    brute = [e for e in began(host) if e[1] == "brute"]
+    assert len(brute) == len({e[2] for e in brute}) == 101
+    assert [e[2] for e in began(host) if e[1] == "broken_in"] == [(("source.ip", "24.151.103.17"),)]
+    host.close()
+
+
+def test_long_names_take_little_memory_and_are_still_told_apart(host, tmp_path):
+    long = [f"{'x' * 100_000}{n}" for n in range(30)]
+    with (tmp_path / "access.log").open("w") as file:
+        file.writelines(line(BEGIN + SECOND, user=each) for each in long)
+    host.at(BEGIN + 2 * SECOND)
+    host.at(BEGIN + MINUTE)
+    few = [dict(e[2])["cs-username"] for e in began(host) if e[1] == "few"]
+    assert len(set(few)) == 30
+    assert max(map(len, few)) <= 512
+    kept = sum(len(v) for k, v in host.store.states().items() if k.startswith("correlations"))
+    assert kept < 1 << 20
+
+
+def test_a_full_disk_loses_no_event_and_takes_none_twice(host, tmp_path):
+    log = tmp_path / "access.log"
+    log.write_text(line(BEGIN + SECOND))
+    host.at(BEGIN + 2 * SECOND)
+    db = host.store._db
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    (pages,) = db.execute("PRAGMA page_count").fetchone()
+    db.execute(f"PRAGMA max_page_count = {pages}")
+    with log.open("a") as file:
+        for second in range(3, 40):
+            file.write(line(BEGIN + second * SECOND, client=f"198.51.100.{second}"))
+            file.flush()
+            host.at(BEGIN + second * SECOND)
+        assert "storage" in host.core.degraded
+        file.write(line(BEGIN + 39 * SECOND) * 3)
+    host.at(BEGIN + 40 * SECOND)
+    # Detection goes on meanwhile.
+    assert ("firing", "Brute force", 1) in told(host)
+    # Killed while the disk is full: what is on disk is gone on from.
+    host.store._db.execute("PRAGMA max_page_count = 1000000")
+    host.restart()
+    host.at(BEGIN + 41 * SECOND)
+    host.at(BEGIN + 10 * MINUTE)
+    brute = [e for e in began(host) if e[1] == "brute"]
+    assert brute == [(BEGIN + 39 * SECOND, "brute", (("source.ip", IP),), 4, BEGIN + SECOND)]

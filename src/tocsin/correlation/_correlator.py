@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin.correlation._addresses import group_value
+from tocsin.correlation._addresses import LONGEST, group_value, shortened
 from tocsin.correlation._ahead import Ahead
 from tocsin.correlation._identity import identities
 from tocsin.correlation._keyed import Keyed
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from tocsin.correlation._keyed import Seen
-    from tocsin.correlation._model import Correlation, Detection, RuleSet
+    from tocsin.correlation._model import Correlation, Detection, RuleSet, Value
     from tocsin.correlation._packed import Matched
 
     _Adds = Callable[[int, Keyed, Key, int, Part], Seen]
@@ -186,7 +186,7 @@ class Correlator:
 
     def _slim(self, event: Event) -> Event:
         fields = event.fields
-        kept = {name: fields[name] for name in self._needed if name in fields}
+        kept = {name: _short(fields[name]) for name in self._needed if name in fields}
         return Event(event.time, kept, event.count, "", event.reference)
 
     def sift(self, events: Iterable[Event]) -> list[Matched]:
@@ -379,6 +379,14 @@ class Correlator:
         return places
 
 
+def _short(value: Value) -> Value:
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST else shortened(value)
+    if isinstance(value, tuple):
+        return tuple(shortened(each) if isinstance(each, str) else each for each in value)
+    return value
+
+
 def _match_alert(rule: Detection, event: Event) -> Alert:
     return Alert(
         event.time, rule.name, rule.title, rule.level, (), event.count, 0, event.time,
@@ -410,7 +418,7 @@ def _one(event: Event, names: tuple[str, ...]) -> str | None:
     for name in names:
         value = fields.get(name)
         if value is not None:
-            if type(value) is str and ":" not in value:
+            if type(value) is str and ":" not in value and len(value) <= LONGEST:
                 return value
             return group_value(value)
     return None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from tocsin.correlation._addresses import shortened
 from tocsin.correlation._matcher import holds
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class DistinctWindow(_Base, tag="distinct"):
         seen = self.seen
         self.events += event.often
         if event.value is not None:
-            text = str(event.value)[:1024]
+            text = shortened(str(event.value))
             # A value that comes again goes to the end, so the oldest is always the first.
             seen.pop(text, None)
             seen[text] = time

@@ -293,7 +293,8 @@ def _active(alert: Alert, plan: Correlation | None, sources: list[str], now: int
         "last_seen": utc(alert.time // SECOND * SECOND),
     }
     if sources:
-        annotations["sources"] = ", ".join(f"{each} ({alert.measure:g})" for each in sources)
+        count = f" ({alert.measure:g})" if plan and plan.kind == "event_count" else ""
+        annotations["sources"] = ", ".join(each + count for each in sources)
     if alert.reference:
         annotations["log"] = alert.reference
     if alert.tags:

@@ -268,7 +268,8 @@ class Logs:
         step.states[state_key(name)] = msgspec.json.encode(state)
         told = self.alarming.look_ahead(changed, now)
         alarms = bool(told.ledger)
-        told.add(self._correlate(name, reading.sifted, now, step))
+        if group.reader.sifter:
+            told.add(self._correlate(name, reading.sifted, now, step))
         self._count(name, table)
         self._commit(step, told, alarms=alarms)
 
@@ -286,7 +287,7 @@ class Logs:
 
     def _settle(self) -> None:
         """Correlate up to where every log group was read."""
-        if not self.groups:
+        if not self.groups or not self.config.rules.detections:
             return
         now = self.core.clock.now()
         step = Step(now)
