@@ -1,5 +1,6 @@
 """`correlations:` in tocsin.yaml, and what `tocsin check` says of Sigma files."""
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -7,6 +8,7 @@ import textwrap
 import pytest
 from click.testing import CliRunner
 
+from tests.conftest import ROOT
 from tocsin.cli import cli
 from tocsin.engine import load_config
 from tocsin.errors import ConfigError
@@ -81,6 +83,14 @@ def test_every_mistake_has_its_place(folder):
     with pytest.raises(ConfigError) as raised:
         load_config(folder / "tocsin.yaml")
     assert {each.span.path for each in raised.value.problems} == {str(a), str(b)}
+
+
+def test_the_guide(tmp_path, monkeypatch):
+    page = (ROOT / "docs/guides/correlations.md").read_text()
+    for name, block in re.findall(r"```yaml\n# (\S+)\n(.*?)```", page, re.DOTALL):
+        (tmp_path / name).write_text(block)
+    monkeypatch.chdir(tmp_path)
+    assert check("tocsin.yaml")[1] in page
 
 
 def test_a_pattern_without_files_and_rules_without_logs(folder):
