@@ -12,10 +12,18 @@ from tocsin.bundle import locked, survey, verify_folder
 from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._evidence_verify import trust_of, trust_options
 from tocsin.cli._output import write_whole
+from tocsin.cli._pdf import make_pdf
 from tocsin.cli._periods import load_period, period_options
 from tocsin.cli._secrets import make_redactor
 from tocsin.errors import ParseError
-from tocsin.report import DISPOSITIONS, OUTCOMES, Checked, disposition_file, report_page
+from tocsin.report import (
+    DISPOSITIONS,
+    OUTCOMES,
+    Checked,
+    disposition_file,
+    paper_page,
+    report_page,
+)
 from tocsin.seal import day_after, is_day
 
 if TYPE_CHECKING:
@@ -30,10 +38,11 @@ _MOST_FAULTS = 50
 @click.argument("folder", type=Path, required=False)
 @period_options
 @click.option("--output", type=Path, help="Where to write.  [default: evidence-FROM-TO.html]")
+@click.option("--pdf", type=Path, help="Where to write it as PDF too; needs the extra `pdf`.")
 @trust_options
 @config_option
 def report(
-    folder: Path | None, from_: str | None, to_: str | None, output: Path | None,
+    folder: Path | None, from_: str | None, to_: str | None, output: Path | None, pdf: Path | None,
     key_file: Path | None, signers_file: Path | None, anchors: tuple[Path, ...], config: Path,
 ) -> None:  # fmt: skip
     """Write one HTML file about the sealed days in FOLDER, for people to read and print.
@@ -46,8 +55,11 @@ def report(
     given = key_file is not None or signers_file is not None
     checked = _verified(root, trust_of(key_file, signers_file, anchors)) if given else _unverified()
     path = output or Path(f"evidence-{period.first}-{period.last}.html")
-    write_whole(path, report_page(period, checked))
-    click.echo(f"{path}")
+    page = report_page(period, checked)
+    made = [(path, page)] if pdf is None else [(path, page), (pdf, make_pdf(paper_page(page)))]
+    for each, data in made:
+        write_whole(each, data)
+        click.echo(f"{each}")
 
 
 def _unverified() -> Checked:

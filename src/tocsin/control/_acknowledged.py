@@ -57,7 +57,8 @@ class Firing(Generic[_Told]):
 
     @property
     def shown(self) -> str:
-        return f"{printable(self.name)}{shown_labels(self.labels)}"
+        rest = tuple(pair for pair in self.labels if pair != ("alertname", self.name))
+        return f"{printable(self.name)}{shown_labels(rest)}"
 
 
 def firings_of(entries: Iterable[_Told]) -> list[Firing[_Told]]:

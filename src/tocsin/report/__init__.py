@@ -5,6 +5,7 @@ from tocsin.report._disposition import OUTCOMES, disposition_file
 from tocsin.report._oscal import assessment_plan, assessment_results
 from tocsin.report._oscal_check import check_oscal
 from tocsin.report._page import Checked, report_page
+from tocsin.report._paper import paper_page
 from tocsin.report._period import STATES, Period, calendar, put_together
 from tocsin.report._sample import Chain, draw, make_sample
 
@@ -23,6 +24,7 @@ __all__ = [
     "disposition_file",
     "draw",
     "make_sample",
+    "paper_page",
     "put_together",
     "read_day_files",
     "report_page",
