@@ -79,6 +79,8 @@ def test_the_sixteenth_failed_login_is_told_within_two_seconds(tmp_path):
             "correlation sixteen",
         )
         assert "tocsin_correlation_events_matched_total" in running.get("/metrics")[1]
+        (rule,) = json.loads(running.get("/api/v1/correlations")[1])["data"]["correlations"]
+        assert (rule["name"], rule["firing"]) == ("sixteen", [{"source.ip": source}])
         # What was told early is settled half a minute later, and once only.
         running.kill()
         running.start()

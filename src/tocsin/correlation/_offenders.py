@@ -8,6 +8,7 @@ million keys that come once each cost the busy ones nothing. A count is too low 
 
 from __future__ import annotations
 
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 
 from tocsin.correlation._summary import LARGEST, Pane, Pool, fingerprint
@@ -63,8 +64,8 @@ class Offenders:
 
     def top(self, number: int) -> list[tuple[Key, int, int, int]]:
         """The busiest: key, events, first and last time while it was among them."""
-        ranked = sorted(self.seen.items(), key=lambda each: (-each[1][0], each[0]))
-        return [(key, *found) for key, found in ranked[:number]]
+        ranked = nsmallest(number, self.seen.items(), key=lambda each: (-each[1][0], each[0]))
+        return [(key, *found) for key, found in ranked]
 
     def state(self) -> list[Any]:
         seen = [[key, *found] for key, found in self.seen.items()]
