@@ -47,8 +47,8 @@ def test_it_is_a_counter(steps, floor):
         assert set(counts.of(minute)) == {key for key in true if key[1] == minute}
     assert {
         (key[0], minute, *key[2:]): count
-        for key, minutes, found in counts.rows()
-        for minute, count in zip(minutes.tolist(), found.tolist(), strict=True)
+        for key, row in counts.rows()
+        for minute, count in zip(*(each.tolist() for each in row()), strict=True)
     } == dict(true)
     sizes = {}
     counts.weigh(sizes)

@@ -123,30 +123,38 @@ def _times(alarm: MetricAlarm, table: History, begin: int, end: int) -> Iterator
     interval = evaluation_interval(alarm)
     span = evaluation_range(alarm.evaluation_periods) * alarm.seconds * SECOND + interval
     start = (begin // interval + 1) * interval
-    begins, ends = [np.array([start])], [np.array([start])]
+    last = start
     if any(_CLOCK.search(query.expression or "") for query in alarm.metrics):
-        last = -(-(end + span) // interval) * interval
-        ends = [np.array([min(last, start + (MAX_EVALUATIONS - 1) * interval)])]
+        whole = -(-(end + span) // interval) * interval
+        last = min(whole, start + (MAX_EVALUATIONS - 1) * interval)
+    found = [(np.array([start]), np.array([last]))]
     for metric, unit in alarm_metrics(alarm):
         slots = table.columns(metric, unit).times
-        begins.append(np.maximum(start, slots // interval * interval + interval))
-        ends.append((slots + span + interval) // interval * interval)
-    order = np.argsort(np.concatenate(begins), kind="stable")
-    begin_at = np.concatenate(begins)[order]
-    end_at = np.maximum.accumulate(np.concatenate(ends)[order])
-    apart = begin_at[1:] > end_at[:-1] + interval
-    first, last_of = np.append(True, apart), np.append(apart, True)
-    for low, high in zip(begin_at[first].tolist(), end_at[last_of].tolist(), strict=True):
+        first = np.maximum(start, slots // interval * interval + interval)
+        found.append(_joined(first, (slots + span + interval) // interval * interval, interval))
+    begins, ends = (np.concatenate(each) for each in zip(*found, strict=True))
+    order = np.argsort(begins, kind="stable")
+    begins, ends = _joined(begins[order], ends[order], interval)
+    for low, high in zip(begins.tolist(), ends.tolist(), strict=True):
         yield from range(low, high + 1, interval)
+
+
+def _joined(begins: Ints, ends: Ints, interval: int) -> tuple[Ints, Ints]:
+    """Ranges in order of their begins, those that touch as one."""
+    ends = np.maximum.accumulate(ends)
+    apart = begins[1:] > ends[:-1] + interval
+    one = np.ones(min(1, len(begins)), np.bool_)
+    return begins[np.append(one, apart)], ends[np.append(apart, one)]
 
 
 def thresholds(alarm: MetricAlarm, table: History, begin: int, end: int) -> list[Threshold]:
     """The alarm with other thresholds: around the quantiles of what it saw in each period."""
-    values = sorted(_newest(alarm, table, begin, end))
+    values = np.fromiter(_newest(alarm, table, begin, end), np.float64)
+    values.sort()
     own = alarm.threshold or 0.0
     tried: dict[float, float | None] = {own: None}
-    for quantile in _QUANTILES if values else ():
-        tried[values[min(len(values) - 1, int(quantile * len(values)))]] = quantile
+    for quantile in _QUANTILES if len(values) else ():
+        tried[float(values[min(len(values) - 1, int(quantile * len(values)))])] = quantile
     return [
         _tried(alarm, table, (begin, end), threshold, tried[threshold])
         for threshold in sorted(tried)

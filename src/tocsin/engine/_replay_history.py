@@ -12,7 +12,7 @@ from tocsin.alarms import Metric, Samples, SampleTable
 from tocsin.durations import MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from tocsin.pattern import MetricFilter, Minutes, Series, Settings
     from tocsin.scan import Table
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["busiest", "history"]
 
 Ints = NDArray[np.int64]
-_Rows = list[tuple[float, Ints, Ints]]
+_Rows = list[tuple[float, "Callable[[], tuple[Ints, Ints]]"]]
 
 
 def history(
@@ -37,23 +37,22 @@ def history(
         if (each.transformation.namespace, each.transformation.metric) in names
     ]
     found: defaultdict[Series, _Rows] = defaultdict(list)
-    for series, value, times, counts in minutes.rows(makers, settings):
-        found[series].append((value, times, counts))
+    for series, value, row in minutes.rows(makers, settings):
+        found[series].append((value, row))
     table = SampleTable()
-    while found:
-        series, rows = found.popitem()
+    for series, rows in found.items():
         metric = Metric.of(series.namespace, series.metric, dict(series.dimensions))
         if metric in wanted:
             table.put(metric, series.unit or "None", _samples(rows))
-        # NOTE: a year takes megabytes; what is done with goes before the next is made.
-        del rows
     return table
 
 
 def _samples(rows: _Rows) -> Samples:
-    times = np.concatenate([each for _, each, _ in rows])
-    counts = np.concatenate([each for _, _, each in rows])
-    values = np.repeat([value for value, _, _ in rows], [len(each) for _, each, _ in rows])
+    parts = [(value, *row()) for value, row in rows]
+    times = np.concatenate([each for _, each, _ in parts])
+    counts = np.concatenate([each for _, _, each in parts])
+    values = np.repeat([value for value, _, _ in parts], [len(each) for _, each, _ in parts])
+    del parts
     order = np.lexsort((values, times))
     times, values, counts = times[order], values[order], counts[order]
     first = np.flatnonzero(np.append(True, (np.diff(times) != 0) | (np.diff(values) != 0)))

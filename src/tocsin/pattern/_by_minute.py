@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import MutableMapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from tocsin.durations import DAY, MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["ROW", "ByMinute", "Ints"]
 
@@ -47,7 +48,7 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
         """What it takes in memory, in small counts."""
 
     def total(self) -> int:
-        return sum(int(counts.sum()) for _, _, counts in self.rows())
+        return sum(int(row()[1].sum()) for _, row in self.rows())
 
     def minutes(self) -> tuple[int, int] | None:
         """The first and the last minute with a count."""
@@ -55,20 +56,15 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
             return None
         days = [key[1] for key in self._rows]
         ends = min(days), max(days)
-        found = [_split(row)[0] for key, row in self._rows.items() if key[1] in ends]
-        begins = [key[1] * DAY for key in self._rows if key[1] in ends]
-        return (
-            min(begin + int(each[0]) for begin, each in zip(begins, found, strict=True)),
-            max(begin + int(each[-1]) for begin, each in zip(begins, found, strict=True)),
-        )
+        found = [_split(row, key[1] * DAY)[0] for key, row in self._rows.items() if key[1] in ends]
+        return min(int(each[0]) for each in found), max(int(each[-1]) for each in found)
 
-    def rows(self) -> Iterator[tuple[_Key, Ints, Ints]]:
-        """For each day, a key with its first minute; the minutes and their counts, in order."""
+    def rows(self) -> Iterator[tuple[_Key, Callable[[], tuple[Ints, Ints]]]]:
+        """For each day, a key with its first minute, and a call for all minutes and counts."""
         for key, row in self._rows.items():
             begin = key[1] * DAY
             of_day: Any = (key[0], begin, *key[2:])
-            minutes, counts = _split(row)
-            yield of_day, begin + minutes, counts
+            yield of_day, partial(_split, row, begin)
 
     def of(self, minute: int) -> list[_Key]:
         """The keys that a minute has a count of."""
@@ -78,7 +74,8 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
 
     def weigh(self, sizes: dict[int, float]) -> None:
         """Add to each minute what it takes in memory."""
-        for _, minutes, _ in self.rows():
+        for _, row in self.rows():
+            minutes, _ = row()
             share = 1 + ROW / len(minutes)
             for minute in minutes.tolist():
                 sizes[minute] = sizes.get(minute, 0.0) + share
@@ -88,9 +85,8 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
         old = {key: self._rows[key] for key in self._rows if key[1] * DAY < floor}
         gone: list[tuple[_Key, int]] = []
         for key, row in old.items():
-            minutes, counts = _split(row)
-            for rest, count in zip(minutes.tolist(), counts.tolist(), strict=True):
-                minute = key[1] * DAY + rest
+            minutes, counts = _split(row, key[1] * DAY)
+            for minute, count in zip(minutes.tolist(), counts.tolist(), strict=True):
                 if minute < floor:
                     of_minute: Any = (key[0], minute, *key[2:])
                     gone.append((of_minute, count))
@@ -147,8 +143,8 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
         return isinstance(key, tuple) and bool(self._find(key)[0])
 
     def __iter__(self) -> Iterator[_Key]:
-        for key, minutes, _ in self.rows():
-            for minute in minutes.tolist():
+        for key, row in self.rows():
+            for minute in row()[0].tolist():
                 of_minute: Any = (key[0], minute, *key[2:])
                 yield of_minute
 
@@ -166,14 +162,14 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
         return (row, at) if there else (None, 0)
 
 
-def _split(row: array[int]) -> tuple[Ints, Ints]:
-    """Where in the day the entries of a row are, microseconds, and their counts."""
+def _split(row: array[int], begin: int) -> tuple[Ints, Ints]:
+    """The minutes of a row of the day that begins there, and their counts."""
     entries = np.array(row, np.uint64).astype(np.int64)
     bits = _BITS[row.itemsize]
-    return (entries >> bits) * MINUTE, entries & ((1 << bits) - 1)
+    return begin + (entries >> bits) * MINUTE, entries & ((1 << bits) - 1)
 
 
 def _widened(row: array[int]) -> array[int]:
-    minutes, counts = _split(row)
+    minutes, counts = _split(row, 0)
     bits = _BITS[8]
     return array(_WIDE, ((minutes // MINUTE << bits) | counts).tolist())

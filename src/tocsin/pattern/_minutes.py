@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from tocsin.pattern._reference import as_float, read
 from tocsin.pattern._settings import DEFAULTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tocsin.pattern._by_minute import Ints
     from tocsin.pattern._filter import MetricFilter
@@ -172,29 +173,27 @@ class Minutes(Counts):
 
     def rows(
         self, filters: Iterable[MetricFilter], settings: Settings = DEFAULTS
-    ) -> Iterator[tuple[Series, float, Ints, Ints]]:
-        """The samples of the filters' metrics: a value, minutes and how often it is in each.
+    ) -> Iterator[tuple[Series, float, Callable[[], tuple[Ints, Ints]]]]:
+        """The samples of the filters' metrics: a value, and a call for its minutes and counts.
 
         A metric, value and minute may come several times; the counts add up.
         """
         known = {each.key: each for each in filters}
-        for (key, _, dimensions, value), minutes, counts in self.samples.rows():
+        for (key, _, dimensions, value), row in self.samples.rows():
             if key in known:
-                yield _series(known[key], dimensions), value, minutes, counts
-        for (key, _), minutes, counts in self.events.rows():
+                yield _series(known[key], dimensions), value, row
+        for (key, _), row in self.events.rows():
             default = known[key].transformation.default if key in known else None
             if default is not None:
-                matches = [self.matches[key, minute] for minute in minutes.tolist()]
-                found = _defaults(counts, np.array(matches, np.int64), settings)
-                yield _series(known[key], ()), default, minutes[found > 0], found[found > 0]
+                yield _series(known[key], ()), default, partial(self._defaults, key, row, settings)
 
     def datapoints(
         self, filters: Iterable[MetricFilter], settings: Settings = DEFAULTS
     ) -> list[Datapoint]:
         """The datapoints of the filters' metrics, in order of time."""
         cells: dict[tuple[int, Series], Counter[float]] = defaultdict(Counter)
-        for series, value, minutes, counts in self.rows(filters, settings):
-            for minute, count in zip(minutes.tolist(), counts.tolist(), strict=True):
+        for series, value, row in self.rows(filters, settings):
+            for minute, count in zip(*(each.tolist() for each in row()), strict=True):
                 cells[minute, series][value] += count
         return [
             Datapoint(
@@ -204,13 +203,19 @@ class Minutes(Counts):
             for (minute, series), values in sorted(cells.items())
         ]  # fmt: skip
 
+    def _defaults(
+        self, key: Key, row: Callable[[], tuple[Ints, Ints]], settings: Settings
+    ) -> tuple[Ints, Ints]:
+        """How many samples of the default value each minute of a row has."""
+        minutes, events = row()
+        matches = np.array([self.matches[key, minute] for minute in minutes.tolist()], np.int64)
+        if settings.default_samples == "event":
+            found = events - matches
+        else:
+            found = (matches == 0).astype(np.int64)
+        return minutes[found > 0], found[found > 0]
+
 
 def _series(each: MetricFilter, dimensions: Dimensions) -> Series:
     what = each.transformation
     return Series(what.namespace, what.metric, dimensions, what.unit)
-
-
-def _defaults(events: Ints, matches: Ints, settings: Settings) -> Ints:
-    """How many samples of the default value each minute has."""
-    left: Ints = events - matches
-    return left if settings.default_samples == "event" else (matches == 0).astype(np.int64)
