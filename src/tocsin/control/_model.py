@@ -121,12 +121,8 @@ class RangeNeed(QueryNeed):
 
     def params(self, period: Period) -> tuple[tuple[str, str], ...]:
         start, end, step = self.grid(period)
-        return (
-            ("query", self.text(period)),
-            ("start", str(start // SECOND)),
-            ("end", str(end // SECOND)),
-            ("step", str(step // SECOND)),
-        )
+        asked = ("query", self.text(period))
+        return (asked, *_times(start, end), ("step", str(step // SECOND)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,11 +238,7 @@ class LedgerNeed(Need):
     kinds: ClassVar[str] = _LEDGER_KINDS
 
     def params(self, period: Period) -> tuple[tuple[str, str], ...]:
-        return (
-            ("start", str(period.start // SECOND)),
-            ("end", str(period.end // SECOND)),
-            ("kinds", self.kinds),
-        )
+        return (*_times(period.start, period.end), ("kinds", self.kinds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,11 +307,7 @@ class Acknowledged(LedgerNeed):
     """Those that matter; all where empty."""
 
     def params(self, period: Period) -> tuple[tuple[str, str], ...]:
-        return (
-            ("start", str(max(period.start - self.within, 0) // SECOND)),
-            ("end", str(period.end // SECOND)),
-            ("kinds", self.kinds),
-        )
+        return (*_times(max(period.start - self.within, 0), period.end), ("kinds", self.kinds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,8 +372,7 @@ class CloudWatchMetric(Need):
             ("metric", self.metric),
             ("stat", self.stat),
             *((f"dimension {name}", value) for name, value in self.dimensions),
-            ("start", str(period.start // SECOND)),
-            ("end", str(period.end // SECOND)),
+            *_times(period.start, period.end),
         )
 
 
@@ -430,3 +417,8 @@ class Verdict:
         order = (Kind.CROSSED, Kind.UNANSWERED, Kind.LACKING)
         against = tuple(f.text for kind in order for f in self.findings if f.kind is kind)
         return against or tuple(f.text for f in self.findings)
+
+
+def _times(start: int, end: int) -> tuple[tuple[str, str], tuple[str, str]]:
+    """As parameters: seconds since 1970 UTC."""
+    return ("start", str(start // SECOND)), ("end", str(end // SECOND))

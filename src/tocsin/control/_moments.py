@@ -62,21 +62,15 @@ def rules_in_force(need: RulesInForce, seen: RulesSeen, period: Period) -> Itera
     """All rules healthy and lately evaluated, the required ones among them."""
     against = list(_other_time(need, seen.asked, period))
     names = {rule.name for rule in seen.rules if rule.type == "alerting"}
-    against += [
-        Finding(need.name, Kind.LACKING, f"rule {name} is not loaded")
-        for name in need.required
-        if name not in names
-    ]
+    against += (_lacks(need, f"rule {n} is not loaded") for n in need.required if n not in names)
     for rule in seen.rules:
         why = _ailing(rule, seen.asked)
         if why:
             text = f"rule {printable(rule.name)} {why}"
-            against.append(Finding(need.name, Kind.LACKING, text))
+            against.append(_lacks(need, text))
     if not seen.rules:
-        against.append(Finding(need.name, Kind.LACKING, "no rules are loaded"))
-    yield from against
-    if not against:
-        yield Finding(need.name, Kind.MET, f"{len(seen.rules)} rules loaded, healthy, evaluated")
+        against.append(_lacks(need, "no rules are loaded"))
+    yield from against or [_met(need, f"{len(seen.rules)} rules loaded, healthy, evaluated")]
 
 
 def _ailing(rule: RuleSeen, asked: int) -> str:
@@ -119,32 +113,28 @@ def alerts_now(need: AlertsNow, seen: AlertsSeen, period: Period) -> Iterator[Fi
             for alert in seen.alerts
             if alert.state not in {"firing", "pending", "inactive"}
         ]
-    yield from against
-    if not against:
-        yield Finding(need.name, Kind.MET, "no alert is firing")
+    yield from against or [_met(need, "no alert is firing")]
 
 
 def targets_now(need: TargetsNow, seen: TargetsSeen, period: Period) -> Iterator[Finding]:
     """At least one target, and all of them up."""
     against = list(_other_time(need, seen.asked, period))
     if not seen.targets:
-        against.append(Finding(need.name, Kind.LACKING, "there is no target"))
+        against.append(_lacks(need, "there is no target"))
     for target in seen.targets:
         if target.health != "up":
             error = f": {printable(target.last_error)}" if target.last_error else ""
             what = printable(f"{target.job} {target.instance}")
             text = f"target {what} is {printable(target.health) or 'unknown'}{error}"
-            against.append(Finding(need.name, Kind.LACKING, text))
-    yield from against
-    if not against:
-        count = len(seen.targets)
-        yield Finding(need.name, Kind.MET, f"{count} target{'' if count == 1 else 's'} up now")
+            against.append(_lacks(need, text))
+    count = len(seen.targets)
+    yield from against or [_met(need, f"{count} target{'' if count == 1 else 's'} up now")]
 
 
 def source(need: Source, seen: BuildSeen) -> Finding:
     """A source that does not say what it is proves nothing."""
     if not seen.version:
-        return Finding(need.name, Kind.LACKING, "the source does not say which version it is")
+        return _lacks(need, "the source does not say which version it is")
     return Finding(
         need.name, Kind.MET, f"answered by {printable(seen.name)} {printable(seen.version)}"
     )
@@ -154,13 +144,9 @@ def alarms_now(need: AlarmsNow, seen: AlarmsSeen, period: Period) -> Iterator[Fi
     """The alarms are there, fed and evaluated; what is in ALARM now is part of the day."""
     against = list(_other_time(need, seen.asked, period))
     names = {alarm.name for alarm in seen.alarms}
-    against += [
-        Finding(need.name, Kind.LACKING, f"alarm {name} is not there")
-        for name in need.required
-        if name not in names
-    ]
+    against += (_lacks(need, f"alarm {n} is not there") for n in need.required if n not in names)
     if not seen.alarms:
-        against.append(Finding(need.name, Kind.LACKING, "there is no alarm"))
+        against.append(_lacks(need, "there is no alarm"))
     for alarm in seen.alarms:
         if need.required and alarm.name not in need.required:
             continue
@@ -169,64 +155,54 @@ def alarms_now(need: AlarmsNow, seen: AlarmsSeen, period: Period) -> Iterator[Fi
             text = f"alarm {name} is not evaluated: no log group here feeds it"
             if isinstance(need, CloudWatchAlarms):
                 text = f"alarm {name} tells nobody: its actions are switched off"
-            against.append(Finding(need.name, Kind.LACKING, text))
+            against.append(_lacks(need, text))
         elif not -_SLACK <= seen.asked - alarm.evaluated <= HOUR + _BEHIND:
             last = utc(alarm.evaluated // SECOND * SECOND)
             text = f"alarm {name} was last evaluated at {last}"
-            against.append(Finding(need.name, Kind.LACKING, text))
+            against.append(_lacks(need, text))
         elif alarm.state == "ALARM":
             against.append(Finding(need.name, Kind.CROSSED, f"alarm {name} is in ALARM"))
         elif alarm.state != "OK":
             text = f"alarm {name} is in the state {printable(alarm.state)}"
-            against.append(Finding(need.name, Kind.LACKING, text))
-    yield from against
-    if not against:
-        count = len(need.required) or len(seen.alarms)
-        yield Finding(need.name, Kind.MET, f"{count} alarms evaluated, all OK")
+            against.append(_lacks(need, text))
+    count = len(need.required) or len(seen.alarms)
+    yield from against or [_met(need, f"{count} alarms evaluated, all OK")]
 
 
 def log_groups_now(need: LogGroupsNow, seen: LogGroupsSeen, period: Period) -> Iterator[Finding]:
     """The log groups are read up to now, and every line was counted or has a reason."""
     against = list(_other_time(need, seen.asked, period))
     names = {group.name for group in seen.groups}
-    against += [
-        Finding(need.name, Kind.LACKING, f"log group {name} is not read")
-        for name in need.required
-        if name not in names
-    ]
+    against += (_lacks(need, f"log group {n} is not read") for n in need.required if n not in names)
     if not seen.groups:
-        against.append(Finding(need.name, Kind.LACKING, "no log group is read"))
+        against.append(_lacks(need, "no log group is read"))
     chosen = [g for g in seen.groups if not need.required or g.name in need.required]
     for group in chosen:
         name = f"log group {printable(group.name)}"
         for problem in group.problems[:3]:
             text = f"{name}: {printable(problem)}"
-            against.append(Finding(need.name, Kind.LACKING, text))
+            against.append(_lacks(need, text))
         if not -_SLACK <= seen.asked - group.through <= _BEHIND:
             text = f"{name} is read up to {utc(group.through // SECOND * SECOND)} only"
-            against.append(Finding(need.name, Kind.LACKING, text))
+            against.append(_lacks(need, text))
         if group.read != group.counted + group.dropped:
             text = f"{name}: of {group.read:,} lines {group.counted + group.dropped:,} are known"
-            against.append(Finding(need.name, Kind.LACKING, text))
-    yield from against
-    if not against:
-        read, dropped = sum(g.read for g in chosen), sum(g.dropped for g in chosen)
-        text = f"{len(chosen)} log groups read, {read:,} lines, {dropped:,} of them not counted"
-        yield Finding(need.name, Kind.MET, text)
+            against.append(_lacks(need, text))
+    read, dropped = sum(g.read for g in chosen), sum(g.dropped for g in chosen)
+    text = f"{len(chosen)} log groups read, {read:,} lines, {dropped:,} of them not counted"
+    yield from against or [_met(need, text)]
 
 
 def days_sealed(need: DaysSealed, seen: SealedSeen, period: Period) -> Iterator[Finding]:
     """Of a day that is collected after its end, the day before must be sealed; none is missing."""
-    against = [Finding(need.name, Kind.LACKING, f"day {day} is not sealed") for day in seen.gaps]
+    against = [_lacks(need, f"day {day} is not sealed") for day in seen.gaps]
     before = f"{period.day - timedelta(days=1):%Y%m%d}"
     if not seen.days:
-        against.append(Finding(need.name, Kind.LACKING, "no day is sealed"))
+        against.append(_lacks(need, "no day is sealed"))
     elif seen.last < before:
         text = f"the last sealed day is {seen.last}, not {before}"
-        against.append(Finding(need.name, Kind.LACKING, text))
-    yield from against
-    if not against:
-        yield Finding(need.name, Kind.MET, f"{seen.days} days sealed, up to {seen.last}")
+        against.append(_lacks(need, text))
+    yield from against or [_met(need, f"{seen.days} days sealed, up to {seen.last}")]
 
 
 def silences(need: Silences, seen: SilencesSeen, period: Period) -> Iterator[Finding]:
@@ -234,14 +210,14 @@ def silences(need: Silences, seen: SilencesSeen, period: Period) -> Iterator[Fin
     against = []
     if not period.end <= seen.asked <= period.end + _KEPT:
         text = f"{need.name}: asked at another time, when silences of the period may be forgotten"
-        against.append(Finding(need.name, Kind.LACKING, text))
+        against.append(_lacks(need, text))
     for each in seen.silences:
         start, end = max(each.start, period.start), min(each.end, period.end)
         if start < end:
             who, why = printable(each.author), printable(each.comment)
             text = f"{who} silenced {printable(each.matchers)}: {why}"
             against.append(Finding(need.name, Kind.CROSSED, text, start, end))
-    yield from against or [Finding(need.name, Kind.MET, "no silence")]
+    yield from against or [_met(need, "no silence")]
 
 
 def _other_time(need: Need, asked: int, period: Period) -> Iterator[Finding]:
@@ -251,4 +227,12 @@ def _other_time(need: Need, asked: int, period: Period) -> Iterator[Finding]:
             f"{need.name}: asked at {when}, which says nothing of {period.day};"
             " collect on the day or within an hour after it"
         )
-        yield Finding(need.name, Kind.LACKING, text)
+        yield _lacks(need, text)
+
+
+def _lacks(need: Need, text: str) -> Finding:
+    return Finding(need.name, Kind.LACKING, text)
+
+
+def _met(need: Need, text: str) -> Finding:
+    return Finding(need.name, Kind.MET, text)
