@@ -3,68 +3,51 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
-from tocsin.cli._acknowledge import acknowledge
-from tocsin.cli._block import block
-from tocsin.cli._check import check
-from tocsin.cli._demo import demo
-from tocsin.cli._drill import drill
-from tocsin.cli._evidence import evidence
-from tocsin.cli._evidence_oscal import oscal
-from tocsin.cli._evidence_report import disposition, report
-from tocsin.cli._evidence_sample import sample
 from tocsin.cli._exit import ExitCode, code_of
-from tocsin.cli._explain import explain
-from tocsin.cli._import import import_
-from tocsin.cli._init import init
-from tocsin.cli._offenders import offenders
-from tocsin.cli._query import query
-from tocsin.cli._replay import replay
-from tocsin.cli._routes import routes
-from tocsin.cli._run import run
-from tocsin.cli._silence import silence
-from tocsin.cli._test import test
-from tocsin.cli._version import version
-from tocsin.cli._witness import witness
 from tocsin.errors import TocsinError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["cli", "main"]
 
+_VERBS = (
+    "acknowledge", "block", "check", "demo", "drill", "evidence", "explain", "import", "init",
+    "offenders", "query", "replay", "routes", "run", "silence", "test", "version", "witness",
+)  # fmt: skip
+"""Each is in the module of its name."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class _Verbs(Mapping[str, click.Command]):
+    """Imports a verb when it is asked for: the others cost it neither time nor room."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in _VERBS:
+            raise KeyError(name)
+        module = import_module(f"tocsin.cli._{name}")
+        # NOTE: `import` is no name in Python.
+        found: click.Command = getattr(module, "import_" if name == "import" else name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_VERBS)
+
+    def __len__(self) -> int:
+        return len(_VERBS)
+
+
+@click.group(commands=_Verbs(), context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Detect intrusions with the rules you have, and prove that the detector was awake.
 
     Start with `tocsin demo`.
     """
-
-
-for command in (
-    acknowledge,
-    block,
-    check,
-    demo,
-    drill,
-    evidence,
-    explain,
-    import_,
-    init,
-    offenders,
-    query,
-    replay,
-    routes,
-    run,
-    silence,
-    test,
-    version,
-    witness,
-):
-    cli.add_command(command)
-
-for command in (disposition, oscal, report, sample):
-    evidence.add_command(command)
 
 
 def main() -> None:

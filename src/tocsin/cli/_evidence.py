@@ -22,8 +22,11 @@ from tocsin.cli._elsewhere import Elsewhere, elsewhere_options
 from tocsin.cli._evidence_attest import attest
 from tocsin.cli._evidence_key import key
 from tocsin.cli._evidence_open import open_
+from tocsin.cli._evidence_oscal import oscal
 from tocsin.cli._evidence_plan import plan
 from tocsin.cli._evidence_reperform import reperform
+from tocsin.cli._evidence_report import disposition, report
+from tocsin.cli._evidence_sample import sample
 from tocsin.cli._evidence_samples import Fetched, fetch_samples
 from tocsin.cli._evidence_seal import seal
 from tocsin.cli._evidence_verify import anchor, verify
@@ -139,7 +142,9 @@ def collect(
     return ExitCode.OK
 
 
-for command in (anchor, attest, key, open_, plan, reperform, seal, verify):
+for command in (
+    anchor, attest, disposition, key, open_, oscal, plan, reperform, report, sample, seal, verify,
+):  # fmt: skip
     evidence.add_command(command)
 
 
