@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.report.days import put
-from tests.seal.chains import allowed_signers, anchor_of, names
+from tests.seal.chains import allowed_signers, anchor_of, full_disk, names
 from tocsin.bundle import last_day, survey
 from tocsin.cli._periods import load_period, read_day
 from tocsin.errors import ParseError
@@ -36,11 +36,11 @@ def sample(root, out, seed="7", count=3, anchor=None, to=None):
     return files
 
 
-def check(out, tmp_path, *anchor):
+def check(out, tmp_path, *anchor, env=None):
     signers = allowed_signers(tmp_path / "allowed")
     return subprocess.run(
         ["sh", "check.sh", str(signers), *map(str, anchor)], cwd=out, capture_output=True,
-        text=True, timeout=60,
+        text=True, timeout=60, env=env,
     )  # fmt: skip
 
 
@@ -174,3 +174,12 @@ def test_what_is_altered_is_found(attack, tmp_path):
     done = check(out, tmp_path, anchor)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "FAULT" in done.stdout
+
+
+def test_a_full_disk_does_not_look_like_a_sample_without_a_fault(tmp_path):
+    root = put(tmp_path / "evidence", 9)
+    out = tmp_path / "sample"
+    files = sample(root, out, "12", 4)
+    alter(out / files["drawn"].decode().split()[0] / "alpha.json")
+    done = check(out, tmp_path, env=full_disk(tmp_path))
+    assert (done.returncode, "nothing was checked" in done.stderr) == (2, True), done.stdout

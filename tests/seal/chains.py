@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 import subprocess
 from datetime import date, timedelta
 from pathlib import Path
@@ -86,3 +88,16 @@ def run_script(root, signers, anchor="", under=("sh",), more=(), **environment):
         [*under, str(SCRIPT), *arguments], capture_output=True, text=True, timeout=300,
         stdin=subprocess.DEVNULL, cwd=root, errors="replace", **environment,
     )  # fmt: skip
+
+
+def full_disk(folder):
+    """The environment of a script whose temporary folder takes nothing that is written down."""
+    tools = folder / "tools"
+    tools.mkdir()
+    shim = tools / "mktemp"
+    shim.write_text(
+        f'#!/bin/sh\nmade=$({shutil.which("mktemp")} "$@") || exit\n'
+        'for name in faults end; do ln -s /dev/full "$made/$name"; done\necho "$made"\n'
+    )
+    shim.chmod(0o755)
+    return {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}

@@ -6,7 +6,15 @@ import shutil
 import subprocess
 
 import pytest
-from tests.seal.chains import SCRIPT, allowed_signers, anchor_of, chain, run_script, verify
+from tests.seal.chains import (
+    SCRIPT,
+    allowed_signers,
+    anchor_of,
+    chain,
+    full_disk,
+    run_script,
+    verify,
+)
 
 SHELLS = [("dash",), ("busybox", "sh"), ("bash", "--posix")]
 
@@ -67,3 +75,13 @@ def test_a_wrong_call(tmp_path, arguments):
     done = subprocess.run(["sh", SCRIPT, *arguments], cwd=root, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr
+
+
+def test_a_full_disk_does_not_look_like_evidence_without_a_fault(tmp_path):
+    root = chain(tmp_path / "evidence", 3)
+    signers = allowed_signers(tmp_path / "allowed_signers")
+    (root / "20261128/control-1.json").chmod(0o644)
+    (root / "20261128/control-1.json").write_text("{}")
+    assert run_script(root, signers).returncode == 1
+    done = run_script(root, signers, env=full_disk(tmp_path))
+    assert (done.returncode, "nothing was checked" in done.stderr) == (2, True), done.stdout

@@ -27,6 +27,10 @@ trap 'exit 2' HUP INT TERM
 : >"$tmp/faults"
 fault() { printf '%s\n' "$*" | tr -cd '\012\040-\176' >>"$tmp/faults"; }
 finish() {
+  # A full disk must not look like a sample without a fault.
+  word=''
+  echo end >"$tmp/end" && read -r word <"$tmp/end"
+  [ "$word" = end ] || { echo "can't write to $tmp: nothing was checked" >&2; exit 2; }
   if [ -s "$tmp/faults" ]; then
     sed 's/^/FAULT  /' "$tmp/faults"
     echo "ALTERED: this is not what was drawn and sealed"
