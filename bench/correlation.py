@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
 import time
@@ -11,9 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.correlation import Correlator, Event, load_sigma
+from tocsin.packs import pack_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tocsin.correlation import RuleSet
 
 EVENTS = 300_000
 BAR = 300_000
@@ -117,24 +121,53 @@ def many(number: int) -> bool:
     return grown <= MEMORY and len(found) == 100 and within
 
 
+def fastest(loaded: RuleSet, events: list[Event], lateness: int) -> float:
+    """Events a second, the best of five."""
+    rates = []
+    for _ in range(5):
+        correlator = Correlator(loaded, lateness=lateness * 1_000_000)
+        begin = time.process_time()
+        for start in range(0, len(events), _CHUNK):
+            correlator.feed(events[start : start + _CHUNK])
+        correlator.finish()
+        rates.append(len(events) / (time.process_time() - begin))
+    return max(rates)
+
+
+def unlike(failed: float) -> list[Event]:
+    """Requests of which no path, query or referrer comes twice."""
+    found = requests(failed)[:60_000]
+    for n, event in enumerate(found):
+        event.fields |= {
+            "path": f"/item/{n}/detail.html", "query": f"session={n * 7919}&x={n}",
+            "referer": f"https://www.example.com/item/{n - 1}",
+        }  # fmt: skip
+    return found
+
+
 def main(number: int = 5_000_000) -> int:
     good = many(number)
-    loaded = load_sigma([("r.yml", rules(list(_DETECTIONS)))])
-    for failed, lateness in ((0.03, 0), (0.03, 60), (0.1, 0), (0.1, 60)):
-        events = requests(failed)
-        rates = []
-        for _ in range(3):
-            correlator = Correlator(loaded, lateness=lateness * 1_000_000)
-            begin = time.process_time()
-            for start in range(0, EVENTS, _CHUNK):
-                correlator.feed(events[start : start + _CHUNK])
-            correlator.finish()
-            rates.append(EVENTS / (time.process_time() - begin))
-        good &= failed > 0.03 or max(rates) >= BAR
-        print(
-            f"  ten rules, {failed:.0%} of the requests fail, lateness {lateness:2} s:"
-            f" {max(rates):,.0f} events/s (bar {BAR:,})"
-        )
+    ten = load_sigma([("r.yml", rules(list(_DETECTIONS)))])
+    pack = load_sigma(pack_rules("appsec"))
+    shares = [(failed, requests(failed)) for failed in (0.03, 0.1)]
+    once = unlike(0.03)
+    # The events of a log are never all in memory, to be searched for reference cycles.
+    gc.freeze()
+    for failed, events in shares:
+        for lateness in (0, 60):
+            rate = fastest(ten, events, lateness)
+            good &= rate >= BAR
+            print(
+                f"  ten rules, {failed:.0%} of the requests fail, lateness {lateness:2} s:"
+                f" {rate:,.0f} events/s (bar {BAR:,})"
+            )
+    told = f"  pack appsec, {len(pack.correlations)} correlations, lateness 60 s:"
+    for what, events in (
+        ("3% fail", shares[0][1]),
+        ("10% fail", shares[1][1]),
+        ("no value twice", once),
+    ):
+        print(f"{told} {what}: {fastest(pack, events, 60):,.0f} events/s")
     return 0 if good else 1
 
 
