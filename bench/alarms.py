@@ -8,7 +8,7 @@ import time
 
 from tocsin.alarms import AlarmState, DatapointTable, Metric, MetricAlarm, evaluate, of_values
 from tocsin.durations import MINUTE
-from tocsin.engine._replay_alarms import run_alarms
+from tocsin.replay._alarms import run_alarms
 
 YEAR = 525_600
 SAMPLE = 3000

@@ -18,9 +18,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tocsin.engine import Replayer, ReplayOptions
 from tocsin.logformat import make_format
 from tocsin.pattern import Transformation, make_filter
+from tocsin.replay import Replayer, ReplayOptions
 from tocsin.scan import Scanner, Table
 from tocsin.source import LogLimits, ReadCounts, read_head, read_log
 

@@ -19,7 +19,7 @@ from tocsin.alarms import (
     outlook_of,
 )
 from tocsin.durations import MINUTE, SECOND
-from tocsin.engine._replay_alarms import run_alarms, thresholds
+from tocsin.replay._alarms import run_alarms, thresholds
 
 METRIC = Metric("Web", "m", ())
 WHOLE = st.integers(0, 4).map(float)

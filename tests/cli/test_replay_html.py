@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from tocsin.alarms import CompositeAlarm, DatapointTable, Metric, MetricAlarm, Transition, of_values
 from tocsin.cli import cli
 from tocsin.cli._replay_html import replay_page
-from tocsin.engine import Behind, Replayed
-from tocsin.engine._replay_chart import COLUMNS, curve
+from tocsin.replay import Behind, Replayed
+from tocsin.replay._chart import COLUMNS, curve
 
 MINUTE = 60_000_000
 VOID = {"meta", "br", "rect", "path", "line"}

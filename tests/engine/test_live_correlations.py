@@ -19,12 +19,12 @@ from tests.engine.test_logs import BEGIN, MINUTE, SECOND, Host
 from tocsin.alarms import Place
 from tocsin.correlation import load_sigma
 from tocsin.definitions import Definitions
-from tocsin.engine import Replayer, ReplayOptions
 from tocsin.engine._config_logs import LogConfig
 from tocsin.engine._log_group import LogGroup
 from tocsin.engine._log_reading import LATE
 from tocsin.logformat import Clues, make_format
 from tocsin.pattern import DEFAULTS
+from tocsin.replay import Replayer, ReplayOptions
 from tocsin.source import LogLimits
 
 RULES = """

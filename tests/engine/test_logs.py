@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.engine.test_replay import ACCESS, metric_filter, replayed, sum_alarm
+from tests.replay.test_replay import ACCESS, metric_filter, replayed, sum_alarm
 from tocsin.alarms import CompositeAlarm, Place
 from tocsin.alerting import plan_notifications
 from tocsin.definitions import Definitions

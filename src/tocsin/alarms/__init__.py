@@ -16,6 +16,7 @@ from tocsin.alarms._definition import (
     MetricAlarm,
     MetricQuery,
     MetricStat,
+    alarm_metrics,
 )
 from tocsin.alarms._evaluate import (
     AlarmState,
@@ -70,6 +71,7 @@ __all__ = [
     "Samples",
     "Statistic",
     "Transition",
+    "alarm_metrics",
     "alarm_name",
     "assess",
     "certain_alarm",

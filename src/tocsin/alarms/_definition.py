@@ -16,7 +16,15 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CompositeAlarm", "Dimension", "Metric", "MetricAlarm", "MetricQuery", "MetricStat"]
+__all__ = [
+    "CompositeAlarm",
+    "Dimension",
+    "Metric",
+    "MetricAlarm",
+    "MetricQuery",
+    "MetricStat",
+    "alarm_metrics",
+]
 
 
 class Dimension(msgspec.Struct, frozen=True, order=True, rename="pascal"):
@@ -143,3 +151,12 @@ class CompositeAlarm(msgspec.Struct, frozen=True, rename="pascal"):
     actions_suppressor_extension_period: int | None = None
     alarm_arn: str | None = None
     alarm_configuration_updated_timestamp: str | None = None
+
+
+def alarm_metrics(alarm: MetricAlarm) -> list[tuple[Metric, str | None]]:
+    """The metrics an alarm looks at, each with the unit it asks for."""
+    if not alarm.metrics:
+        own = Metric(alarm.namespace or "", alarm.metric_name or "", alarm.dimensions)
+        return [(own.normal(), alarm.unit)]
+    stats = [query.metric_stat for query in alarm.metrics if query.metric_stat]
+    return [(stat.metric.normal(), stat.unit) for stat in stats]

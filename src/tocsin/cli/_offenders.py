@@ -16,10 +16,10 @@ from tocsin.cli._output import moment, write_json
 from tocsin.cli._replay import accounting, progress, read_rules
 from tocsin.correlation import RuleSet
 from tocsin.durations import parse_offset
-from tocsin.engine import Replayer, ReplayOptions
 from tocsin.logformat import FORMATS
 from tocsin.packs import PACKS, pack_rules
 from tocsin.printable import cell, printable
+from tocsin.replay import Replayer, ReplayOptions
 from tocsin.source import LogLimits
 
 if TYPE_CHECKING:

@@ -21,18 +21,18 @@ from tocsin.cli._replay_rules import print_correlated, rules_json
 from tocsin.correlation import RuleSet, is_sigma_test, load_sigma
 from tocsin.definitions import load_definitions, write_definitions
 from tocsin.durations import parse_offset
-from tocsin.engine import Replayer, ReplayOptions
 from tocsin.errors import ConfigError, ParseError
 from tocsin.logformat import FORMATS
 from tocsin.packs import PACKS, apply_pack, fits, pack_rules
 from tocsin.printable import printable
+from tocsin.replay import Replayer, ReplayOptions
 from tocsin.source import LogLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tocsin.definitions import Definitions
-    from tocsin.engine import Behind, Opened, Replayed, Threshold
+    from tocsin.replay import Behind, Opened, Replayed, Threshold
 
 __all__ = ["accounting", "progress", "read_rules", "replay"]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tocsin.alarms import CompositeAlarm
-    from tocsin.engine import Behind, Curve, Replayed
+    from tocsin.replay import Behind, Curve, Replayed
 
 __all__ = ["replay_page"]
 

@@ -11,7 +11,7 @@ from tocsin.printable import printable
 
 if TYPE_CHECKING:
     from tocsin.correlation import Alert, Offender
-    from tocsin.engine import Correlated
+    from tocsin.replay import Correlated
 
 __all__ = ["print_correlated", "rules_json"]
 

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin.alarms import Metric, MetricAlarm
+from tocsin.alarms import Metric, MetricAlarm, alarm_metrics
 from tocsin.durations import MILLISECOND, MINUTE, SECOND
 from tocsin.engine._alarming import Alarming, AlarmsState
 from tocsin.engine._correlating import Correlating
 from tocsin.engine._log_reading import LATE, GroupReader, Window
-from tocsin.engine._replay_alarms import alarm_metrics
 from tocsin.engine._sifting import Sifter
 from tocsin.engine._tally import condense, decode_tally, encode_tally, keep_busiest, split
 from tocsin.errors import StoreError

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
 
-    from tocsin.engine._replay_files import Opened
     from tocsin.logformat import Clues
     from tocsin.pattern import MetricFilter, Settings
+    from tocsin.replay._files import Opened
     from tocsin.scan import Table
     from tocsin.source import LogFile, LogLimits
 

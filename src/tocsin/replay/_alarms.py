@@ -21,8 +21,8 @@ from tocsin.alarms import (
     ChildState,
     CompositeAlarm,
     CompositeState,
-    Metric,
     MetricAlarm,
+    alarm_metrics,
     assess,
     compose,
     composite_order,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from tocsin.alarms import History, Transition
 
-__all__ = ["Threshold", "alarm_metrics", "newest_values", "run_alarms", "thresholds"]
+__all__ = ["Threshold", "newest_values", "run_alarms", "thresholds"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -65,15 +65,6 @@ class Threshold:
     """Whether it is the threshold of the definition."""
     quantile: float | None = None
     """The share of the values that are not above it."""
-
-
-def alarm_metrics(alarm: MetricAlarm) -> list[tuple[Metric, str | None]]:
-    """The metrics an alarm looks at, each with the unit it asks for."""
-    if not alarm.metrics:
-        own = Metric(alarm.namespace or "", alarm.metric_name or "", alarm.dimensions)
-        return [(own.normal(), alarm.unit)]
-    stats = [query.metric_stat for query in alarm.metrics if query.metric_stat]
-    return [(stat.metric.normal(), stat.unit) for stat in stats]
 
 
 def run_alarms(

@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tocsin.alarms import MetricAlarm
+from tocsin.alarms import MetricAlarm, alarm_metrics
 from tocsin.durations import MINUTE, SECOND
-from tocsin.engine._replay_alarms import alarm_metrics, run_alarms, thresholds
-from tocsin.engine._replay_chart import Curve, curve
-from tocsin.engine._replay_files import log_group_of, open_log
-from tocsin.engine._replay_history import busiest, history
-from tocsin.engine._replay_rules import correlate, count_offenders
-from tocsin.engine._replay_workers import count_log, worker_processes, workers_for
 from tocsin.errors import ParseError, Problem, Span, TocsinError
 from tocsin.pattern import DEFAULTS
+from tocsin.replay._alarms import run_alarms, thresholds
+from tocsin.replay._chart import Curve, curve
+from tocsin.replay._files import log_group_of, open_log
+from tocsin.replay._history import busiest, history
+from tocsin.replay._rules import correlate, count_offenders
+from tocsin.replay._workers import count_log, worker_processes, workers_for
 from tocsin.scan import Scanner, Table
 from tocsin.source import ReadCounts, read_head
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from tocsin.alarms import CompositeAlarm, Transition
     from tocsin.correlation import By, RuleSet, TopOffenders
-    from tocsin.engine._replay_alarms import Threshold
-    from tocsin.engine._replay_files import Opened
-    from tocsin.engine._replay_rules import Correlated
-    from tocsin.engine._replay_workers import Workers
     from tocsin.pattern import MetricFilter, Settings
+    from tocsin.replay._alarms import Threshold
+    from tocsin.replay._files import Opened
+    from tocsin.replay._rules import Correlated
+    from tocsin.replay._workers import Workers
     from tocsin.source import LogLimits
 
 __all__ = ["Behind", "ReplayOptions", "Replayed", "Replayer"]

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from tocsin.alarms import CompositeAlarm, MetricAlarm
 from tocsin.cli import cli
-from tocsin.engine import Replayer, ReplayOptions
 from tocsin.errors import ParseError
 from tocsin.pattern import Transformation, make_filter
+from tocsin.replay import Replayer, ReplayOptions
 from tocsin.source import LogLimits
 
 MINUTE = 60_000_000

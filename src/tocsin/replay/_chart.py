@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tocsin.alarms import evaluation_interval
-from tocsin.engine._replay_alarms import newest_values
+from tocsin.replay._alarms import newest_values
 
 if TYPE_CHECKING:
     from tocsin.alarms import History, MetricAlarm

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tocsin.correlation import Alert, By, Offender, RuleSet
-    from tocsin.engine._replay_files import Opened
+    from tocsin.replay._files import Opened
     from tocsin.source import LogLimits
 
 __all__ = ["Correlated", "correlate", "count_offenders"]

@@ -13,13 +13,13 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.engine.test_replay import ACCESS, metric_filter, sum_alarm
+from tests.replay.test_replay import ACCESS, metric_filter, sum_alarm
 from tests.scan.oracle import plain
 from tocsin.cli import cli
-from tocsin.engine import Replayer, ReplayOptions
-from tocsin.engine._replay_workers import LARGE, worker_processes, workers_for
 from tocsin.errors import TocsinError
 from tocsin.pattern import DEFAULTS
+from tocsin.replay import Replayer, ReplayOptions
+from tocsin.replay._workers import LARGE, worker_processes, workers_for
 from tocsin.source import LogLimits, ReadCounts, read_head, read_log, split_log
 
 FILTERS = [
