@@ -20,6 +20,7 @@ from tocsin.control import (
     CloudWatchMetric,
     DaysSealed,
     Entry,
+    FlagsSeen,
     LedgerNeed,
     LedgerSeen,
     LogGroupSeen,
@@ -35,6 +36,7 @@ from tocsin.control import (
     Silences,
     SilencesSeen,
     Source,
+    SourceFlags,
     TargetSeen,
     TargetsNow,
     TargetsSeen,
@@ -79,6 +81,7 @@ def clean(control, period):
         AlertsNow: AlertsSeen(asked, ()),
         TargetsNow: TargetsSeen(asked, (TargetSeen("login", "127.0.0.1:5000", "up"),)),
         Source: BuildSeen("Prometheus", "3.5.0"),
+        SourceFlags: FlagsSeen((("web.enable-admin-api", "false"),)),
     }
     started = {
         "configuration": {"path": "tocsin.yaml", "sha256": "cc"},

@@ -12,6 +12,7 @@ from tocsin.control import (
     AlarmSeen,
     AlarmsSeen,
     BuildSeen,
+    FlagsSeen,
     LedgerSeen,
     LogGroupSeen,
     LogGroupsSeen,
@@ -45,6 +46,7 @@ controls:
       - {kind: clock}
       - {kind: notifications}
       - {kind: days-sealed}
+      - {kind: source-flags}
       - {kind: alertmanager-alerts}
       - {kind: alertmanager-silences}
       - {kind: cloudwatch-alarms, alarms: [burst]}
@@ -54,7 +56,7 @@ controls:
 CONTROLS = (*LAB_CONTROLS, *STARTER_CONTROLS, *load_catalogue(LOGS, "c").controls)
 EMPTY = [
     SeriesSeen(()), RulesSeen(1, ()), AlarmsSeen(1, ()), LogGroupsSeen(1, ()),
-    LedgerSeen(1, (), (), ()), SilencesSeen(1, ()), SealedSeen(0, "", ""), BuildSeen("", ""), Unanswered("?"), None,
+    LedgerSeen(1, (), (), ()), SilencesSeen(1, ()), SealedSeen(0, "", ""), BuildSeen("", ""), FlagsSeen(()), Unanswered("?"), None,
 ]  # fmt: skip
 ONE_OF_EACH = [(control, need) for control in CONTROLS for need in control.needs]
 name_of = lambda value: getattr(value, "id", None) or getattr(value, "name", None)  # noqa: E731

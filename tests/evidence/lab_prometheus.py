@@ -59,7 +59,7 @@ def _by_bucket(lines):
 
 
 @contextmanager
-def prometheus(folder, text, *, port, rules=RULES):
+def prometheus(folder, text, *, port, rules=RULES, flags=()):
     """Start a server over the samples, scraping itself as the job `login`."""
     (folder / "samples.om").write_text(text)
     (folder / "prometheus.yml").write_text(
@@ -80,7 +80,7 @@ def prometheus(folder, text, *, port, rules=RULES):
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [BINARY, "--config.file=prometheus.yml", "--storage.tsdb.path=data",
-             f"--web.listen-address=127.0.0.1:{port}"],
+             f"--web.listen-address=127.0.0.1:{port}", *flags],
             cwd=folder, stdout=log, stderr=log,
         )  # fmt: skip
         try:

@@ -84,6 +84,17 @@ def test_answers_without_fault_operated():
         assert json.loads(record.data)["state"] == "operated"
 
 
+def test_what_a_source_remarks_is_kept_and_is_no_doubt():
+    answers = {
+        request: replace(a, body=a.body[:-1] + b', "infos": ["rate of what is no counter"]}')
+        for request, a in clean_answers().items()
+    }
+    record = json.loads(build_record(LAB_CONTROLS[0], period(), answers, WHO).data)
+    assert record["state"] == "operated"
+    infos = [one["answer"]["infos"] for one in record["inputs"]]
+    assert infos == [["rate of what is no counter"]] * len(infos)
+
+
 @settings(deadline=None, max_examples=200)
 @given(st.data())
 def test_no_record_operated_once_an_answer_is_lost_cut_or_refused(data):

@@ -162,3 +162,35 @@ def test_without_rules_nothing_was_monitored(tmp_path):
     assert found["security-monitoring"]["state"] == "no-data"
     assert "rule ExcessiveLoginFailures is not loaded" in found["security-monitoring"]["reasons"]
     assert "no rules are loaded" in found["security-monitoring"]["reasons"]
+
+
+CONTROL = """
+version: "1"
+controls:
+  - {id: series-kept, title: Series are kept, objective: Nobody deletes series., owner: operations,
+     inputs: [{kind: source}, {kind: source-flags}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("flags", "state", "why"),
+    [
+        ((), "operated", "admin API off, samples kept"),
+        (("--web.enable-admin-api",), "exception", "whoever reaches it can delete series"),
+    ],
+)
+def test_a_source_whose_series_can_be_deleted_is_an_exception(tmp_path, flags, state, why):
+    (tmp_path / "controls.yaml").write_text(CONTROL)
+    (tmp_path / "tocsin.yaml").write_text("evidence: {controls: [controls.yaml]}\n")
+    port = lab.free_port()
+    text = lab.exposition(NOW - 60, NOW, f"127.0.0.1:{port}")
+    (tmp_path / "p").mkdir()
+    with lab.prometheus(tmp_path / "p", text, port=port, rules=None, flags=flags) as address:
+        config = ("--config", str(tmp_path / "tocsin.yaml"))
+        _, found = collect(tmp_path / "evidence", address, *config)
+    assert found["series-kept"]["state"] == state
+    assert any(why in each for each in found["series-kept"]["reasons"])
+    (path,) = (tmp_path / "evidence").rglob("series-kept.json")
+    record = json.loads(path.read_bytes())
+    assert record["collector"]["trigger"] in {"person", "program"}
+    assert all(one["answer"]["infos"] == [] for one in record["inputs"])

@@ -7,6 +7,7 @@ import getpass
 import hashlib
 import os
 import socket
+import sys
 import time
 import uuid
 from dataclasses import dataclass, replace
@@ -54,7 +55,7 @@ from tocsin.evidence import (
     spans_of,
 )
 from tocsin.printable import printable
-from tocsin.source import Address, PrometheusApi, parse_address
+from tocsin.remote import Address, PrometheusApi, parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -102,7 +103,8 @@ def collect(
     controls = [control for each in catalogues for control in each.controls]
     collector = Collector(
         "tocsin", tocsin.__version__, printable(socket.gethostname()), _user(), os.getpid(),
-        uuid.uuid4().hex, address.url, now, clock_state(),
+        uuid.uuid4().hex, address.url, now,
+        "person" if sys.stdin and sys.stdin.isatty() else "program", clock_state(),
     )  # fmt: skip
     commitments = make_commitments(folder, labels)
     redactor = make_redactor(config, commitments)

@@ -106,6 +106,9 @@ INPUT_KINDS: dict[str, tuple[type[Need], dict[str, str], str]] = {
         _model.RulesInForce, _ALERTS, "rules loaded, healthy and evaluated at that moment",
     ),
     "source": (_model.Source, {}, "which program answers"),
+    "source-flags": (
+        _model.SourceFlags, {}, "a Prometheus whose admin API is off: nobody deletes series by it",
+    ),
     "awake": (_model.Awake, {}, "the daemon ran, and its disk took what it wrote"),
     "evaluations": (_model.Evaluations, {}, "no evaluation was missed, none failed"),
     "scrapes": (_model.Scrapes, {}, "no scrape failed"),

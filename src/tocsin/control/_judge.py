@@ -33,6 +33,7 @@ from tocsin.control._model import (
     Scrapes,
     Silences,
     Source,
+    SourceFlags,
     State,
     TargetsNow,
     TargetsUp,
@@ -47,12 +48,14 @@ from tocsin.control._moments import (
     rules_in_force,
     silences,
     source,
+    source_flags,
     targets_now,
 )
 from tocsin.control._observed import (
     AlarmsSeen,
     AlertsSeen,
     BuildSeen,
+    FlagsSeen,
     LedgerSeen,
     LogGroupsSeen,
     RulesSeen,
@@ -148,6 +151,8 @@ def _of_need(need: Need, seen: Observation, period: Period) -> Iterator[Finding]
             yield from targets_now(need, seen, period)
         case Source(), BuildSeen():
             yield source(need, seen)
+        case SourceFlags(), FlagsSeen():
+            yield source_flags(need, seen)
         case AlarmsNow(), AlarmsSeen():
             yield from alarms_now(need, seen, period)
         case LogGroupsNow(), LogGroupsSeen():

@@ -45,6 +45,7 @@ __all__ = [
     "Scrapes",
     "Silences",
     "Source",
+    "SourceFlags",
     "State",
     "TargetsNow",
     "TargetsUp",
@@ -202,6 +203,13 @@ class Source(Need):
     """Which program answers."""
 
     path: ClassVar[str] = "status/buildinfo"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFlags(Need):
+    """How a Prometheus was started: nobody can delete its series over HTTP."""
+
+    path: ClassVar[str] = "status/flags"
 
 
 @dataclass(frozen=True, slots=True)

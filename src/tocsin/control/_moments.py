@@ -23,12 +23,14 @@ if TYPE_CHECKING:
         RulesInForce,
         Silences,
         Source,
+        SourceFlags,
         TargetsNow,
     )
     from tocsin.control._observed import (
         AlarmsSeen,
         AlertsSeen,
         BuildSeen,
+        FlagsSeen,
         LogGroupsSeen,
         RuleSeen,
         RulesSeen,
@@ -46,6 +48,7 @@ __all__ = [
     "rules_in_force",
     "silences",
     "source",
+    "source_flags",
     "targets_now",
 ]
 
@@ -138,6 +141,19 @@ def source(need: Source, seen: BuildSeen) -> Finding:
     return Finding(
         need.name, Kind.MET, f"answered by {printable(seen.name)} {printable(seen.version)}"
     )
+
+
+def source_flags(need: SourceFlags, seen: FlagsSeen) -> Finding:
+    """Whoever reaches the admin API can take series away before anybody asks for them."""
+    flags = dict(seen.flags)
+    admin = flags.get("web.enable-admin-api", "")
+    if admin == "true":
+        text = "the source's admin API is on: whoever reaches it can delete series"
+        return Finding(need.name, Kind.CROSSED, text)
+    if admin != "false":
+        return _lacks(need, "the source does not say whether its admin API is on")
+    kept = printable(flags.get("storage.tsdb.retention.time", "")) or "unknown"
+    return _met(need, f"admin API off, samples kept {kept}")
 
 
 def alarms_now(need: AlarmsNow, seen: AlarmsSeen, period: Period) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ __all__ = [
     "AlertsSeen",
     "BuildSeen",
     "Entry",
+    "FlagsSeen",
     "LedgerSeen",
     "LogGroupSeen",
     "LogGroupsSeen",
@@ -130,6 +131,14 @@ class BuildSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class FlagsSeen:
+    """How the program that answered was started."""
+
+    flags: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmSeen:
     """An alarm and its state."""
 
@@ -233,6 +242,7 @@ Observation = (
     | AlertsSeen
     | TargetsSeen
     | BuildSeen
+    | FlagsSeen
     | AlarmsSeen
     | LogGroupsSeen
     | LedgerSeen

@@ -26,6 +26,7 @@ from tocsin.control import (
     CloudWatchMetric,
     DaysSealed,
     Entry,
+    FlagsSeen,
     LedgerNeed,
     LedgerSeen,
     LogGroupSeen,
@@ -39,6 +40,7 @@ from tocsin.control import (
     SeriesSeen,
     Silences,
     Source,
+    SourceFlags,
     TargetSeen,
     TargetsNow,
     TargetsSeen,
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
     from tocsin.control import Need, Observation
     from tocsin.evidence._record import Answer
 
-__all__ = ["read_answer"]
+__all__ = ["infos_of", "read_answer"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -201,6 +203,18 @@ def read_answer(need: Need, answer: Answer) -> Observation:
         return Unanswered(f"the answer can't be read: {error}")
 
 
+class _Remarks(msgspec.Struct):
+    infos: list[str] = []
+
+
+def infos_of(body: bytes) -> list[str]:
+    """What an answer of the API remarks without doubting itself."""
+    try:
+        return msgspec.json.decode(body, type=_Remarks).infos
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return []
+
+
 def _told(body: bytes) -> str:
     """What an error answer says of itself."""
     try:
@@ -225,6 +239,9 @@ def _read(need: Need, data: msgspec.Raw, warnings: tuple[str, ...], asked: int) 
     if isinstance(need, Source):
         build = msgspec.json.decode(data, type=_Build)
         return BuildSeen(build.application, build.version, warnings)
+    if isinstance(need, SourceFlags):
+        flags = msgspec.json.decode(data, type=dict[str, str])
+        return FlagsSeen(tuple(sorted(flags.items())), warnings)
     if isinstance(need, LedgerNeed):
         return _ledger(msgspec.json.decode(data, type=_Ledger), need, warnings)
     if isinstance(need, AlarmsNow):

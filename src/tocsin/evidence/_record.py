@@ -19,7 +19,7 @@ from tocsin.control import (
     judge,
     utc,
 )
-from tocsin.evidence._answers import read_answer
+from tocsin.evidence._answers import infos_of, read_answer
 from tocsin.evidence._canonical import canonical_json
 from tocsin.evidence._requests import request_of
 
@@ -64,6 +64,8 @@ class Collector:
     url: str
     """Of the API, without user and password."""
     started: int
+    trigger: str = ""
+    """`person` at a terminal, or `program`."""
     clock: Mapping[str, str] = field(default_factory=dict)
     """How far the clock can be trusted, in words and numbers."""
 
@@ -148,6 +150,7 @@ def build_record(
         "collector": {
             "program": collector.program, "version": collector.version, "host": collector.host,
             "user": collector.user, "pid": collector.pid, "run": collector.run,
+            "trigger": collector.trigger,
         },
         "started": utc(collector.started),
         "ended": utc(ended),
@@ -166,7 +169,7 @@ def _input(
             "status": answer.status, "started": utc(answer.started), "ended": utc(answer.ended),
             "bytes": len(answer.body), "sha256": hashlib.sha256(answer.body).hexdigest(),
             "body": _body(answer.body), "redacted": answer.redacted,
-            "warnings": list(getattr(seen, "warnings", ())),
+            "warnings": list(getattr(seen, "warnings", ())), "infos": infos_of(answer.body),
         }  # fmt: skip
         if isinstance(seen, Unanswered):
             found["answer"]["failure"] = seen.why
