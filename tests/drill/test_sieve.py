@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -42,6 +44,18 @@ def test_a_line_that_differs_in_any_byte_is_a_line_like_any_other(data):
     altered = line[:place] + bytes([other]) + line[place + 1 :]
     assert SIEVE.id_of(altered) == ""
     assert SIEVE.sift(altered) == (altered, [])
+
+
+def test_forged_marks_cost_no_more_than_their_length():
+    mark = b"tocsin-drill-0123456789abcdef-" + b"0" * 32
+    times = []
+    for count in (100, 100_000):
+        data = (mark * 4 + b"\n") * count
+        begun = time.process_time()
+        assert SIEVE.sift(data) == (data, [])
+        assert SIEVE.sift(mark * (4 * count)) == (mark * (4 * count), [])
+        times.append(time.process_time() - begun)
+    assert times[1] < 5_000 * max(times[0], 0.001)
 
 
 def test_a_mark_inside_another_line_takes_nothing_away():
