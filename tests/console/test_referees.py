@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 import uvicorn
 from tests.console.sample_view import SampleView
-from tests.source.serving import serve_wsgi
+from tests.remote.serving import serve_wsgi
 
 from tocsin.console import create_app
 from tocsin.durations import SECOND

@@ -27,7 +27,7 @@ from tocsin.control import (
     period_of,
 )
 from tocsin.evidence import Answer, Reperformer, read_answer, request_of
-from tocsin.source import CloudWatchApi, cloudwatch_client
+from tocsin.remote import CloudWatchApi, cloudwatch_client
 
 boto3 = pytest.importorskip("boto3")
 moto = pytest.importorskip("moto.server")

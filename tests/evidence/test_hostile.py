@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
-from tests.source.serving import serve_raw
+from tests.remote.serving import serve_raw
 
 from tocsin.cli import _evidence as command
 from tocsin.cli._exit import ExitCode

@@ -11,7 +11,7 @@ import pytest
 
 from tocsin.lab._watch import look
 from tocsin.lab._webhook import Webhook
-from tocsin.source import PrometheusApi, parse_address
+from tocsin.remote import PrometheusApi, parse_address
 
 ALERT = {
     "status": "firing",

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.notify.telling import START, a_notification, an_alert
-from tests.source.serving import serve_raw
+from tests.remote.serving import serve_raw
 
 from tocsin.alerting import Refused, Retry, Sent
 from tocsin.durations import SECOND

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import pytest
 from tests.notify.telling import START, a_notification, an_alert
-from tests.source.serving import serve_raw
+from tests.remote.serving import serve_raw
 
 from tocsin.alerting import Refused, Retry, Sent, fingerprint
 from tocsin.durations import HOUR, MILLISECOND, MINUTE, SECOND

@@ -26,11 +26,11 @@ from tocsin.drill import rehearse, weaknesses_of
 from tocsin.durations import DAY, HOUR, MINUTE, SECOND
 from tocsin.engine import Clock, Engine, GroupLoop, TargetLoop, load_config
 from tocsin.evidence import Answer, Collector, build_record, describe, requests_of, segments_of
+from tocsin.remote import Reader
 from tocsin.report import disposition_file
 from tocsin.rules import GroupState
 from tocsin.seal import chain_ledger
 from tocsin.series import Failed, FailureReason
-from tocsin.source import Reader
 from tocsin.store import LedgerEntry, Step, open_store, read_ledger
 
 FIRST = date(2026, 10, 1)

@@ -18,6 +18,7 @@ from tocsin.correlation import RuleSet, load_sigma, load_sigma_tests
 from tocsin.definitions import load_definitions, recognise
 from tocsin.engine import CONFIG_KEYS, load_config
 from tocsin.errors import FileErrors, Problem, Span, TocsinError
+from tocsin.remote import Reader, fetch, make_client
 from tocsin.rules import (
     AlertingRule,
     RecordingRule,
@@ -27,7 +28,6 @@ from tocsin.rules import (
     load_test_file,
 )
 from tocsin.series import Exposition, Failed, Target
-from tocsin.source import Reader, fetch, make_client
 from tocsin.yamlfile import YamlMapping, read_yaml
 
 if TYPE_CHECKING:

@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tocsin.evidence import Answer
-from tocsin.source import (
-    Address,
-    CloudWatchApi,
-    PrometheusApi,
-    cloudwatch_client,
-    parse_address,
-)
+from tocsin.remote import Address, CloudWatchApi, PrometheusApi, cloudwatch_client, parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

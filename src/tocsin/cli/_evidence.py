@@ -55,7 +55,7 @@ from tocsin.evidence import (
     spans_of,
 )
 from tocsin.printable import printable
-from tocsin.source import Address, PrometheusApi, parse_address
+from tocsin.remote import Address, PrometheusApi, parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

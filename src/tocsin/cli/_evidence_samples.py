@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tocsin.evidence import SampleSpan
-    from tocsin.source import PrometheusApi
+    from tocsin.remote import PrometheusApi
 
 __all__ = ["Fetched", "fetch_samples"]
 

@@ -23,10 +23,10 @@ from tocsin.engine._notifying import ROUTER_KEY, Notifying
 from tocsin.engine._scraping import TargetLoop
 from tocsin.errors import StoreError
 from tocsin.notify import make_client as make_notify_client
+from tocsin.remote import make_client
 from tocsin.respond import Blocks, Safeguards
 from tocsin.rules import GroupState, RuleGroup
 from tocsin.series import Head
-from tocsin.source import make_client
 from tocsin.store import BlockRecord, LedgerEntry, Step
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from tocsin.durations import MILLISECOND
 from tocsin.engine._clock import next_tick
+from tocsin.remote import Reader, fetch
 from tocsin.series import Exposition, Failed, TargetState
-from tocsin.source import Reader, fetch
 from tocsin.store import LedgerEntry, Step
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tocsin.lab._processes import Children
 from tocsin.lab._story import Story
 from tocsin.lab._watch import Snapshot, look
-from tocsin.source import PrometheusApi, parse_address
+from tocsin.remote import PrometheusApi, parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

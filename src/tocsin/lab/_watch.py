@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tocsin.durations import SECOND
 
 if TYPE_CHECKING:
-    from tocsin.source import PrometheusApi
+    from tocsin.remote import PrometheusApi
 
 __all__ = ["RuleNow", "Snapshot", "look"]
 

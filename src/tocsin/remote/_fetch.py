@@ -18,8 +18,8 @@ from tocsin.series import Exposition, Failed, FailureReason
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tocsin.remote._reader import Reader
     from tocsin.series import Target
-    from tocsin.source._reader import Reader
 
 __all__ = ["Scraped", "fetch", "make_client"]
 

@@ -15,11 +15,11 @@ from contextlib import contextmanager
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_app
-from tests.source.serving import serve_raw, serve_wsgi
+from tests.remote.serving import serve_raw, serve_wsgi
 
 from tocsin.durations import MILLISECOND, SECOND
+from tocsin.remote import Reader, fetch, make_client
 from tocsin.series import Exposition, FailureReason, Target, TargetState, is_stale
-from tocsin.source import Reader, fetch, make_client
 
 
 def monotonic() -> int:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tocsin.errors import ParseError, Span
+from tocsin.remote._grammar import NUMBER, OPENMETRICS, TEXT, read_comment, read_series
 from tocsin.series import NO_TIME, DropReason, Exposition, LabelLimits, Metadata
-from tocsin.source._grammar import NUMBER, OPENMETRICS, TEXT, read_comment, read_series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tocsin.labels import Labels
-    from tocsin.source._grammar import Grammar
+    from tocsin.remote._grammar import Grammar
 
 __all__ = ["Reader"]
 

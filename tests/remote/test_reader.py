@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from tocsin.errors import ParseError
 from tocsin.labels import Labels
+from tocsin.remote import Reader
 from tocsin.series import NO_TIME, DropReason, Exposition, LabelLimits, Metadata
-from tocsin.source import Reader
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
