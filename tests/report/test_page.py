@@ -174,6 +174,21 @@ def test_no_exception_is_left_out_also_not_an_answered_one(tmp_path):
     assert "Of 5 exceptions, 0 have no disposition" in text
 
 
+@pytest.mark.parametrize(("until", "over"), [(DAY, True), (names(5)[-1], False), ("", False)])
+def test_what_was_accepted_for_a_time_needs_a_word_again_when_it_is_over(tmp_path, until, over):
+    def files(day):
+        name, data = disposition_file(
+            DAY, "alpha", "accepted", "Ada", "known", "", 0, [], "<Bo>", until
+        )
+        found = {"alpha.json": record("alpha", day, "exception")}
+        return found | ({f"dispositions/{name}": data} if day == DAY else {})
+
+    text = report_page(load_period(put(tmp_path, 5, files), None, None), CHECKED).decode()
+    assert "Approved by &lt;Bo&gt;." in text
+    assert (f"Accepted until {until}" in text) is bool(until)
+    assert ("THAT TIME IS OVER" in text) is over
+
+
 @settings(max_examples=30)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_reason_and_title_is_shown_as_text(reason, title):

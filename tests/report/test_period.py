@@ -162,7 +162,15 @@ def test_a_disposition_stands_beside_the_exception_and_changes_no_state(tmp_path
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"control": "../x"}, {"outcome": "?"}, {"by": " "}, {"text": ""}, {"text": "x" * 9999}],
+    [
+        {"control": "../x"},
+        {"outcome": "?"},
+        {"by": " "},
+        {"text": ""},
+        {"text": "x" * 9999},
+        {"until": NEXT},
+        {"outcome": "accepted", "until": "20200101"},
+    ],
 )
 def test_a_disposition_says_who_and_what(wrong):
     said = {"control": "alpha", "outcome": "fault", "by": "Ada", "text": "why", "ticket": ""}

@@ -96,20 +96,20 @@ def _verified(root: Path, trust: Trust) -> Checked:
 @click.option("--by", required=True, metavar="NAME", help="Who looked at it.")
 @click.option("--text", required=True, help="What was found and done, in a sentence or two.")
 @click.option("--ticket", default="", help="Where more is written.")
+@click.option("--approved-by", "approved", default="", metavar="NAME", help="Who agreed to it.")
+@click.option("--until", metavar="DAY", help="The last day for which it is accepted, YYYY-MM-DD.")
 @click.option("--folder", type=Path, help="Where the days are.  [default: evidence]")
 @config_option
 def disposition(
-    day: str, control: str, outcome: str, by: str, text: str, ticket: str, folder: Path | None,
-    config: Path,
+    day: str, control: str, outcome: str, by: str, text: str, ticket: str, approved: str,
+    until: str | None, folder: Path | None, config: Path,
 ) -> None:  # fmt: skip
     """Write down what became of an exception of CONTROL on DAY.
 
     It goes into the next day that is sealed, so that it can't be changed afterwards; a second one
     stands beside the first.
     """
-    name = day.replace("-", "")
-    if not is_day(name):
-        raise ParseError(f"not a day: {day[:40]!r}", hint="write YYYY-MM-DD")
+    name, end = _name(day), _name(until) if until else ""
     now = time.time_ns() // 1000
     root = evidence_folder(folder, config)
     redactor = make_redactor(config)
@@ -118,7 +118,16 @@ def disposition(
         place = root / (day_after(days[-1]) if days else name) / DISPOSITIONS
         place.mkdir(parents=True, exist_ok=True)
         taken = [each.name for each in place.iterdir()]
-        file, data = disposition_file(name, control, outcome, by, text, ticket, now, taken)
+        file, data = disposition_file(
+            name, control, outcome, by, text, ticket, now, taken, approved, end
+        )
         with (place / file).open("xb") as stream:
             stream.write(redactor.clean(data))
     click.echo(f"wrote  {place / file}")
+
+
+def _name(day: str) -> str:
+    name = day.replace("-", "")
+    if not is_day(name):
+        raise ParseError(f"not a day: {day[:40]!r}", hint="write YYYY-MM-DD")
+    return name

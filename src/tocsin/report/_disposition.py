@@ -41,16 +41,20 @@ class Disposition(msgspec.Struct, frozen=True):
     ticket: str
     written: str
     """RFC 3339."""
+    approved: str = ""
+    """Who agreed; empty where nobody had to."""
+    until: str = ""
+    """`YYYYMMDD`, the last day for which it was accepted; empty for no end."""
     file: str = ""
 
 
 def disposition_file(
     day: str, control: str, outcome: str, by: str, text: str, ticket: str, now: int,
-    taken: Sequence[str],
+    taken: Sequence[str], approved: str = "", until: str = "",
 ) -> tuple[str, bytes]:  # fmt: skip
     """Its name below `dispositions/`, and its bytes. Raises ParseError.
 
-    `taken` are the names that are there; none is ever written over.
+    `until` is `YYYYMMDD` or empty. `taken` are the names that are there; none is ever written over.
     """
     if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", control):
         raise ParseError(f"not a control's id: {control[:60]!r}")
@@ -58,7 +62,11 @@ def disposition_file(
         raise ParseError(f"not an outcome: {outcome[:40]!r}", hint=", ".join(OUTCOMES))
     if not by.strip() or not text.strip():
         raise ParseError("a disposition says who looked and what it was")
-    if len(by) + len(text) + len(ticket) > _MOST:
+    if until and outcome != "accepted":
+        raise ParseError(f"{outcome} has no end", hint="only what was accepted is so until a day")
+    if until and until < day:
+        raise ParseError(f"accepted until {until}, before the day that it is about")
+    if len(by) + len(text) + len(ticket) + len(approved) > _MOST:
         raise ParseError(f"a disposition has at most {_MOST} characters")
     number = 1
     while (name := f"{day}.{control}.{number}.json") in taken:
@@ -66,6 +74,7 @@ def disposition_file(
     body = {
         "schema": SCHEMA, "day": day, "control": control, "outcome": outcome, "by": by,
         "text": text, "ticket": ticket, "written": utc(now),
+        "approved": approved, "until": until,
     }  # fmt: skip
     return name, canonical_json(body)
 

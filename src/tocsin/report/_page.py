@@ -24,6 +24,7 @@ from tocsin.report._style import STYLE, SYMBOLS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tocsin.report._disposition import Disposition
     from tocsin.report._events import DrillRun
     from tocsin.report._period import Cell, ControlSeen, Period
 
@@ -151,7 +152,8 @@ def _case(period: Period, cell: Cell) -> Iterator[str]:
     for each in cell.dispositions:
         ticket = f" Ticket {esc(each.ticket)}." if each.ticket else ""
         yield f"<p><b>Disposition: {esc(each.outcome)}</b> ({OUTCOMES[each.outcome]}), by "
-        yield f"{esc(each.by)}, {esc(each.written)}. {esc(each.text)}{ticket}</p>\n"
+        yield f"{esc(each.by)}, {esc(each.written)}. {esc(each.text)}{ticket}"
+        yield f"{_agreed(period, each)}</p>\n"
     if cell.state == "exception" and not cell.dispositions:
         yield "<p><b>No disposition</b> is in the evidence.</p>\n"
     files = ", ".join(
@@ -160,6 +162,15 @@ def _case(period: Period, cell: Cell) -> Iterator[str]:
     if files:
         yield f'<p class="soft">Records: {esc(files)}</p>\n'
     yield "</section>\n"
+
+
+def _agreed(period: Period, each: Disposition) -> str:
+    """Who approved, and until when it was accepted; what ran out needs a word again."""
+    told = f" Approved by {esc(each.approved)}." if each.approved else ""
+    if each.until:
+        over = each.until < period.last
+        told += f" Accepted until {esc(each.until)}{': THAT TIME IS OVER' if over else ''}."
+    return told
 
 
 def _gaps(period: Period) -> Iterator[str]:
