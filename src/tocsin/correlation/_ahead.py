@@ -2,12 +2,14 @@
 
 More events never make a count smaller, nor a row of steps incomplete. So where a condition can
 only become truer with each event, it will hold at an event at which it holds already without
-those that are late. The windows here go ahead of the settled ones: copies of them, to which the
-waiting events are added.
+those that are late. The windows here go ahead of the settled ones: copies of them, to which each
+event is added when it comes. One that is earlier than others of its key is put in between them,
+as far as that can be done without them; what is missed so is told when it is settled.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from tocsin.correlation._keyed import Seen
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Ahead"]
 
 _MOST = 16_384
-"""Windows; the keys of further ones are told when they are settled."""
-_NOT_SURE = Seen(0, False, False, 0, 0)
+"""Windows; of more, those of the keys that were heard of latest. What such a key did before is
+missing when it comes back, so it may be told when it is settled only."""
+_NOT_SURE = Seen(0, False, False, 0, 0, 0)
 
 
 class Ahead:
@@ -29,30 +32,25 @@ class Ahead:
 
     def __init__(self, rules: RuleSet) -> None:
         self._sure = _sure(rules)
-        self._windows: dict[tuple[int, Key], Window] = {}
-        self.valid = False
-        """Whether every waiting event but the fresh ones is in the windows."""
-        self.ran = (0, 0)
-        """Time and number of the latest event in them."""
-
-    @property
-    def full(self) -> bool:
-        return len(self._windows) >= _MOST
+        self._windows: OrderedDict[tuple[int, Key], Window] = OrderedDict()
 
     def clear(self) -> None:
-        """Begin anew with the settled windows."""
-        self._windows = {}
-        self.valid, self.ran = True, (0, 0)
+        """Nothing waits: the settled windows are all there is."""
+        if self._windows:
+            self._windows = OrderedDict()
 
     def add(self, at: int, keyed: Keyed, key: Key, time: int, event: Part) -> Seen:
         """Take an event of the correlation at a place."""
         if not self._sure[at]:
             return _NOT_SURE
-        window = self._windows.get((at, key))
+        windows = self._windows
+        window = windows.get((at, key))
         if window is None:
-            if self.full:
-                return _NOT_SURE
-            window = self._windows[at, key] = keyed.copy(key)
+            if len(windows) >= _MOST:
+                windows.popitem(last=False)
+            window = windows[at, key] = keyed.copy(key)
+        else:
+            windows.move_to_end((at, key))
         return keyed.within(window, time, event)
 
 

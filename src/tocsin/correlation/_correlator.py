@@ -12,14 +12,14 @@ as late.
 
 There are two ways to use it. With `feed`, the latest event says how late others may come: so
 old logs are read. With `put` and `advance`, the caller says up to when everything is there: so a
-daemon reads, and `look_ahead` tells what is certain before.
+daemon reads, and `put` tells what is certain before.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -70,6 +70,17 @@ class Offender:
     error: int
     first: int
     last: int
+
+
+class Put(NamedTuple):
+    """What became of events."""
+
+    taken: list[Matched]
+    """Those that wait now."""
+    alerts: list[Alert]
+    """Where there are too many: of those that were taken before their time."""
+    certain: list[Alert]
+    """Which the waiting events will give, or an earlier one of the same attack."""
 
 
 @dataclass(slots=True)
@@ -149,8 +160,6 @@ class Correlator:
             for name in names
         }
         self._waiting: list[tuple[int, int, Event, tuple[int, ...]]] = []
-        self._fresh: list[tuple[int, int, Event, tuple[int, ...]]] = []
-        """Those of them that no look ahead has seen."""
         self._ahead = Ahead(rules)
         self._arrived = 0
         self._latest = 0
@@ -194,28 +203,25 @@ class Correlator:
         matcher = self._matcher
         return [(self._slim(event), matched) for event in events if (matched := matcher(event))]
 
-    def put(self, found: Iterable[Matched], ahead: int) -> tuple[list[Matched], list[Alert]]:
-        """Let events wait that were sifted; those that were taken in, and alerts.
+    def put(self, found: Iterable[Matched], present: int) -> Put:
+        """Let events wait that were sifted.
 
-        Alerts come of it only where there are too many. What is earlier than what `advance` was
-        told comes too late. Where there is no room, what is after `ahead` is not taken in:
-        else whoever writes times to come would make all others late.
+        What is earlier than what `advance` was told comes too late. Where there is no room, what
+        is after `present` is not taken in: else whoever writes times to come would make all
+        others late.
         """
-        taken: list[Matched] = []
-        alerts: list[Alert] = []
+        done = Put([], [], [])
         for event, matched in found:
             full = len(self._waiting) >= self._room
-            if event.time < self._taken or (full and event.time > ahead):
+            if event.time < self._taken or (full and event.time > present):
                 continue
+            self._apply(event, matched, done.certain, self._ahead.add)
             self._arrived += 1
-            item = event.time, self._arrived, event, matched
-            heappush(self._waiting, item)
-            if self._ahead.valid:
-                self._fresh.append(item)
-            taken.append((event, matched))
+            heappush(self._waiting, (event.time, self._arrived, event, matched))
+            done.taken.append((event, matched))
             if full:
-                self._next(alerts)
-        return taken, alerts
+                self._next(done.alerts)
+        return done
 
     def advance(self, time: int) -> list[Alert]:
         """Everything before `time` is there: take what waited for it."""
@@ -224,7 +230,6 @@ class Correlator:
             self._next(alerts)
         self._taken = max(self._taken, time)
         if not self._waiting:
-            self._fresh = []
             self._ahead.clear()
         return alerts
 
@@ -242,26 +247,6 @@ class Correlator:
     def waiting(self) -> int:
         """The number of events that wait."""
         return len(self._waiting)
-
-    def look_ahead(self, *, anew: bool) -> list[Alert]:
-        """Alerts that the waiting events will give for certain, this event's or an earlier one's.
-
-        Each may come several times. Where events came out of order, all that wait have to be
-        gone through; that is done if `anew`, else such are left for a later call.
-        """
-        ahead, fresh = self._ahead, sorted(self._fresh)
-        if not ahead.valid or ahead.full or (fresh and fresh[0][:2] < ahead.ran):
-            if not anew:
-                return []
-            ahead.clear()
-            fresh = sorted(self._waiting)
-        self._fresh = []
-        alerts: list[Alert] = []
-        for _, _, event, matched in fresh:
-            self._apply(event, matched, alerts, ahead.add)
-        if fresh:
-            ahead.ran = fresh[-1][:2]
-        return alerts
 
     def held(self, rule: str, group: tuple[tuple[str, str], ...]) -> int:
         """When a correlation held last for a group, of what is settled; 0 if not known."""
@@ -282,9 +267,6 @@ class Correlator:
     def _next(self, alerts: list[Alert]) -> None:
         time, _, event, matched = heappop(self._waiting)
         self._taken = time
-        if self._fresh:
-            # It may be in the settled windows now and not yet in those ahead.
-            self._fresh, self._ahead.valid = [], False
         self._apply(event, matched, alerts)
 
     def _apply(
@@ -321,12 +303,12 @@ class Correlator:
                 group = _group(plan, key)
                 alerts.append(
                     Alert(
-                        event.time, plan.name, plan.title, plan.level, group, seen.measure,
+                        seen.time, plan.name, plan.title, plan.level, group, seen.measure,
                         seen.error, seen.first, event.reference, plan.tags, seen.previous,
                     )
                 )  # fmt: skip
             if self._routes[self._before + route.at]:
-                held = Event(event.time, dict(_group(plan, key)), 1, event.text, event.reference)
+                held = Event(seen.time, dict(_group(plan, key)), 1, event.text, event.reference)
                 self._take(self._before + route.at, held, alerts, add, fires=not seen.held)
 
     def offenders(self, rule: str, number: int = 100) -> list[Offender]:
@@ -366,6 +348,7 @@ class Correlator:
             if (event := unpack_event(packed, places)) is not None
         ]
         heapify(self._waiting)
+        restored = sorted(self._waiting)
         known = dict(zip(plans, keyed, strict=True))
         for each, identity in zip(self._keyed, self._identities[1], strict=True):
             found = known.get(identity)
@@ -376,6 +359,9 @@ class Correlator:
                 for key, window in found[0]
             }
             each.restore(found, windows)
+        certain: list[Alert] = []
+        for _, _, waits, matched in restored:
+            self._apply(waits, matched, certain, self._ahead.add)
         return places
 
 

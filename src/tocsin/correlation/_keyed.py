@@ -33,6 +33,8 @@ class Seen(NamedTuple):
     """So much the measure may be off by."""
     first: int
     """The time of the first event of the window, if the condition became true."""
+    time: int
+    """Of the event at which it is so."""
     previous: int = 0
     """When the condition held last before; 0 if that is not known."""
 
@@ -72,10 +74,14 @@ class Keyed:
         return self.within(window, time, event)
 
     def within(self, window: Window, time: int, event: Part) -> Seen:
-        """Take an event into a key's window."""
+        """Take an event into a key's window; it may be earlier than others in it."""
         plan = self.plan
-        window.settle(time, plan.timespan)
-        measure = window.add(time, event, plan)
+        if time >= window.last:
+            window.settle(time, plan.timespan)
+            measure = window.add(time, event, plan)
+        else:
+            measure = window.insert(time, event, plan)
+            time = window.last
         before = window.true
         previous = window.held
         window.true = holds = plan.test(measure) if plan.expression is None else bool(measure)
@@ -85,7 +91,7 @@ class Keyed:
         if error:
             error += self._summary.error
         first = window.first() if holds and not before else 0
-        return Seen(measure, holds, before, error, first, previous)
+        return Seen(measure, holds, before, error, first, time, previous)
 
     def copy(self, key: Key) -> Window:
         """A key's window as it is, or a new one."""
@@ -102,10 +108,10 @@ class Keyed:
             return self.within(window, time, event)
         test = self.plan.test
         if self.plan.kind != "event_count":
-            return Seen(0, False, False, counted, time)
+            return Seen(0, False, False, counted, time, time)
         error = self._summary.error + (counted - count)
         before = counted > count and test(counted - count)
-        return Seen(counted, test(counted), before, error, time)
+        return Seen(counted, test(counted), before, error, time, time)
 
     def _carry(self, window: Window, counted: int, time: int) -> None:
         """Begin a window with what the summary counted of the key."""

@@ -3,6 +3,9 @@
 A window holds the events of the timespan up to the present event, both ends in it: five failures in
 600 s are within 600 s if the last is exactly 600 s after the first. Each kind keeps so little
 that an attacker who sends millions of events of one key makes it no larger.
+
+`add` takes the next event, `insert` one that is earlier than the latest: what the window then is
+at the latest event, or less where that can't be known any more.
 """
 
 from __future__ import annotations
@@ -93,6 +96,15 @@ class CountWindow(_Base, tag="count"):
             del times[: len(times) - keep]
         return measure
 
+    def insert(self, time: int, event: Part, plan: Correlation) -> float:
+        times, oldest = self.times, self.last - plan.timespan
+        keep = int(plan.test.number) + 1
+        if time >= oldest:
+            place = bisect_left(times, time)
+            times[place:place] = [time] * min(event.often, keep)
+            del times[: max(0, len(times) - keep)]
+        return len(times) - bisect_left(times, oldest) + self.carried
+
     def first(self) -> int:
         return self.times[0]
 
@@ -121,6 +133,15 @@ class DistinctWindow(_Base, tag="distinct"):
                 break
             del seen[earliest]
         return len(seen) + self.carried
+
+    def insert(self, time: int, event: Part, plan: Correlation) -> float:
+        oldest = self.last - plan.timespan
+        if event.value is not None and time >= oldest:
+            text = shortened(str(event.value))
+            self.seen[text] = max(time, self.seen.get(text, time))
+            ordered = sorted(self.seen.items(), key=lambda each: each[1])
+            self.seen = dict(ordered[-int(plan.test.number) - 1 :])
+        return sum(each >= oldest for each in self.seen.values()) + self.carried
 
     def first(self) -> int:
         return next(iter(self.seen.values()), self.last)
@@ -157,6 +178,9 @@ class ValueWindow(_Base, tag="values"):
             return 0 if plan.kind == "value_sum" else -inf
         return _MEASURES[plan.kind](values, plan.test.percentile)
 
+    def insert(self, _time: int, _event: Part, plan: Correlation) -> float:
+        return 0 if plan.kind == "value_sum" else -inf
+
     def first(self) -> int:
         return self.times[0] if self.times else self.last
 
@@ -180,7 +204,18 @@ class StepWindow(_Base, tag="steps"):
             latest[rule] = time
         elif latest[rule - 1] >= 0:
             latest[rule] = latest[rule - 1]
-        oldest = time - plan.timespan
+        return self._measure(plan)
+
+    def insert(self, time: int, event: Part, plan: Correlation) -> float:
+        # Which chain a later step of it would have gone on with can't be known any more.
+        self.latest = self.latest or [-1] * len(plan.rules)
+        if plan.kind == "temporal" or event.rule == 0:
+            self.latest[event.rule] = max(self.latest[event.rule], time)
+        return self._measure(plan)
+
+    def _measure(self, plan: Correlation) -> float:
+        latest = self.latest
+        oldest = self.last - plan.timespan
         inside = [each >= 0 and each >= oldest for each in latest]
         if plan.expression is not None:
             bits = sum(1 << place for place, there in enumerate(inside) if there)

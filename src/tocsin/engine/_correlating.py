@@ -37,8 +37,6 @@ _QUIET = 5 * MINUTE
 """After so long without a match a rule's own alert is over."""
 _MOST = 5000
 """Alerts that fire at a time; more are written down and counted, and tell nobody."""
-_PATIENCE = 9
-"""To go through all waiting events takes at most a tenth of the time."""
 _HARMLESS = frozenset({"informational", "low"})
 """Levels of rules whose sources are not proposed to be blocked."""
 
@@ -53,14 +51,9 @@ class Correlating:
         begin: int,
         seed: bytes,
         notifying: Callable[[], Notifying],
-        monotonic: Callable[[], int],
     ) -> None:
-        """`states` is what the store has; without any, what is before `begin` comes too late.
-
-        `monotonic` answers microseconds that never jump.
-        """
+        """`states` is what the store has; without any, what is before `begin` comes too late."""
         self._notifying = notifying
-        self._monotonic = monotonic
         self._plans: dict[str, Correlation] = {each.name: each for each in rules.correlations}
         self._names = {each.name for each in rules.detections} | self._plans.keys()
         self._record = record = CorrelationRecord(states)
@@ -73,7 +66,6 @@ class Correlating:
         """Settled since the start, by rule."""
         self.untold = 0
         """Alerts that nobody was told of, because too many fired."""
-        self._look_at = 0
         if snapshot is None:
             self.correlator.advance(begin)
         else:
@@ -139,26 +131,26 @@ class Correlating:
         if not sifted.matched and not sifted.sessions:
             return Told(), 0
         piece, told = Piece(), _Telling(self._notifying())
-        taken, alerts = self.correlator.put(sifted.matched, now)
-        piece.events = [pack_event(*each) for each in taken]
+        put = self.correlator.put(sifted.matched, now)
+        piece.events = [pack_event(*each) for each in put.taken]
         if sifted.sessions:
             piece.sessions = {log_group: sifted.sessions}
             self._remember(log_group, sifted.sessions)
-        for each in alerts:
+        for each in put.alerts:
             self._settle(each, now, piece, told)
-        self._look_ahead(now, piece, told)
+        for each in put.certain:
+            self._foresee(each, now, piece, told)
         self._record.write(step, piece, self._snapshot)
-        return told.done(), len(sifted.matched) - len(taken)
+        return told.done(), len(sifted.matched) - len(put.taken)
 
     def advance(self, time: int, now: int, step: Step) -> Told:
         """Everything before `time` was read: take what waited, and end what is over."""
         waits = self.correlator.next_time
         over = [each for each in self.firing.values() if each.until < time]
-        piece, told = Piece(settled=time), _Telling(self._notifying())
-        self._look_ahead(now, piece, told)
-        if (waits is None or waits >= time) and not over and not piece.changes:
+        if (waits is None or waits >= time) and not over:
             self.correlator.advance(time)
             return Told()
+        piece, told = Piece(settled=time), _Telling(self._notifying())
         for alert in self.correlator.advance(time):
             self._settle(alert, now, piece, told)
         for each in over:
@@ -208,14 +200,6 @@ class Correlating:
         known.until = max(known.until, alert.time + span)
         known.early = False
         piece.changes.append((*key, known))
-
-    def _look_ahead(self, now: int, piece: Piece, told: _Telling) -> None:
-        """Tell what is certain of the events that wait."""
-        begin = self._monotonic()
-        for each in self.correlator.look_ahead(anew=begin >= self._look_at):
-            self._foresee(each, now, piece, told)
-        end = self._monotonic()
-        self._look_at = max(self._look_at, end + _PATIENCE * (end - begin))
 
     def _foresee(self, alert: Alert, now: int, piece: Piece, told: _Telling) -> None:
         """A condition will have become true."""

@@ -124,7 +124,7 @@ class Logs:
             for metric, _ in alarm_metrics(alarm)
         }
         begin = self.alarming.begin
-        self.correlating = Correlating(config.rules, states, begin, seed, notifying, core.monotonic)
+        self.correlating = Correlating(config.rules, states, begin, seed, notifying)
         held = bool(config.rules.detections)
         self._round = _SIFTED if held else _ROUND
         self.groups: dict[str, _Group] = {}
