@@ -246,5 +246,5 @@ def test_an_alert_is_told_with_who_acknowledged_it_also_on_a_later_day(tmp_path)
     ]
     page = report_page(period, Checked("", None)).decode()
     section = page[page.index("Alerts and who acknowledged them") :]
-    assert "2 alerts fired, 1 of them acknowledged by nobody" in section
+    assert "Alerts that fired: 2. Nobody acknowledged 1 of them" in section
     assert section.index("&lt;Unseen&gt;") < section.index(">Seen<")

@@ -265,8 +265,8 @@ def _alerts(period: Period) -> Iterator[str]:
         yield "<p>The ledger of these days tells of no alert that fired.</p>\n"
         return
     unseen = [each for each in period.alerts if each.after is None]
-    yield f"<p>{len(period.alerts):,} alerts fired, {len(unseen):,} of them acknowledged by "
-    yield "nobody; those stand first.</p>\n"
+    yield f"<p>Alerts that fired: {len(period.alerts):,}. Nobody acknowledged {len(unseen):,} of "
+    yield "them; those stand first.</p>\n"
     yield '<table class="wide"><thead><tr><th>Fired (UTC)</th><th>Alert</th>'
     yield '<th class="num">Answered after</th><th>By</th><th>What they said</th></tr></thead>'
     yield "<tbody>"
@@ -275,7 +275,8 @@ def _alerts(period: Period) -> Iterator[str]:
         after = "NOBODY" if each.after is None else _lasted(each.after)
         said = f"{each.comment} {each.ticket}".strip()
         yield f'<tr><td class="time">{moment(each.time)}</td><th>{esc(each.alert)}</th>'
-        yield f'<td class="num" data-of="answered">{after}</td><td data-of="by">{esc(each.by)}</td>'
+        yield f'<td class="num" data-of="answered">{after}</td>'
+        yield f'<td data-of="by">{esc(each.by)}</td>' if each.by else "<td></td>"
         yield f"<td>{esc(said)}</td></tr>"
     yield "</tbody></table>\n" + _more(len(period.alerts))
 
