@@ -6,6 +6,7 @@ import json
 import random
 import threading
 import time
+import urllib.request
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -142,3 +143,49 @@ def test_kill_9_at_any_moment_tells_each_attack_once(tmp_path, soak):
         wait_for(lambda: len(told()) >= sources, "all are told")
         assert len(set(told())) == len(told()) == sources
         assert running.stop() == 0
+
+
+def test_routes_and_silences_are_for_alerts_of_rules_too(tmp_path):
+    """A silence on a group-by field keeps the receiver quiet; the ledger has the alert."""
+    (tmp_path / "rules.sigma.yml").write_text(RULES)
+    log = tmp_path / "app.log"
+    with webhook() as pager, webhook() as others:
+        config = {
+            "log_groups": [{"name": "app", "paths": [log.name]}],
+            "correlations": ["rules.sigma.yml"],
+            "receivers": [
+                {"name": "pager", "webhook": {"url": f"http://127.0.0.1:{pager.port}/"}},
+                {"name": "others", "webhook": {"url": f"http://127.0.0.1:{others.port}/"}},
+            ],
+            "route": {
+                "receiver": "others", "group_wait": "0s", "group_by": ["rule"],
+                "group_interval": "200ms",
+                "routes": [{"matchers": ['rule="sixteen"', 'severity="high"'], "receiver": "pager"}],
+            },
+        }  # fmt: skip
+        with Daemon(tmp_path, config, {"groups": []}) as running:
+            silence = {
+                "matchers": [{"name": "source_ip", "value": "192.0.2.1", "isRegex": False, "isEqual": True}],
+                "startsAt": "2020-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z",
+                "createdBy": "me", "comment": "ours",
+            }  # fmt: skip
+            request = urllib.request.Request(
+                running.url + "/api/v2/silences",
+                json.dumps(silence).encode(),
+                {"Content-Type": "application/json"},
+            )
+            urllib.request.urlopen(request, timeout=10).close()
+            log.write_text(line("192.0.2.1") * 16 + line("203.0.113.9") * 16)
+            wait_for(lambda: len(running.alerts()) == 2, "both fire")
+            wait_for(lambda: pager.messages, "the pager is told")
+            told = [
+                a["labels"]["source_ip"] for _, body, _ in pager.messages for a in body["alerts"]
+            ]
+            assert told == ["203.0.113.9"]
+            assert others.messages == []
+            query = "?start=0&end=99999999999&kinds=transition"
+            entries = json.loads(running.get("/api/v1/ledger" + query)[1])["data"]["entries"]
+            assert {e["body"]["group"]["source.ip"] for e in entries} == {
+                "192.0.2.1",
+                "203.0.113.9",
+            }
