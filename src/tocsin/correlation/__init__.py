@@ -3,6 +3,7 @@
 from tocsin.correlation._correlator import Budget, Correlator, Offender
 from tocsin.correlation._model import Alert, Correlation, Detection, Event, RuleSet
 from tocsin.correlation._packed import Matched, pack_event, unpack_event
+from tocsin.correlation._prefilter import Prefilter, make_prefilter
 from tocsin.correlation._reader import EventReader
 from tocsin.correlation._sigma import load_sigma
 from tocsin.correlation._sshd import Remembered, Sessions
@@ -26,6 +27,7 @@ __all__ = [
     "EventReader",
     "Matched",
     "Offender",
+    "Prefilter",
     "Remembered",
     "RuleSet",
     "Sessions",
@@ -36,6 +38,7 @@ __all__ = [
     "is_sigma_test",
     "load_sigma",
     "load_sigma_tests",
+    "make_prefilter",
     "pack_event",
     "run_sigma_tests",
     "unpack_event",

@@ -5,6 +5,7 @@ Sources: Sigma specification, "Sigma rules", section "Detection"; appendix "modi
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,11 @@ _FLAGS = {
 }
 
 
+_PIECES = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
+"""An escape, a class or a character of a regex."""
+_ANCHORS = frozenset({"^", "$", r"\b", r"\B", r"\A", r"\z"})
+
+
 def field_atom(field: str, value: SigmaType) -> Atom:
     """The question whether a field has a value. Raises UnsupportedError, by name, or ParseError."""
     names = field_names(field)
@@ -65,7 +71,7 @@ def field_atom(field: str, value: SigmaType) -> Atom:
     if isinstance(value, SigmaFieldReference):
         return Atom((), _same(names, value), what)
     pattern = _pattern(value) if isinstance(value, SigmaRegularExpression) else ""
-    return Atom(names, _any(_text_judge(value, field)), what, pattern)
+    return Atom(names, _any(_text_judge(value, field)), what, pattern, _needs(value))
 
 
 def keyword_atom(value: SigmaType) -> Atom:
@@ -81,13 +87,16 @@ def keyword_atom(value: SigmaType) -> Atom:
     elif not isinstance(value, SigmaRegularExpression):
         raise UnsupportedError(f"a keyword that is a {_kind(value)}")
     judge = _text_judge(value, "a keyword")
-    return Atom((), lambda event: judge(event.text), f"keyword {value!r}")
+    return Atom((), lambda event: judge(event.text), f"keyword {value!r}", needs=_needs(value))
 
 
 def one_of(field: str, values: tuple[str, ...]) -> Atom:
     """The question whether a field is one of some texts."""
     wanted = frozenset(values)
-    return Atom((field,), _any(lambda text: text in wanted), f"{field} of {sorted(wanted)}")
+    needs = "|".join(_quoted(each) for each in sorted(wanted) if each)
+    needs = needs if all(each and each.isascii() for each in wanted) else ""
+    what = f"{field} of {sorted(wanted)}"
+    return Atom((field,), _any(lambda text: text in wanted), what, needs=needs)
 
 
 def _any(judge: Callable[[str], bool]) -> Callable[[Any], bool]:
@@ -132,6 +141,28 @@ def _text_judge(value: SigmaType, where: str) -> Callable[[str], bool]:
 def _pattern(value: SigmaRegularExpression) -> str:
     flags = "".join(sorted(_FLAGS[each] for each in value.flags))
     return f"(?{flags}:{value.regexp})" if flags else str(value.regexp)
+
+
+def _needs(value: SigmaType) -> str:
+    """What any text that has the value holds somewhere."""
+    if isinstance(value, SigmaRegularExpression):
+        return _unanchored(_pattern(value))
+    if not isinstance(value, SigmaString):
+        return ""
+    cased = isinstance(value, SigmaCasedString)
+    texts = [each if cased else each.lower() for each in value.s if isinstance(each, str)]
+    longest = max(texts, key=len, default="")
+    if not longest.isascii():
+        return ""
+    return _quoted(longest) if cased else f"(?i:{_quoted(longest)})" if longest else ""
+
+
+def _unanchored(pattern: str) -> str:
+    """The regex without what asks for a place in the text; empty if that is not clear."""
+    if not pattern.isascii() or "[:" in pattern or "\\Q" in pattern:
+        return ""
+    parts = _PIECES.findall(pattern)
+    return "".join("(?:)" if each in _ANCHORS else each for each in parts)
 
 
 def _string_judge(value: SigmaString, where: str) -> Callable[[str], bool]:

@@ -63,6 +63,9 @@ class Atom:
     """Tells it from others; two atoms with the same text are the same question."""
     pattern: str = ""
     """A regex that is found in just the texts that are judged so; empty if there is none."""
+    needs: str = ""
+    """A regex that is found in ASCII texts that are judged so, and in any longer text, with
+    whatever before and behind; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,8 @@ class Logs:
             )
             if held:
                 sessions = self.correlating.sessions(group.name)
-                reader.sifter = Sifter(self.correlating.correlator.sift, sessions)
+                sift = self.correlating.correlator.sift
+                reader.sifter = Sifter(sift, config.rules, sessions)
             made = _Group(reader, state, self.alarming.closed)
             bodies: dict[int, list[bytes]] = {}
             for tally in tallies(group.name):

@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tocsin.correlation import Event, EventReader, Sessions
+from tocsin.correlation import Event, EventReader, Sessions, make_prefilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tocsin.correlation import Matched, Remembered
+    from tocsin.correlation import Matched, Prefilter, Remembered, RuleSet
     from tocsin.logformat import Format, Skipped
 
 __all__ = ["Sifted", "Sifter"]
@@ -36,22 +36,30 @@ class Sifter:
     """Holds the events of one log group against the rules."""
 
     def __init__(
-        self, sift: Callable[[Iterable[Event]], list[Matched]], sessions: list[Remembered]
+        self,
+        sift: Callable[[Iterable[Event]], list[Matched]],
+        rules: RuleSet,
+        sessions: list[Remembered],
     ) -> None:
         """`sift` answers the events that match a rule; `sessions` is what is remembered."""
         self._sift = sift
+        self._rules = rules
         self._sessions = Sessions()
         self._sessions.restore(sessions)
-        self._readers: dict[int, tuple[Format, EventReader]] = {}
+        self._readers: dict[int, tuple[Format, EventReader, Prefilter | None]] = {}
 
     def lines(
         self, form: Format, data: bytes, path: str, reason: Callable[[int], str], into: Sifted
     ) -> None:
         """Take whole lines; `reason` says why an event of a time is not looked at."""
-        reader = self._reader(form)
-        lines = data.removesuffix(b"\n").split(b"\n") if data else []
+        _, reader, prefilter = self._reader(form)
+        number = data.count(b"\n") + (not data.endswith(b"\n")) if data else 0
+        if prefilter is not None:
+            lines: Iterable[bytes] = (line for _, line in prefilter.lines(data))
+        else:
+            lines = data.removesuffix(b"\n").split(b"\n") if data else ()
         read = (reader.read(line.removesuffix(b"\r"), path) for line in lines)
-        self._take(len(lines), read, reason, into)
+        self._take(number, read, reason, into)
 
     def events(
         self,
@@ -61,7 +69,7 @@ class Sifter:
         into: Sifted,
     ) -> None:
         """Take events that came with their time."""
-        reader = self._reader(form)
+        _, reader, _ = self._reader(form)
         read = (reader.read(text, "sent", time) for time, text in events)
         self._take(len(events), read, reason, into)
 
@@ -85,11 +93,13 @@ class Sifter:
         into.matched += self._sift(kept())
         into.sessions += self._sessions.changes()
 
-    def _reader(self, form: Format) -> EventReader:
+    def _reader(self, form: Format) -> tuple[Format, EventReader, Prefilter | None]:
         # By identity: each format that is met is made once a day.
         known = self._readers.get(id(form))
         if known is None:
             if len(self._readers) >= _FEW:
                 self._readers.clear()
-            known = self._readers[id(form)] = form, EventReader(form, self._sessions)
-        return known[1]
+            prefilter = make_prefilter(self._rules, form.name)
+            known = form, EventReader(form, self._sessions), prefilter
+            self._readers[id(form)] = known
+        return known
