@@ -70,6 +70,7 @@ class LogDrillRun:
         self._sent = 0
         self._due = started
         self._known: set[bytes] = set()
+        self._scanners: dict[str, Scanner] = {}
         self._table = Table()
         self._points = DatapointTable()
         self._run = AlarmRun([setup.alarm] if setup.alarm else [], _minute(started))
@@ -90,9 +91,10 @@ class LogDrillRun:
         self._known.update(new)
         if not new or not form:
             return
-        reader = make_format(form, _clues(self._setup.offset, now))
-        scanner = Scanner(self._setup.filters, reader, self._setup.settings)
-        scanner.scan(b"\n".join(new) + b"\n", self._table)
+        if form not in self._scanners:
+            reader = make_format(form, _clues(self._setup.offset, now))
+            self._scanners[form] = Scanner(self._setup.filters, reader, self._setup.settings)
+        self._scanners[form].scan(b"\n".join(new) + b"\n", self._table)
         if self.seen is None and self._table.minutes.matches:
             self.seen = now
         self._points = DatapointTable()
@@ -116,8 +118,10 @@ class LogDrillRun:
         """What is certain of minutes that are not closed, as with real lines."""
         if not only_grows(alarm, self._setup.filters):
             return None
-        interval = evaluation_interval(alarm)
-        for time in sorted({(t // interval + 1) * interval for _, _, t, _ in self._points.items()}):
+        interval, state = evaluation_interval(alarm), self._run.states[alarm.alarm_name]
+        done = state.since if state.evaluated is None else state.evaluated
+        times = {(t // interval + 1) * interval for _, _, t, _ in self._points.items()}
+        for time in sorted(each for each in times if each > done):
             found = certain_alarm(alarm, self._points, time)
             if found is not None:
                 return found.reason

@@ -31,9 +31,14 @@ class LineDrills:
         self.run: LogDrillRun | None = None
 
     def take(self, drilled: Iterable[Drilled], now: int) -> None:
+        if self.run is None:
+            return
+        by_form: dict[str, list[bytes]] = {}
         for each in drilled:
-            if self.run is not None and each.drill == self.run.id:
-                self.run.take(each.form, [each.line], now)
+            if each.drill == self.run.id:
+                by_form.setdefault(each.form, []).append(each.line)
+        for form, lines in by_form.items():
+            self.run.take(form, lines, now)
 
 
 class LineDrill:
