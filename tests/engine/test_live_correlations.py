@@ -491,3 +491,51 @@ def test_a_full_disk_loses_no_event_and_takes_none_twice(host, tmp_path):
     host.at(BEGIN + 10 * MINUTE)
     brute = [e for e in began(host) if e[1] == "brute"]
     assert brute == [(BEGIN + 39 * SECOND, "brute", (("source.ip", IP),), 4, BEGIN + SECOND)]
+
+
+JOINED = """
+title: Refused
+name: refused
+logsource: {category: webserver}
+detection: {sel: {sc-status: 401}, condition: sel}
+---
+title: Shell
+name: shell
+logsource: {product: linux, service: sshd}
+detection: {sel: {event.outcome: success}, condition: sel}
+---
+title: Refused at the door, in through the window
+name: around
+level: critical
+correlation: {type: temporal_ordered, rules: [refused, shell], group-by: [source.ip], timespan: 10m}
+---
+title: Nothing of value
+name: void
+correlation: {type: value_avg, rules: [shell], group-by: [source.ip], timespan: 1m, condition: {field: size, lt: 5}}
+"""
+
+
+def test_a_rule_joins_what_two_logs_say(tmp_path):
+    made = config(tmp_path, rules(JOINED))
+    auth = LogGroup("auth", (str(tmp_path / "auth.log"),), lateness=10 * SECOND)
+    host = Host(
+        tmp_path,
+        LogConfig((*made.groups, auth), made.definitions, DEFAULTS, Place(), made.rules),
+        BEGIN,
+    )
+    (tmp_path / "access.log").write_text(line(BEGIN + SECOND))
+    host.at(BEGIN + 2 * SECOND)
+    stamp = datetime.fromtimestamp(BEGIN / SECOND + 3, UTC).isoformat()
+    (tmp_path / "auth.log").write_text(
+        f"<38>1 {stamp} srv sshd 7 - - Accepted password for x from {IP} port 9 ssh2\n"
+    )
+    host.at(BEGIN + 4 * SECOND)
+    assert told(host) == [("firing", "Refused at the door, in through the window", 1)]
+    host.at(BEGIN + MINUTE)
+    assert [e[:3] for e in began(host)] == [
+        (BEGIN + 3 * SECOND, name, (("source.ip", IP),)) for name in ("around", "void")
+    ]
+    # Of no values the mean is no number: receivers are told so.
+    (void,) = [e for e in host.logs.firing() if e.labels["rule"] == "void"]
+    assert (void.value, void.shown) == (None, "-inf")
+    host.close()

@@ -234,11 +234,6 @@ class Correlator:
         return alerts
 
     @property
-    def settled(self) -> int:
-        """Events before this time come too late."""
-        return self._taken
-
-    @property
     def next_time(self) -> int | None:
         """Of the earliest event that waits."""
         return self._waiting[0][0] if self._waiting else None

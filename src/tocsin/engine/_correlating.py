@@ -11,6 +11,7 @@ of the correlation. A rule that is an alert by itself is over some minutes after
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -283,9 +284,8 @@ def _active(alert: Alert, plan: Correlation | None, sources: list[str], now: int
         annotations["log"] = alert.reference
     if alert.tags:
         annotations["tags"] = ", ".join(alert.tags)
-    return ActiveAlert(
-        _labels(alert), annotations, "firing", float(alert.measure), f"{alert.measure:g}", now, now
-    )
+    value = float(alert.measure) if isfinite(alert.measure) else None
+    return ActiveAlert(_labels(alert), annotations, "firing", value, f"{alert.measure:g}", now, now)
 
 
 def _labels(alert: Alert) -> dict[str, str]:
