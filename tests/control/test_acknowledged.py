@@ -106,3 +106,12 @@ def test_each_firing_is_due_on_exactly_one_day_and_its_answer_comes_after_it(tol
     bare = firings_of(each for each in seen if each.kind != "acknowledgement")
     assert [(e.name, e.time) for e in bare] == [(e.name, e.time) for e in found]
     assert all(each.answer is None for each in bare)
+
+
+@pytest.mark.parametrize("odd", [None, 3, [], {}, [{"a": 1}]])
+def test_odd_entries_are_no_firing_and_no_answer(odd):
+    keys = ("rule", "alarm", "correlation", "group", "labels", "after", "alert", "by", "ticket")
+    for key in keys:
+        strange = [(h, kind, body | {key: odd}) for h, kind, body in (fires(2), answers(3))]
+        for told in ([strange[0], answers(3)], [fires(2), strange[1]], strange):
+            assert judged(*told)[0] in {State.OPERATED, State.EXCEPTION}

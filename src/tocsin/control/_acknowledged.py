@@ -74,7 +74,7 @@ def firings_of(entries: Iterable[_Told]) -> list[Firing[_Told]]:
         body = entry.body
         if entry.kind == "transition":
             name, labels = _subject(body)
-            if body.get("after") not in _FIRING:
+            if str(body.get("after")) not in _FIRING:
                 going.discard((name, labels))
             elif name and (name, labels) not in going:
                 going.add((name, labels))
