@@ -6,6 +6,8 @@ import json
 import shutil
 import subprocess
 import sys
+import time
+import urllib.request
 from contextlib import contextmanager
 
 import pytest
@@ -103,6 +105,35 @@ def test_lines_go_the_way_of_all_lines_and_count_nowhere(folder, file):
                 ),
                 "the real alarm and the real correlation are told",
             )
+
+
+def post(daemon, path, body, kind):
+    request = urllib.request.Request(
+        daemon.url + path, data=body, headers={"Content-Type": kind}, method="POST"
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status == 200
+
+
+def test_lines_that_others_hand_on_stay_apart_too(folder):
+    """Another agent reads the same file and sends what it finds, as lines or as OpenTelemetry."""
+    with webhook() as team, webhook() as room:
+        made = config(team.port, room.port, file="elsewhere.log")
+        made["drills"][0]["within"] = "2s"
+        (folder / "elsewhere.log").touch()
+        with Daemon(folder, made, {"groups": []}) as daemon:
+            wait_for(lambda: group_of(daemon)["counted"] == 1, "the real line is read")
+            assert "did not read the lines" in tocsin(folder, "drill").stdout
+            lines = (folder / "elsewhere.log").read_text().splitlines()
+            post(daemon, "/api/v1/logs//web", "\n".join(lines).encode(), "text/plain")
+            assert nothing_real_came_of_it(daemon, team) == {"of a drill": len(lines)}
+            records = [
+                {"timeUnixNano": str(time.time_ns()), "body": {"stringValue": each}}
+                for each in lines
+            ]
+            logs = {"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}
+            post(daemon, "/v1/logs", json.dumps(logs).encode(), "application/json")
+            assert nothing_real_came_of_it(daemon, team) == {"of a drill": 2 * len(lines)}
 
 
 def test_lines_of_a_drill_that_was_cut_short_stay_apart(folder):
