@@ -29,6 +29,10 @@ def alarm(hours, after="ALARM", *, early=False):
     return hours, "transition", {"alarm": "burst", "after": after, "early": early}
 
 
+def many(hours, ip, after="firing"):
+    return hours, "transition", {"correlation": "many", "group": {"ip": ip}, "after": after}
+
+
 def answers(hours, alert="Guessing", by="ann", **labels):
     return hours, "acknowledgement", {"alert": alert, "labels": labels, "by": by, "ticket": "T-1"}
 
@@ -61,6 +65,9 @@ def judged(*told, need=NEED):
         # Told early and evaluated later is one alarm.
         ([alarm(1, early=True), answers(1.1, "burst"), alarm(2)], "operated", "ann"),
         ([alarm(1), answers(2, "burst"), alarm(3, "OK"), alarm(4)], "exception", "nobody"),
+        # A correlation fires for each group of its own.
+        ([many(1, "a"), many(2, "b"), answers(3, "many", ip="a")], "exception", '{ip="b"}'),
+        ([many(1, "a"), many(2, "b"), answers(3, "many")], "operated", "ann"),
     ],
 )  # fmt: skip
 def test_an_alert_is_acknowledged_in_time_or_an_exception(told, state, reason):
