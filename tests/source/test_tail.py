@@ -169,6 +169,38 @@ def test_a_replacement_with_the_same_beginning_is_read_whole(tmp_path, follow):
     assert tail.gaps == []
 
 
+def test_a_file_replaced_before_it_was_read_is_another(tmp_path, follow):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"old\n" * 10)
+    tail = follow(log)
+    assert tail.tail.poll(tail.now, budget=0).blocks == []
+    # The inode is given out again, as after a removal.
+    log.write_bytes(b"new\n" * 12)
+    lines = tail.take(0.001)
+    tail.again()
+    assert lines + tail.settle() == [b"new"] * 12
+    assert [gap.bytes for gap in tail.gaps] == [40]
+
+
+def test_an_archive_that_is_out_of_sight_for_a_moment_is_known_again(tmp_path, follow):
+    log, away = tmp_path / "a.log", tmp_path / "elsewhere"
+    log.write_bytes(b"")
+    tail = follow(tmp_path / "a.log*")
+    append(log, b"one\n" * 300)
+    assert tail.take() == [b"one"] * 300
+    (tmp_path / "a.log.1.gz").write_bytes(gzip.compress(log.read_bytes()))
+    log.unlink()
+    tail.again()
+    log.write_bytes(b"two\n")
+    assert tail.settle() == [b"two"]
+    # Names that change while a folder is read can hide a file.
+    (tmp_path / "a.log.1.gz").rename(away)
+    assert tail.take() == []
+    away.rename(tmp_path / "a.log.2.gz")
+    assert tail.settle() == []
+    assert tail.gaps == []
+
+
 def test_rotated_files_there_at_the_start_are_read_oldest_first(tmp_path, follow):
     (tmp_path / "a.log").write_bytes(b"4\n")
     (tmp_path / "a.log.1").write_bytes(b"3\n")

@@ -166,7 +166,7 @@ class Tail:
             file.backlog, self._scanned, taken.more = False, None, True
             return 0
         except ReplacedError:
-            self._register.lose(file, now, "truncated or replaced before its end was seen")
+            self._register.replace(file, now)
             self._scanned, taken.more = None, True
             return 0
         except FileNotFoundError:

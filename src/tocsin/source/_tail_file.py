@@ -121,37 +121,46 @@ class Followed:
     def begins_like(self, path: str, identity: tuple[int, int]) -> bool:
         """Whether the file at the path has nothing but what this one begins with.
 
-        Also if this one was truncated just now, so that it can't be told.
+        Also if this one was truncated just now, so that it can't be told. Raises OSError for
+        the path; FileNotFoundError also if another file is there by now.
         """
         position = self.position
         if position.archive:
             return False
         try:
             mine = self.fd if self.fd >= 0 else open_known(position.path, self.identity)
-            try:
-                other = open_known(path, identity)
-                try:
-                    size = os.fstat(other).st_size
-                    last = max(size - TRACE, 0)
-                    about = os.fstat(mine)
-                    if about.st_size < position.offset:
-                        return True
-                    return size <= about.st_size and all(
-                        os.pread(mine, length, start) == os.pread(other, length, start)
-                        for length, start in ((min(size, HEAD), 0), (size - last, last))
-                    )
-                finally:
-                    os.close(other)
-            finally:
-                if mine != self.fd:
-                    os.close(mine)
         except OSError:
             return False
+        try:
+            other = open_known(path, identity)
+            try:
+                size = os.fstat(other).st_size
+                last = max(size - TRACE, 0)
+                about = os.fstat(mine)
+                if about.st_size < position.offset:
+                    return True
+                return size <= about.st_size and all(
+                    os.pread(mine, length, start) == os.pread(other, length, start)
+                    for length, start in ((min(size, HEAD), 0), (size - last, last))
+                )
+            finally:
+                os.close(other)
+        finally:
+            if mine != self.fd:
+                os.close(mine)
 
     def open(self) -> None:
-        """Raises OSError; FileNotFoundError if another file is at the path by now."""
-        if self.fd < 0:
-            self.fd = open_known(self.position.path, self.identity)
+        """Raises OSError; FileNotFoundError if another file is at the path by now.
+
+        ReplacedError if it is one that was given the inode.
+        """
+        if self.fd >= 0:
+            return
+        position = self.position
+        self.fd = open_known(position.path, self.identity)
+        if digest(os.pread(self.fd, position.head_length, 0)) != position.head:
+            self.close()
+            raise ReplacedError
 
     def look(self, about: os.stat_result) -> None:
         """Note whether the file changed since it was last read.

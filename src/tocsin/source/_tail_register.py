@@ -85,13 +85,17 @@ class Register:
 
     def lose(self, file: Followed, now: int, why: str) -> None:
         """Its content is no longer where it was; a copy may be somewhere."""
-        if file.position.archive:
-            self._refused.add((file.position.file, file.identity))
         file.close()
         file.forget()
         file.backlog = False
         file.problem = why
         file.update(missing=max(now, 1))
+
+    def replace(self, file: Followed, now: int) -> None:
+        """There is other content by now: it is lost, and that is not it."""
+        if file.position.archive:
+            self._refused.add((file.position.file, file.identity))
+        self.lose(file, now, "truncated or replaced before its end was seen")
 
     def drop(self, file: Followed) -> None:
         """Forget a file of which nothing was taken, so that it is looked at anew."""
@@ -228,7 +232,7 @@ class Register:
             self.drop(file)
             return False
         except ReplacedError:
-            self.lose(file, now, "truncated or replaced before its end was seen")
+            self.replace(file, now)
             return False
         except FileNotFoundError:
             return True
@@ -306,8 +310,16 @@ class Register:
             if seen is None or seen[1:] != state:
                 seen = _Watched(now, *state)
             settled = now - seen.since >= self._grace
+            old = settled or each.about.st_mtime_ns // 1000 + self._grace <= now
+            near = relatives.get(_stem(each.path), [])
+            decided = _folder(each.path) not in waiting
             try:
                 look = peek(each.path, each.identity, self._limits)
+                early = look.archive and not old
+                owner = None if early else self._owner(each, look, near, decided=decided)
+                # That a file was empty is a weak reason to say that this is its content.
+                unsure = owner is None or not owner.position.head_length
+                wait = early or (unsure and self._may_be_copy(each, look, near, settled=settled))
             except FileNotFoundError:
                 # It was renamed just now.
                 waiting.add(_folder(each.path))
@@ -315,15 +327,7 @@ class Register:
             except OSError as error:
                 self.problems[each.path] = _message(error)
                 continue
-            old = settled or each.about.st_mtime_ns // 1000 + self._grace <= now
-            near = relatives.get(_stem(each.path), [])
-            decided = _folder(each.path) not in waiting
-            owner = (
-                self._owner(each, look, near, decided=decided) if old or not look.archive else None
-            )
-            if (look.archive and not old) or (
-                owner is None and self._may_be_copy(each, look, near, settled=settled)
-            ):
+            if wait:
                 waiting.add(_folder(each.path))
                 watched[each.identity] = seen
             elif owner is not None:
@@ -447,16 +451,13 @@ class Register:
 
 
 def _holds(each: _Candidate, position: FilePosition) -> bool:
-    """Whether the file holds what was handed out of the missing one."""
+    """Whether the file holds what was handed out of the missing one. Raises OSError."""
     if each.about.st_size < position.offset:
         return False
-    try:
-        with os.fdopen(open_known(each.path, each.identity), "rb") as file:
-            length = min(TRACE, position.offset)
-            file.seek(position.offset - length)
-            return digest(file.read(length)) == position.trace
-    except OSError:
-        return False
+    with os.fdopen(open_known(each.path, each.identity), "rb") as file:
+        length = min(TRACE, position.offset)
+        file.seek(position.offset - length)
+        return digest(file.read(length)) == position.trace
 
 
 def _listed(folder: str) -> Iterator[tuple[str, int]]:
