@@ -32,8 +32,9 @@ def acknowledge(
 ) -> int:  # fmt: skip
     """Write down that you have seen ALERT; without it, list what waits for somebody.
 
-    ALERT is the name of an alerting rule, an alarm or a correlation, as the list has it. It is of every firing of ALERT so far that has these labels and that nobody acknowledged. The
-    daemon writes it into the ledger, so it is sealed with the day. Nothing is silenced by it.
+    ALERT is the name of an alerting rule, an alarm or a correlation, as the list has it. The word
+    is of every firing of it so far that has these labels and that nobody acknowledged. The daemon
+    writes it into the ledger, so it is sealed with the day. Nothing is silenced by it.
     """
     if alert is None:
         found = _ask(url, "GET")
