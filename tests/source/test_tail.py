@@ -183,7 +183,8 @@ def test_a_file_replaced_before_it_was_read_is_another(tmp_path, follow):
 
 
 def test_an_archive_that_is_out_of_sight_for_a_moment_is_known_again(tmp_path, follow):
-    log, away = tmp_path / "a.log", tmp_path / "elsewhere"
+    log, away = tmp_path / "a.log", tmp_path / "elsewhere" / "a"
+    away.parent.mkdir()
     log.write_bytes(b"")
     tail = follow(tmp_path / "a.log*")
     append(log, b"one\n" * 300)
