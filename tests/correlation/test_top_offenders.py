@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import threading
 import tracemalloc
 from collections import Counter
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from click.testing import CliRunner
@@ -163,7 +165,7 @@ def test_a_window(tmp_path):
         (("--from", "2026-11-21T10:00:02Z"), 4), (("--to", "2026-11-21T10:00:02"), 2),
         (("--from", "2026-11-21T11:00:01+01:00", "--to", "2026-11-21T10:00:04Z"), 3),
     ):  # fmt: skip
-        assert json.loads(run(*options, "--format", "json", path).stdout)["events"] == count
+        assert json.loads(run(*options, "--format", "json", path).stdout)["matched"] == count
     assert "is no time" in str(run("--from", "yesterday", path).exception)
 
 
@@ -181,6 +183,62 @@ def test_hostile_names_are_neutral(tmp_path, by):
             assert value.lstrip()[:1] not in set("=+-@|%\uff1d")
 
 
+BUSIEST = [
+    {"name": "a", "title": "A", "offenders": [
+        {"group": {"source.ip": "192.0.2.1"}, "events": 7, "error": 0, "first": "2026-11-21T10:00:00Z", "last": "2026-11-21T10:00:09Z"},
+        {"group": {"source.ip": "192.0.2.2"}, "events": 6, "error": 0, "first": "2026-11-21T10:00:00Z", "last": "2026-11-21T10:00:00Z"},
+    ]},
+    {"name": "b", "title": "B", "offenders": [
+        {"group": {"c-ip": "192.0.2.1"}, "events": 9, "error": 2, "first": "2026-11-21T09:00:00.5Z", "last": "2026-11-21T10:00:01Z"},
+        {"group": {"c-ip": "192.0.2.3", "cs-username": "x"}, "events": 99, "error": 0, "first": "2026-11-21T10:00:00Z", "last": "2026-11-21T10:00:00Z"},
+    ]},
+    {"name": "c", "title": "A", "offenders": [
+        {"group": {"user.name": "=1+1"}, "events": 5, "error": 0, "first": "2026-11-21T10:00:00Z", "last": "2026-11-21T10:00:00Z"},
+    ]},
+]  # fmt: skip
+
+
+@pytest.fixture
+def daemon():
+    """Answers as a daemon does."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps({"status": "success", "data": {"correlations": BUSIEST}}).encode()
+            self.send_response(200 if self.path == "/api/v1/correlations" else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Answers)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_of_a_running_daemon(daemon):
+    found = json.loads(run("--url", daemon, "--format", "json").stdout)["offenders"]
+    assert [(each["address"], each["events"], each["error"], each["rules"]) for each in found] == [
+        ("192.0.2.1", 9, 2, ["a", "b"]), ("192.0.2.2", 6, 0, ["a"]),
+    ]  # fmt: skip
+    assert (found[0]["first"], found[0]["last"]) == ("2026-11-21T09:00:00Z", "2026-11-21T10:00:09Z")
+    rows = list(
+        csv.reader(io.StringIO(run("--url", daemon, "--by", "user", "--format", "csv").stdout))
+    )
+    assert rows[1][:2] == ["'=1+1", "5"]
+    assert "name some" in str(run("--url", daemon, "--pack", "appsec").exception)
+
+
+def test_without_a_daemon():
+    assert "is `tocsin run` running?" in str(run("--url", "http://127.0.0.1:9").exception)
+
+
 def test_rules_of_ones_own(tmp_path):
     (tmp_path / "rules.yml").write_text(
         "title: Any\nlogsource: {product: tocsin}\ndetection: {any: {user: '*'}, condition: any}\n"
@@ -196,7 +254,7 @@ def test_real_offenders(data):
     found = json.loads(run("--year", 2017, "--format", "json", "-n", 1000, log).stdout)
     counts = {each["address"]: each for each in found["offenders"]}
     assert counts["24.151.103.17"]["events"] == 157
-    assert sum(each["events"] for each in counts.values()) == found["events"]
+    assert sum(each["events"] for each in counts.values()) == found["matched"]
     assert all(each["error"] == 0 for each in counts.values())
     lines = log.read_text().splitlines()
     for address, each in counts.items():

@@ -7,12 +7,14 @@ import io
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tocsin.cli._exit import ExitCode
+from tocsin.cli._offenders_live import live_offenders
 from tocsin.cli._output import moment, write_json
+from tocsin.cli._query import DEFAULT_URL
 from tocsin.cli._replay import accounting, progress, read_rules
 from tocsin.correlation import RuleSet
 from tocsin.durations import parse_offset
@@ -73,6 +75,7 @@ def _time(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 @click.option(
     "--from", "begin", callback=_time, metavar="TIME", help="The first time. Default: all."
 )
+@click.option("--url", default=DEFAULT_URL, show_default=True, help="Where the daemon is.")
 @click.option("--to", "end", callback=_time, metavar="TIME", help="The time after the last.")
 @click.option(
     "--log-format",
@@ -96,14 +99,13 @@ def _time(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
     show_default=True,
     help="How to print what was found.",
 )
-@click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
-)
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 def offenders(
     sigma: tuple[Path, ...],
     packs: tuple[str, ...],
-    by: str,
+    by: By,
     number: int,
+    url: str,
     begin: int | None,
     end: int | None,
     log_format: str,
@@ -114,12 +116,19 @@ def offenders(
 ) -> int:
     """List who is behind the most events that Sigma rules ask for.
 
-    FILES are logs, plain or gzip; - is standard input. Each line has the number of events, first
+    FILES are logs, plain or gzip; - is standard input. Without any, the running daemon is asked
+    for the busiest of its correlations: it knows no users of an address, no samples and no
+    window, and names ten of each correlation. Each line has the number of events, first
     and last time, the users that an address tried (or the addresses of a user), the rules, and
     where some of the events stand. Rules of the level informational are no offence. An address
     of version 6 counts as its /64. Memory is bounded; if there are more addresses than it holds,
     the counts are too low by at most the error that is told.
     """
+    if not files:
+        if sigma or packs or begin is not None or end is not None:
+            raise click.UsageError("rules and a window are for FILES; name some")
+        _write(live_offenders(url, by)[:number], by, form, {})
+        return ExitCode.OK
     chosen = packs or (() if sigma else (_PACK,))
     rules = read_rules(sigma, [file for each in chosen for file in pack_rules(each)]) or RuleSet()
     options = ReplayOptions("", log_format, year, parse_offset(utc_offset))
@@ -127,22 +136,26 @@ def offenders(
     opened = replayer.open(list(dict.fromkeys(files)), time.time_ns() // 1000)
     window = begin or 0, _ALWAYS if end is None else end
     with progress(sum(each.log.size for each in opened)) as advance:
-        kind = cast("By", by)
-        found, done = replayer.top_offenders(opened, rules, advance, by=kind, window=window)
+        found, done = replayer.top_offenders(opened, rules, advance, by=by, window=window)
     for problem in done.warnings:
         click.echo(printable(str(problem), 500), err=True)
-    top = found.top(number)
+    top, read = found.top(number), accounting(done)
+    figures = {"matched": found.matched, "unknown": found.unknown, "accounting": read}
+    _write(top, by, form, figures)
+    if form != "json":
+        click.echo(_told(top, found, by), err=True)
+        click.echo(read, err=True)
+    return ExitCode.OK
+
+
+def _write(top: list[TopOffender], by: By, form: str, figures: dict[str, Any]) -> None:
     match form:
         case "json":
-            write_json(_as_json(top, found, by) | {"accounting": accounting(done)})
+            write_json({"by": by, "offenders": [_row(each, by) for each in top], **figures})
         case "csv":
             click.echo(_as_csv(top, by), nl=False)
         case _:
             _print(top)
-    if form != "json":
-        click.echo(_told(top, found, by), err=True)
-        click.echo(accounting(done), err=True)
-    return ExitCode.OK
 
 
 def _print(top: list[TopOffender]) -> None:
@@ -156,7 +169,7 @@ def _print(top: list[TopOffender]) -> None:
             click.echo(f"           {printable(sample, 300)}")
 
 
-def _told(top: list[TopOffender], found: TopOffenders, by: str) -> str:
+def _told(top: list[TopOffender], found: TopOffenders, by: By) -> str:
     error = top[0].error if top else 0
     parts = [
         f"{found.matched} events that rules ask for",
@@ -166,25 +179,15 @@ def _told(top: list[TopOffender], found: TopOffenders, by: str) -> str:
     return "; ".join(parts)
 
 
-def _as_json(top: list[TopOffender], found: TopOffenders, by: str) -> dict[str, Any]:
-    other = _other(by)
+def _row(each: TopOffender, by: By) -> dict[str, Any]:
     return {
-        "by": by,
-        "offenders": [
-            {
-                by: each.name, "events": each.events, "error": each.error,
-                "first": moment(each.first), "last": moment(each.last),
-                other: list(each.others), "more": each.more, "rules": list(each.rules),
-                "samples": list(each.samples),
-            }
-            for each in top
-        ],
-        "events": found.matched,
-        "unknown": found.unknown,
+        by: each.name, "events": each.events, "error": each.error, "first": moment(each.first),
+        "last": moment(each.last), _other(by): list(each.others), "more": each.more,
+        "rules": list(each.rules), "samples": list(each.samples),
     }  # fmt: skip
 
 
-def _as_csv(top: list[TopOffender], by: str) -> str:
+def _as_csv(top: list[TopOffender], by: By) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow([by, "events", "error", "first", "last", _other(by), "more", "rules", "samples"])
@@ -197,5 +200,5 @@ def _as_csv(top: list[TopOffender], by: str) -> str:
     return text.getvalue()
 
 
-def _other(by: str) -> str:
+def _other(by: By) -> str:
     return "users" if by == "address" else "addresses"

@@ -14,7 +14,7 @@ from tocsin.correlation._testfile import (
     load_sigma_tests,
     run_sigma_tests,
 )
-from tocsin.correlation._top_offenders import By, TopOffender, TopOffenders
+from tocsin.correlation._top_offenders import By, TopOffender, TopOffenders, is_field_of
 
 __all__ = [
     "Alert",
@@ -35,6 +35,7 @@ __all__ = [
     "SigmaTestFile",
     "TopOffender",
     "TopOffenders",
+    "is_field_of",
     "is_sigma_test",
     "load_sigma",
     "load_sigma_tests",

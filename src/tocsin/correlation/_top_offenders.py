@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tocsin.correlation._model import Event, Key, RuleSet
 
-__all__ = ["By", "TopOffender", "TopOffenders"]
+__all__ = ["By", "TopOffender", "TopOffenders", "is_field_of"]
 
 By = Literal["address", "user"]
 _FIELDS: dict[By, str] = {"address": "source.ip", "user": "user.name"}
@@ -30,6 +30,11 @@ _KEPT = 12_288
 _SAMPLES = 3
 _OTHERS = 5
 _LONGEST = 200
+
+
+def is_field_of(name: str, by: By) -> bool:
+    """Whether a field that a rule names is an address, or a user."""
+    return ("client" if by == "address" else "user") in field_names(name)
 
 
 @dataclass(frozen=True, slots=True)
