@@ -74,7 +74,7 @@ class Metrics:
         )  # fmt: skip
         self.correlation_dropped = Counter(
             "tocsin_correlation_events_dropped",
-            "Lines that are no event, and events that rules do not look at, by reason",
+            "Events that a Sigma rule matched and that are not looked at, by reason",
             ["log_group", "reason"], registry=registry,
         )  # fmt: skip
         self.correlation_waiting = Gauge(

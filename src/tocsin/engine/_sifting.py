@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tocsin.correlation import Event, EventReader, Sessions, make_prefilter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from tocsin.correlation import Matched, Prefilter, Remembered, RuleSet
     from tocsin.logformat import Format, Skipped
@@ -28,6 +28,7 @@ class Sifted:
     read: int = 0
     """Lines; those that no rule asks for are in no other figure."""
     dropped: Counter[str] = field(default_factory=Counter)
+    """Events that matched, by why they are not looked at."""
     sessions: list[Remembered] = field(default_factory=list)
     """What is now remembered of sshd's processes that were heard of."""
 
@@ -80,17 +81,13 @@ class Sifter:
         reason: Callable[[int], str],
         into: Sifted,
     ) -> None:
-        def kept() -> Iterator[Event]:
-            for found in read:
-                if not isinstance(found, Event):
-                    into.dropped[str(found.reason)] += 1
-                elif why := reason(found.time):
-                    into.dropped[why] += 1
-                else:
-                    yield found
-
         into.read += number
-        into.matched += self._sift(kept())
+        # What is no event is counted with the lines of the log group.
+        for each in self._sift(found for found in read if isinstance(found, Event)):
+            if why := reason(each[0].time):
+                into.dropped[why] += 1
+            else:
+                into.matched.append(each)
         into.sessions += self._sessions.changes()
 
     def _reader(self, form: Format) -> tuple[Format, EventReader, Prefilter | None]:
