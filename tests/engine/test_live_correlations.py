@@ -540,3 +540,20 @@ def test_a_rule_joins_what_two_logs_say(tmp_path):
     (void,) = [e for e in host.logs.firing() if e.labels["rule"] == "void"]
     assert (void.value, void.shown) == (None, "-inf")
     host.close()
+
+
+def test_an_end_and_a_new_begin_are_told_in_their_order(host, tmp_path):
+    """Beside another alert of the rule that begins in the same step."""
+    lines = [line(BEGIN + at * SECOND, user=user) for at, user in ((14, "b"), (44, "a"), (45, "b"))]
+    (tmp_path / "access.log").write_text(lines[0])
+    host.at(BEGIN + 44 * SECOND + 1)
+    (tmp_path / "access.log").write_text("".join(lines))
+    host.at(BEGIN + 76 * SECOND)
+    of_b = [
+        a.status
+        for n in host.told.notifications
+        for a in n.alerts
+        if a.labels.get("cs_username") == "b"
+    ]
+    assert of_b == ["firing", "resolved", "firing"]
+    assert {e.labels["cs_username"] for e in host.logs.firing()} == {"a", "b"}

@@ -240,13 +240,17 @@ class Correlating:
 
 
 class _Telling:
-    """Collects what is told in one step: one announcement for the alerts of a rule."""
+    """Collects what is told in one step: few announcements, and those of an alert in order."""
 
     def __init__(self, notifying: Notifying) -> None:
         self._notifying = notifying
         self.ledger: list[LedgerEntry] = []
         self.offenders: list[Offender] = []
-        self._alerts: dict[tuple[str, bool], list[tuple[int, NotifiedAlert]]] = {}
+        self._batches: list[list[tuple[int, NotifiedAlert]]] = []
+        self._open: dict[tuple[str, bool], int] = {}
+        """The batch that alerts of a rule go to that begin, or are over."""
+        self._last: dict[tuple[str, Group], int] = {}
+        """The batch that an alert went to last."""
 
     def tell(self, firing: Firing, time: int, ended: int) -> None:
         """An alert began at an event's time, or is over; `ended` is the present then, else 0."""
@@ -255,7 +259,14 @@ class _Telling:
             firing.alert, self._notifying.external_labels,
             f"{url}/api/v1/correlations?name={quote(firing.rule)}", ended,
         )  # fmt: skip
-        self._alerts.setdefault((firing.rule, bool(ended)), []).append((time, alert))
+        kind, key = (firing.rule, bool(ended)), (firing.rule, firing.group)
+        batch = self._open.get(kind, -1)
+        if batch <= self._last.get(key, -1):
+            # An end and a new begin must not change places.
+            batch = self._open[kind] = len(self._batches)
+            self._batches.append([])
+        self._batches[batch].append((time, alert))
+        self._last[key] = batch
 
     def done(self) -> Told:
         told = [
@@ -264,7 +275,7 @@ class _Telling:
                 max(time for time, _ in found),
                 tuple(alert for _, alert in found),
             )
-            for found in self._alerts.values()
+            for found in self._batches
         ]
         return Told(self.ledger, told, self.offenders)
 
