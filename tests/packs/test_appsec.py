@@ -27,6 +27,7 @@ from tocsin.durations import format_duration
 from tocsin.engine import load_config
 from tocsin.logformat import Clues, make_format
 from tocsin.packs import apply_pack, pack_rules
+from tocsin.scan import Scanner, Table
 
 FILES = {
     place.rpartition("/")[2].removesuffix(".yml"): data for place, data in pack_rules("appsec")
@@ -255,6 +256,42 @@ def test_silence_is_an_alarm_for_any_log():
     text = (ROOT / "docs/packs/appsec/log-silence.md").read_text()
     default = apply_pack("appsec", "web", "", {}).alarms[0].evaluation_periods
     assert f"`SilencePeriods`, default {default}:" in text
+
+
+def silences(path, minutes):
+    """When the alarm goes off and is over, over a log with a line at each of these minutes."""
+    lines = [
+        json.dumps({"time": f"2026-11-21T{n // 60:02}:{n % 60:02}:30Z", "message": "hello"})
+        for n in minutes
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    done = replay("--pack", "appsec", "--parameter", "SilencePeriods=3", "--format", "json", path)
+    found = json.loads(done.stdout)["transitions"]
+    return [(each["after"], each["time"][11:16]) for each in found]
+
+
+def test_a_log_that_falls_silent(tmp_path):
+    path = tmp_path / "app.log"
+    # A line every ten minutes is none; after the end of the file nothing follows.
+    busy = range(0, 120, 10)
+    assert [after for after, _ in silences(path, busy)] == ["OK", "ALARM"]
+    (_, silent, again, end) = silences(path, [*busy, *range(180, 240)])
+    assert (silent[0], again[0], end[0]) == ("ALARM", "OK", "ALARM")
+    assert "02:05" <= silent[1] <= "02:20"
+    assert "03:00" <= again[1] <= "03:05"
+    assert end[1] > "04:00"
+
+
+def test_silence_costs_no_look_at_a_line():
+    (made,) = apply_pack("appsec", "web", "", {}).filters
+    table, scanner = Table(), Scanner([made], make_format("combined"))
+    line = b'192.0.2.1 - - [21/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 7 "-" "-"\n'
+    scanner.scan(line * 1000, table)
+    assert (
+        table.read,
+        table.slow,
+        table.minutes.matches.total() if table.minutes.matches else 0,
+    ) == (1000, 0, 0)
 
 
 def test_in_the_configuration(tmp_path):
