@@ -103,9 +103,8 @@ class Correlating:
     def begin(self, now: int, step: Step) -> Told:
         """Have a step keep what is remembered; end the alerts of rules that are gone."""
         told = _Telling(self._notifying())
-        for key, each in list(self.firing.items()):
+        for each in list(self.firing.values()):
             if each.rule not in self._names:
-                del self.firing[key]
                 self._end(each, now, now, "the rule is no longer held against events", told)
         if self._names:
             self._record.begin(step, self._snapshot)
@@ -138,10 +137,10 @@ class Correlating:
             piece.sessions = {log_group: sifted.sessions}
             self._remember(log_group, sifted.sessions)
         for each in put.alerts:
-            self._settle(each, now, piece, told)
+            self._settle(each, now, told)
         for each in put.certain:
-            self._foresee(each, now, piece, told)
-        self._record.write(step, piece, self._snapshot)
+            self._foresee(each, now, told)
+        self._write(step, piece, told)
         return told.done(), len(sifted.matched) - len(put.taken)
 
     def advance(self, time: int, now: int, step: Step) -> Told:
@@ -153,18 +152,20 @@ class Correlating:
             return Told()
         piece, told = Piece(settled=time), _Telling(self._notifying())
         for alert in self.correlator.advance(time):
-            self._settle(alert, now, piece, told)
+            self._settle(alert, now, told)
         for each in over:
             key = each.rule, each.group
             if self.firing.get(key) is not each:
                 continue
             self._hold(each)
             if each.until < time:
-                del self.firing[key]
-                piece.changes.append((*key, None))
                 self._end(each, each.until, now, "it did not go on", told)
-        self._record.write(step, piece, self._snapshot)
+        self._write(step, piece, told)
         return told.done()
+
+    def _write(self, step: Step, piece: Piece, told: _Telling) -> None:
+        piece.changes = [(*key, self.firing.get(key)) for key in told.changed]
+        self._record.write(step, piece, self._snapshot)
 
     @property
     def room(self) -> bool:
@@ -181,45 +182,44 @@ class Correlating:
         if held:
             firing.until = max(firing.until, held + self._span(firing.rule))
 
-    def _settle(self, alert: Alert, now: int, piece: Piece, told: _Telling) -> None:
-        """A condition became true."""
+    def _settle(self, alert: Alert, now: int, told: _Telling) -> None:
+        """A condition became true. Of an alert that fires already that is no transition."""
         self.alerts[alert.rule] = self.alerts.get(alert.rule, 0) + 1
         key, span = (alert.rule, alert.group), self._span(alert.rule)
         known = self.firing.get(key)
         if known is not None:
             ended = max(known.until, alert.previous and alert.previous + span)
             if alert.time > ended:
-                del self.firing[key]
-                piece.changes.append((*key, None))
                 self._end(known, ended, now, "it did not go on", told)
                 known = None
+        if known is None or known.early:
+            told.ledger.append(_entry(alert, now, early=False))
         if known is None:
-            told.ledger.append(_entry(alert, "inactive", "firing", now))
-            self._fire(alert, now, piece, told, early=False)
-            return
-        told.ledger.append(_entry(alert, "inactive" if known.early else "firing", "firing", now))
-        known.until = max(known.until, alert.time + span)
-        known.early = False
-        piece.changes.append((*key, known))
+            known = self._fire(alert, now, told, early=False)
+        if known is not None:
+            known.until = max(known.until, alert.time + span)
+            known.early = False
+            known.fired += 1
+            told.changed[key] = None
 
-    def _foresee(self, alert: Alert, now: int, piece: Piece, told: _Telling) -> None:
+    def _foresee(self, alert: Alert, now: int, told: _Telling) -> None:
         """A condition will have become true."""
         if (alert.rule, alert.group) in self.firing or not self.room:
             return
-        told.ledger.append(_entry(alert, "inactive", "firing", now, early=True))
-        self._fire(alert, now, piece, told, early=True)
+        told.ledger.append(_entry(alert, now, early=True))
+        self._fire(alert, now, told, early=True)
 
-    def _fire(self, alert: Alert, now: int, piece: Piece, told: _Telling, *, early: bool) -> None:
+    def _fire(self, alert: Alert, now: int, told: _Telling, *, early: bool) -> Firing | None:
+        """Tell of an alert; None if there is no room for it."""
         if not self.room:
             self.untold += 1
-            return
+            return None
         plan = self._plans.get(alert.rule)
         sources = [value for name, value in alert.group if plan and name in plan.sources]
         shown = _active(alert, plan, sources, now)
         until = alert.time + self._span(alert.rule)
         firing = Firing(alert.rule, alert.group, shown, until, early)
         self.firing[alert.rule, alert.group] = firing
-        piece.changes.append((alert.rule, alert.group, firing))
         told.tell(firing, alert.time, 0)
         if alert.level not in _HARMLESS:
             told.offenders += [
@@ -229,12 +229,15 @@ class Correlating:
                 )
                 for each in sources
             ]  # fmt: skip
+        return firing
 
     def _end(self, firing: Firing, time: int, now: int, why: str, told: _Telling) -> None:
         body = {
             "correlation": firing.rule, "group": dict(firing.group), "before": "firing",
             "after": "inactive", "evaluated_at": time, "early": False, "reason": why,
+            "fired": firing.fired,
         }  # fmt: skip
+        del self.firing[firing.rule, firing.group]
         told.ledger.append(LedgerEntry(now, "transition", body))
         told.tell(firing, time, now)
 
@@ -251,6 +254,8 @@ class _Telling:
         """The batch that alerts of a rule go to that begin, or are over."""
         self._last: dict[tuple[str, Group], int] = {}
         """The batch that an alert went to last."""
+        self.changed: dict[tuple[str, Group], None] = {}
+        """Alerts that began, went on or ended."""
 
     def tell(self, firing: Firing, time: int, ended: int) -> None:
         """An alert began at an event's time, or is over; `ended` is the present then, else 0."""
@@ -267,6 +272,7 @@ class _Telling:
             self._batches.append([])
         self._batches[batch].append((time, alert))
         self._last[key] = batch
+        self.changed[key] = None
 
     def done(self) -> Told:
         told = [
@@ -331,9 +337,9 @@ def _measured(alert: Alert, plan: Correlation | None) -> str:
     return f"{what}{error} within {(alert.time - alert.first) / SECOND:g} s"
 
 
-def _entry(alert: Alert, before: str, after: str, now: int, *, early: bool = False) -> LedgerEntry:
+def _entry(alert: Alert, now: int, *, early: bool) -> LedgerEntry:
     return LedgerEntry(now, "transition", {
-        "correlation": alert.rule, "group": dict(alert.group), "before": before, "after": after,
-        "evaluated_at": alert.time, "early": early, "measure": alert.measure,
+        "correlation": alert.rule, "group": dict(alert.group), "before": "inactive",
+        "after": "firing", "evaluated_at": alert.time, "early": early, "measure": alert.measure,
         "error": alert.error, "first": alert.first, "log": alert.reference,
     })  # fmt: skip

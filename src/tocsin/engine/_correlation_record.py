@@ -40,6 +40,8 @@ class Firing(msgspec.Struct, array_like=True):
     """When it is over if nothing more happens, microseconds since 1970 UTC."""
     early: bool
     """Whether it was told because it is certain, and the events behind it still wait."""
+    fired: int = 0
+    """How often its condition became true, of what is settled."""
 
 
 class Snapshot(msgspec.Struct, array_like=True):
@@ -63,7 +65,7 @@ class Piece(msgspec.Struct, array_like=True):
     """Everything before it was there; 0 if the step says nothing of that."""
     sessions: dict[str, list[Remembered]] = {}
     changes: list[tuple[str, Group, Firing | None]] = []
-    """Of alerts that began or went on, or ended, in their order."""
+    """Of alerts that began or went on, or ended: how they stand."""
 
 
 class CorrelationRecord:
