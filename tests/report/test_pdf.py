@@ -52,8 +52,16 @@ def write(root, folder, name):
     return (folder / name).read_bytes()
 
 
+@pytest.fixture
+def weasyprint():
+    try:
+        import weasyprint  # noqa: F401, PLC0415
+    except OSError as error:
+        pytest.skip(f"pango is not installed: {error}")
+
+
+@pytest.mark.usefixtures("weasyprint")
 def test_the_same_days_make_the_same_pdf_and_its_text_is_the_pages(tmp_path):
-    pytest.importorskip("weasyprint")
     states = {DAY: "operated", NEXT: "exception", LAST: "no-data"}
     root = put(tmp_path / "evidence", 3, lambda d: {"alpha.json": record("alpha", d, states[d])})
     first, second = write(root, tmp_path, "a.pdf"), write(root, tmp_path, "b.pdf")
@@ -67,8 +75,8 @@ def test_the_same_days_make_the_same_pdf_and_its_text_is_the_pages(tmp_path):
         assert "ssh-keygen -Y verify" in text.stdout
 
 
+@pytest.mark.usefixtures("weasyprint")
 def test_nothing_is_fetched_for_it(tmp_path):
-    pytest.importorskip("weasyprint")
     asked = []
 
     def answer(_posted):
