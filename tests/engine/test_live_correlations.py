@@ -577,3 +577,14 @@ def test_an_end_and_a_new_begin_are_told_in_their_order(host, tmp_path):
     ]
     assert of_b == ["firing", "resolved", "firing"]
     assert {e.labels["cs_username"] for e in host.logs.firing()} == {"a", "b"}
+
+
+def test_a_flood_of_matches_is_one_alert_and_few_entries(host, tmp_path):
+    with (tmp_path / "access.log").open("w") as file:
+        file.writelines(line(BEGIN + n * SECOND // 100, 500) for n in range(3000))
+    host.at(BEGIN + MINUTE)
+    host.at(BEGIN + 10 * MINUTE)
+    assert told(host) == [("firing", "Broken", 1), ("resolved", "Broken", 1)]
+    begin, end = entries(host)
+    assert (begin["after"], end["after"], end["fired"]) == ("firing", "inactive", 3000)
+    assert len(entries(host, early=True)) == 1
