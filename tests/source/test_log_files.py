@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from tocsin.errors import SourceError
 from tocsin.source import LogFile, LogLimits, ReadCounts, read_head, read_log
+from tocsin.source._log_files import inflate
 
 
 def lines_of(path, **limits):
@@ -34,6 +37,25 @@ def test_lines_do_not_depend_on_the_chunks(tmp_path_factory, content, chunk, lim
     assert again == counts
     if not counts.cut:
         assert whole == b"." + content
+
+
+def test_a_named_pipe_is_read_as_it_comes(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    content = b"".join(b"line %d\n" % number for number in range(50_000))
+
+    def write():
+        with pipe.open("wb", buffering=0) as file:
+            file.write(content[:1])
+            file.write(content[1:])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with pipe.open("rb", buffering=0) as file:
+        counts = ReadCounts()
+        found = b"".join(inflate(file, LogLimits(), counts, lambda _: None))
+    writer.join()
+    assert found == content
 
 
 def test_a_line_that_is_too_long_is_cut_and_the_next_is_whole(tmp_path):

@@ -9,6 +9,7 @@ a bound and no further, and says so.
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import zlib
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ __all__ = [
 
 _GZIP = b"\x1f\x8b"
 _HEAD = 256 * 1024
+_NEAR = 4096
+"""Bytes before the end of a block in which a line end is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ def read_log(
             chunks = _stdin(log.raw, limits, counts, progress)
             yield from _lines(_text(chunks, log.journal, counts, limits), counts, limits)
             return
-        with Path(log.path).open("rb") as file:
+        with Path(log.path).open("rb", buffering=0) as file:
             if part != (0, None):
                 chunks = _part(file, part, limits, counts, progress)
                 # A byte order mark is one only where the file begins.
@@ -212,14 +215,34 @@ def _part(
     counts: ReadCounts,
     progress: Callable[[int], None],
 ) -> Iterator[bytes]:
-    begin, end = part
-    file.seek(begin)
-    left = -1 if end is None else end - begin
-    while chunk := file.read(limits.chunk if left < 0 else min(limits.chunk, left)):
-        left -= len(chunk) if left >= 0 else 0
+    at, end = part
+    file.seek(at)
+    while True:
+        left = limits.chunk if end is None else min(limits.chunk, end - at)
+        chunk = _read(file, at, left) if left else b""
+        if not chunk:
+            return
+        at += len(chunk)
         counts.bytes += len(chunk)
         progress(len(chunk))
         yield chunk
+
+
+def _read(file: BinaryIO, at: int, size: int) -> bytes:
+    """So many bytes from where the file is, or fewer that end with a line.
+
+    A block that ends with a line need not be put together from two; that copy would take as
+    long as all the reading does.
+    """
+    width = min(_NEAR, size // 2)
+    try:
+        near = os.pread(file.fileno(), width, at + size - width)
+    except OSError:
+        # A pipe: there is no looking ahead.
+        near = b""
+    end = near.rfind(b"\n") + 1
+    # What is nearer to the end of the file than that is read as it is.
+    return file.read(size - width + end if end and len(near) == width else size)
 
 
 def _text(
@@ -251,13 +274,18 @@ def inflate(
     file: BinaryIO, limits: LogLimits, counts: ReadCounts, progress: Callable[[int], None]
 ) -> Iterator[bytes]:
     """The content of a file in chunks, of all members if it is a gzip archive."""
-    chunk = file.read(max(limits.chunk, len(_GZIP)))
+    chunk = file.read(limits.chunk)
+    while len(chunk) < len(_GZIP) and (more := file.read(limits.chunk)):
+        # A pipe gives what it has.
+        chunk += more
     if not chunk.startswith(_GZIP):
+        at = 0
         while chunk:
+            at += len(chunk)
             counts.bytes += len(chunk)
             progress(len(chunk))
             yield chunk
-            chunk = file.read(limits.chunk)
+            chunk = _read(file, at, limits.chunk)
         return
     unzip, begun, taken, given = zlib.decompressobj(31), False, 0, 0
     while chunk:
@@ -299,7 +327,9 @@ def _lines(chunks: Iterator[bytes], counts: ReadCounts, limits: LogLimits) -> It
             chunk, skipping = chunk[end + 1 :], False
         end = chunk.rfind(b"\n") + 1
         if end:
-            yield _clean(b"".join((rest, memoryview(chunk)[:end])), counts, limits)
+            whole = not rest and end == len(chunk)
+            block = chunk if whole else b"".join((rest, memoryview(chunk)[:end]))
+            yield _clean(block, counts, limits)
             rest = chunk[end:]
         else:
             rest += chunk
