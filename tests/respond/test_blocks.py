@@ -45,13 +45,9 @@ def forbidden(network):
     )
 
 
-@settings(max_examples=300, deadline=None)
-@given(steps, st.sets(st.integers(0, 40)))
-def test_protected_addresses_are_never_listed_and_the_list_is_what_the_record_says(
-    script, restarts
-):
-    """Whatever is decided, whenever the daemon restarts, and however the clock jumps."""
-    record, blocks, now = [], Blocks(OWN), NOW
+def walk(script, record, restarts=(), safeguards=OWN):
+    """Take every step; after each, the blocks and the time. `record` gets the events."""
+    blocks, now = Blocks(safeguards), NOW
     for number, (what, address, amount) in enumerate(script):
         event = None
         try:
@@ -70,7 +66,18 @@ def test_protected_addresses_are_never_listed_and_the_list_is_what_the_record_sa
             blocks.apply(event)
         if number in restarts:
             taken = msgspec.json.decode(msgspec.json.encode(record), type=list[Event])
-            blocks = Blocks(OWN, taken)
+            blocks = Blocks(safeguards, taken)
+        yield blocks, now
+
+
+@settings(max_examples=300, deadline=None)
+@given(steps, st.sets(st.integers(0, 40)))
+def test_protected_addresses_are_never_listed_and_the_list_is_what_the_record_says(
+    script, restarts
+):
+    """Whatever is decided, whenever the daemon restarts, and however the clock jumps."""
+    record = []
+    for blocks, now in walk(script, record, restarts):
         listed = [network for network, _ in blocks.blocked(now)]
         assert not [each for each in listed if forbidden(each)]
         assert listed == [network for network, _ in Blocks(OWN, record).blocked(now)]

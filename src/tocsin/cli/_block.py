@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tocsin.cli._block_waf import export_to_waf
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._output import format_option, moment, write_json, write_whole
 from tocsin.durations import parse_duration
@@ -120,26 +121,48 @@ def remove(networks: tuple[str, ...], reason: str, config: Path) -> int:
 
 
 @block.command("export")
-@click.argument("form", type=click.Choice(sorted(EXPORTS)))
+@click.argument("form", type=click.Choice(sorted(EXPORTS)), required=False)
 @click.option("--output", type=Path, help="Where to; default: standard output.")
 @click.option(
     "--check", help="A command that must succeed with the new file in place, such as `nginx -t`."
 )
+@click.option(
+    "--waf",
+    "arns",
+    metavar="ARN",
+    multiple=True,
+    help="Instead of FORM: an IP set of AWS WAF, one of IPv4 and one of IPv6 (extra `aws`).",
+)
+@click.option(
+    "--take-over",
+    is_flag=True,
+    help="With --waf: remove entries of a set, too, that were never blocked here.",
+)
 @click.option("--dry-run", is_flag=True, help="Write nothing, show the difference.")
 @_config
 def export_(
-    form: str, output: Path | None, check: str | None, config: Path, *, dry_run: bool
-) -> int:
-    """Write what is blocked now, in the words of FORM.
+    form: str | None, output: Path | None, check: str | None, arns: tuple[str, ...],
+    config: Path, *, take_over: bool, dry_run: bool,
+) -> int:  # fmt: skip
+    """Write what is blocked now, in the words of FORM or into IP sets.
 
-    The file is replaced whole, and put back as it was if --check fails. Exit code 0: it is in
-    place, whether it changed or not; 1: the check failed.
+    A file is replaced whole, and put back as it was if --check fails. A set of WAF is Tocsin's
+    alone: one that holds what was never blocked here is refused. Exit code 0: it is in place,
+    whether it changed or not; 1: the check failed, or not all that is blocked found a place.
     """
+    if (form is None) is not bool(arns):
+        raise click.UsageError("say either a FORM or --waf")
     book = _Book(config)
+    if form is None:
+        return export_to_waf(arns, book.blocks(), book.now, take_over=take_over, dry_run=dry_run)
     text = export(form, book.blocks().blocked(book.now), book.now)
     if output is None:
         click.echo(text, nl=False)
         return ExitCode.OK
+    return _write(text, output, check, dry_run=dry_run)
+
+
+def _write(text: str, output: Path, check: str | None, *, dry_run: bool) -> int:
     existed = output.exists()
     before = output.read_text() if existed else ""
     if dry_run:

@@ -1,9 +1,10 @@
-"""Others over the network: targets to scrape, Prometheus and CloudWatch to ask."""
+"""Others over the network: targets to scrape, Prometheus and CloudWatch to ask, WAF to tell."""
 
 from tocsin.remote._cloudwatch import CloudWatchApi, cloudwatch_client
 from tocsin.remote._fetch import Scraped, fetch, make_client
 from tocsin.remote._prometheus import Address, PrometheusApi, parse_address
 from tocsin.remote._reader import Reader
+from tocsin.remote._waf import WafSets, waf_client
 
 __all__ = [
     "Address",
@@ -11,8 +12,10 @@ __all__ = [
     "PrometheusApi",
     "Reader",
     "Scraped",
+    "WafSets",
     "cloudwatch_client",
     "fetch",
     "make_client",
     "parse_address",
+    "waf_client",
 ]

@@ -2,6 +2,7 @@
 
 from tocsin.respond._decisions import Blocks, Decision, Event
 from tocsin.respond._exports import EXPORTS, export
+from tocsin.respond._ip_sets import IpSet, IpSetPlan, plan_ip_set, read_ip_set, read_range
 from tocsin.respond._safeguards import Network, Safeguards, read_network
 
 __all__ = [
@@ -9,8 +10,13 @@ __all__ = [
     "Blocks",
     "Decision",
     "Event",
+    "IpSet",
+    "IpSetPlan",
     "Network",
     "Safeguards",
     "export",
+    "plan_ip_set",
+    "read_ip_set",
     "read_network",
+    "read_range",
 ]

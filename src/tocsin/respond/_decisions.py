@@ -149,6 +149,11 @@ class Blocks:
             if found is not None:
                 yield found
 
+    def was_blocked(self, network: Network) -> bool:
+        """Whether it ever was, however long ago."""
+        found = self._decisions.get(str(network))
+        return found is not None and found.times > 0
+
     def blocked(self, now: int) -> list[tuple[Network, Decision]]:
         """What is to be exported: blocked, not over, and still not protected."""
         found = []
