@@ -167,7 +167,7 @@ def replay(
         write_json(_as_json(done))
         return ExitCode.OK
     for behind in done.transitions:
-        _print(behind)
+        _print(behind, done.end)
     for name, tried in done.thresholds.items():
         _print_thresholds(name, tried)
     if done.correlated is not None:
@@ -244,11 +244,13 @@ def progress(total: int) -> Iterator[Callable[[int], None]]:
         yield lambda size: bar.advance(task, size)
 
 
-def _print(behind: Behind) -> None:
+def _print(behind: Behind, end: int | None) -> None:
     change = behind.transition
     name = printable(change.alarm)
     click.echo(f"{moment(change.time)}  {name}: {change.before} -> {change.after}")
     click.echo(f"    {printable(change.reason, 1000)}")
+    if end is not None and change.time > end and not change.datapoints:
+        click.echo(f"    the log ends at {moment(end)}: a daemon would have read on")
     if change.suppressed_by:
         click.echo(f"    actions kept back: {change.suppressed_by}")
     if change.after != "ALARM" or not behind.events:
