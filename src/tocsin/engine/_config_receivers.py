@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tocsin.durations import SECOND
 from tocsin.notify import (
     AlertmanagerReceiver,
+    AppriseReceiver,
     EmailReceiver,
     FileReceiver,
     PagerDutyReceiver,
     Receiver,
     SlackReceiver,
+    SnsReceiver,
     TerminalReceiver,
     WebhookReceiver,
+    apprise_service,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +42,10 @@ RECEIVER_KEYS = {
     "pagerduty": "Events API v2: {routing_key_file, url, timeout}",
     "email": "{server: host:port, from, to: [...], tls: starttls | tls | none, username, "
     "password_file, timeout}",
+    "sns": "a topic of Amazon SNS, in CloudWatch's message shape: {topic_arn, endpoint, timeout}; "
+    "needs the extra `aws`, and credentials as the AWS command line finds them",
+    "apprise": "any service that the library Apprise knows: {url_file | url: env:NAME, timeout}; "
+    "needs the extra `apprise`",
     "file": "a file that gets a JSON line a message: {path}",
     "terminal": "a line on standard error: {}",
     "send_resolved": "with routes: whether it hears that alerts are resolved, default true",
@@ -47,9 +56,13 @@ _BODIES = {
     "slack": {"url", "url_file", "timeout"},
     "pagerduty": {"routing_key_file", "url", "timeout"},
     "email": {"server", "from", "to", "tls", "username", "password_file", "timeout"},
+    "sns": {"topic_arn", "endpoint", "timeout"},
+    "apprise": {"url", "url_file", "timeout"},
     "file": {"path"},
     "terminal": set[str](),
 }
+# An ARN: partition, service, region, account, name (SNS: up to 256 of these characters).
+_TOPIC = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]{1,251}(?:\.fifo)?")
 
 
 class ReceiverReader:
@@ -91,6 +104,10 @@ class ReceiverReader:
             return PagerDutyReceiver(name, key, timeout=timeout, **given) if key else None
         if kind == "email":
             return self._email(name, body, timeout)
+        if kind == "sns":
+            return self._sns(name, body, timeout)
+        if kind == "apprise":
+            return self._apprise(name, body)
         url = self._address(body, kind)
         if not url:
             return None
@@ -143,6 +160,58 @@ class ReceiverReader:
             username, password, timeout,
         )  # fmt: skip
 
+    def _sns(self, name: str, body: YamlMapping, timeout: int) -> Receiver | None:
+        reader = self._reader
+        if find_spec("boto3") is None:
+            reader.error(body.span, "the receiver needs boto3", "pip install 'tocsin[aws]'")
+        if not reader.require(body, "topic_arn", "sns"):
+            return None
+        topic = reader.string(body, "topic_arn")
+        found = _TOPIC.fullmatch(topic)
+        if found is None:
+            span = reader.span_of(body, "topic_arn")
+            hint = "write arn:aws:sns:REGION:ACCOUNT:NAME"
+            reader.error(span, f"not the ARN of a topic: {topic[:100]!r}", hint)
+            return None
+        endpoint = self.url(body, "endpoint") if "endpoint" in body.items else ""
+        return SnsReceiver(name, topic, found[1], endpoint, timeout)
+
+    def _apprise(self, name: str, body: YamlMapping) -> Receiver | None:
+        """Apprise's addresses hold passwords and tokens, so none may stand in the file."""
+        reader, what = self._reader, "apprise must have either url_file or url: env:NAME"
+        if ("url" in body.items) == ("url_file" in body.items):
+            reader.error(body.span, what, "add `url_file:`")
+            return None
+        if "url_file" in body.items:
+            key, url = "url_file", self._secret(body, "url_file", "apprise")
+        else:
+            key, url = "url", self._environment(body, "url")
+        span = reader.span_of(body, key)
+        if not url:
+            return None
+        try:
+            known = apprise_service(url) is not None
+        except ImportError:
+            reader.error(body.span, "the receiver needs Apprise", "pip install 'tocsin[apprise]'")
+            return None
+        if not known:
+            reader.error(span, f"{key} holds no address that Apprise knows", "see its manual")
+            return None
+        timeout = reader.duration(body, "timeout", 30 * SECOND)
+        return AppriseReceiver(name, url, timeout)
+
+    def _environment(self, parent: YamlMapping, key: str) -> str:
+        text, span = self._reader.string(parent, key), self._reader.span_of(parent, key)
+        if not text.startswith("env:"):
+            what = f"{key} is a secret and may not stand here"
+            self._reader.error(span, what, "write `url: env:NAME`, or `url_file:`")
+            return ""
+        found = os.environ.get(text[4:], "")
+        if not found:
+            what = f"{key}: environment variable {text[4:]!r} is not set"
+            self._reader.error(span, what)
+        return found
+
     def _secret(self, body: YamlMapping, key: str, what: str) -> str:
         if not self._reader.require(body, key, what):
             return ""
@@ -177,10 +246,8 @@ class ReceiverReader:
         """An address, as it stands or out of the environment."""
         text, span = self._reader.string(parent, key), self._reader.span_of(parent, key)
         if text.startswith("env:"):
-            name = text[4:]
-            text = os.environ.get(name, "")
+            text = self._environment(parent, key)
             if not text:
-                self._reader.error(span, f"{key}: environment variable {name!r} is not set")
                 return ""
         if not is_url(text):
             self._reader.error(span, f"{key} must be an http:// or https:// address")

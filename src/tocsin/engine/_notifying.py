@@ -22,6 +22,8 @@ from tocsin.durations import SECOND
 from tocsin.notify import (
     AlertmanagerNotifier,
     AlertmanagerReceiver,
+    AppriseNotifier,
+    AppriseReceiver,
     Dispatcher,
     EmailNotifier,
     EmailReceiver,
@@ -30,6 +32,8 @@ from tocsin.notify import (
     PagerDutyReceiver,
     ServiceNotifier,
     SlackReceiver,
+    SnsNotifier,
+    SnsReceiver,
     TerminalNotifier,
     TerminalReceiver,
     WebhookNotifier,
@@ -231,6 +235,10 @@ def _notifier(
         return ServiceNotifier(receiver, body, client, clock)
     if isinstance(receiver, EmailReceiver):
         return EmailNotifier(receiver)
+    if isinstance(receiver, SnsReceiver):
+        return SnsNotifier(receiver)
+    if isinstance(receiver, AppriseReceiver):
+        return AppriseNotifier(receiver)
     if isinstance(receiver, FileReceiver):
         return FileNotifier(receiver)
     return WebhookNotifier(receiver, client, clock, external_url)

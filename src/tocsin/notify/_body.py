@@ -23,6 +23,8 @@ __all__ = ["alertmanager_body", "rfc3339", "sns_body", "webhook_body"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER = "0001-01-01T00:00:00Z"
 _RESENDS_MISSED = 4
+_SHORT = 1000
+"""Characters that a text is cut to where nothing else helps."""
 
 
 def rfc3339(micros: int) -> str:
@@ -67,25 +69,35 @@ def webhook_body(notification: Notification, external_url: str = "", max_alerts:
     )
 
 
-def sns_body(notification: Notification) -> bytes:
-    """What CloudWatch publishes of an alarm; an alert of a rule is put in the same members."""
-    alert = notification.alerts[0]
-    if alert.message and len(notification.alerts) == 1:
-        return msgspec.json.encode(alert.message)
-    firing = notification.status == "firing"
-    return msgspec.json.encode(
-        {
+def sns_body(notification: Notification, limit: int = 0) -> bytes:
+    """What CloudWatch publishes of an alarm; an alert of a rule is put in the same members.
+
+    A body of more than `limit` bytes lists fewer alerts, and says how many it left out; what is
+    still too long loses its texts. 0: no limit.
+    """
+    alert, listed = notification.alerts[0], notification.alerts
+    if alert.message and len(listed) == 1:
+        body: dict[str, object] = dict(alert.message)
+    else:
+        firing = notification.status == "firing"
+        body = {
             "AlarmName": notification.group_labels.get("alertname", ""),
             "AlarmDescription": alert.annotations.get("summary"),
             "NewStateValue": "ALARM" if firing else "OK",
             "NewStateReason": alert.annotations.get("description", ""),
             "StateChangeTime": rfc3339(alert.ends_at or alert.starts_at),
             "OldStateValue": "OK" if firing else "ALARM",
-            "Alerts": [
-                {"Labels": each.labels, "State": each.status} for each in notification.alerts
-            ],
+            "Alerts": [{"Labels": each.labels, "State": each.status} for each in listed],
         }
-    )
+    written = msgspec.json.encode(body)
+    while limit and len(written) > limit and (alerts := body.get("Alerts")):
+        assert isinstance(alerts, list)  # noqa: S101 - for the type checker
+        del alerts[len(alerts) // 2 :]
+        written = msgspec.json.encode(body | {"TruncatedAlerts": len(listed) - len(alerts)})
+    if limit and len(written) > limit:
+        short = {key: value[:_SHORT] for key, value in body.items() if isinstance(value, str)}
+        written = msgspec.json.encode(short | {"TruncatedAlerts": len(listed)})
+    return written
 
 
 def alertmanager_body(alerts: Iterable[NotifiedAlert], now: int, resend_delay: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
 import smtplib
 import ssl
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from tocsin.alerting import Refused, Retry, Sent
 from tocsin.durations import SECOND
 from tocsin.notify._messages import alert_facts, headline, listed
+from tocsin.notify._threads import Threads
 from tocsin.printable import printable
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ __all__ = ["EmailNotifier", "email_message"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PERMANENT = 500
+_ANSWERS = 6
+"""What the server answers to, each within the timeout, before a message is taken."""
 
 
 class EmailNotifier:
@@ -31,11 +33,13 @@ class EmailNotifier:
 
     def __init__(self, receiver: EmailReceiver) -> None:
         self.receiver = receiver
+        self._threads = Threads()
 
     async def send(self, notification: Notification) -> Delivery:
         message = email_message(notification, self.receiver.sender, self.receiver.to)
         try:
-            await asyncio.to_thread(self._hand_over, message)
+            allowed = _ANSWERS * self.receiver.timeout
+            await self._threads.call(lambda: self._hand_over(message), allowed)
         except smtplib.SMTPResponseException as error:
             why = f"the mail server answered {error.smtp_code}"
             return Refused(why) if error.smtp_code >= _PERMANENT else Retry(why)

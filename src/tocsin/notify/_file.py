@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from typing import TYPE_CHECKING
 
 from tocsin.alerting import Retry, Sent
+from tocsin.durations import SECOND
 from tocsin.notify._body import webhook_body
+from tocsin.notify._threads import Threads
 
 if TYPE_CHECKING:
     from tocsin.alerting import Delivery, Notification
@@ -15,17 +16,22 @@ if TYPE_CHECKING:
 
 __all__ = ["FileNotifier"]
 
+_ALLOWED = 30 * SECOND
+
 
 class FileNotifier:
     """Appends Alertmanager's webhook message, version 4, on a line of its own."""
 
     def __init__(self, receiver: FileReceiver) -> None:
         self.receiver = receiver
+        self._threads = Threads()
 
     async def send(self, notification: Notification) -> Delivery:
         line = webhook_body(notification) + b"\n"
         try:
-            await asyncio.to_thread(self._append, line)
+            await self._threads.call(lambda: self._append(line), _ALLOWED)
+        except TimeoutError:
+            return Retry("writing the file hangs")
         except OSError as error:
             return Retry(f"can't write the file: {error.strerror}")
         return Sent()

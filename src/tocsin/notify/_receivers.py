@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlertmanagerReceiver",
+    "AppriseReceiver",
     "EmailReceiver",
     "FileReceiver",
     "Notifier",
     "PagerDutyReceiver",
     "Receiver",
     "SlackReceiver",
+    "SnsReceiver",
     "TerminalReceiver",
     "WebhookReceiver",
 ]
@@ -106,6 +108,30 @@ class EmailReceiver:
     username: str = ""
     password: str = field(default="", repr=False)
     timeout: int = 10 * SECOND
+    """Microseconds for one answer of the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnsReceiver:
+    """A topic of Amazon SNS."""
+
+    name: str
+    topic: str
+    """Its ARN."""
+    region: str
+    endpoint: str = ""
+    """Where the API is; empty for that of the region."""
+    timeout: int = 10 * SECOND
+    """Microseconds for one attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppriseReceiver:
+    """A service that the library Apprise knows, by Apprise's address of it."""
+
+    name: str
+    url: str = field(repr=False)
+    timeout: int
     """Microseconds for one attempt."""
 
 
@@ -117,6 +143,8 @@ Receiver = (
     | SlackReceiver
     | PagerDutyReceiver
     | EmailReceiver
+    | SnsReceiver
+    | AppriseReceiver
 )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from tocsin.alerting import Refused, Sent
+from tocsin.alerting import Refused, Retry, Sent
+from tocsin.durations import SECOND
 from tocsin.notify._body import rfc3339
+from tocsin.notify._threads import Threads
 from tocsin.printable import printable
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ __all__ = ["TerminalNotifier", "alert_line"]
 
 _RED, _GREEN, _PLAIN = "\x1b[1;31m", "\x1b[32m", "\x1b[0m"
 _LINE = 400
+_ALLOWED = 30 * SECOND
 
 
 class TerminalNotifier:
@@ -26,12 +28,15 @@ class TerminalNotifier:
     def __init__(self, write: Callable[[str], object], *, colour: bool = False) -> None:
         self._write = write
         self._colour = colour
+        self._threads = Threads()
 
     async def send(self, notification: Notification) -> Delivery:
         text = "".join(f"{alert_line(each, colour=self._colour)}\n" for each in notification.alerts)
         try:
             # A terminal that is paused blocks; the daemon must not.
-            await asyncio.to_thread(self._write, text)
+            await self._threads.call(lambda: self._write(text), _ALLOWED)
+        except TimeoutError:
+            return Retry("the terminal is paused")
         except (OSError, ValueError) as error:
             return Refused(f"the terminal is gone ({type(error).__name__})")
         return Sent()
