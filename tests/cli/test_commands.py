@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,16 @@ def run(*arguments, cwd=None):
 
 def test_version():
     assert run("version") == (0, f"{tocsin.__version__}\n", "")
+
+
+def test_the_digest_of_the_program_is_what_sha256sum_says():
+    by_hand = (
+        "find tocsin -type f ! -path '*/__pycache__/*' | LC_ALL=C sort"
+        " | xargs sha256sum | sha256sum | cut -d' ' -f1"
+    )
+    above = Path(tocsin.__file__).parents[1]
+    said = subprocess.run(by_hand, shell=True, cwd=above, capture_output=True, text=True)  # noqa: S602
+    assert run("version", "--digest") == (0, said.stdout, "")
 
 
 def test_a_mistyped_command_is_told_with_a_hint():

@@ -74,6 +74,10 @@ def test_an_authority_stamps_the_checkpoint(tocsin, tmp_path, authority):
     assert "not checked: 20261101/checkpoint.tsr" in tocsin(
         "verify", "--key", "evidence.key.pub", code=5
     )
+    limits = ("verify", "--key", "evidence.key.pub", "--tsa", root, "--stamped-within")
+    # Its day was over before the authority of this test began.
+    assert "UNSTAMPED: no trusted time that early: 20261101" in tocsin(*limits, "1s", code=1)
+    assert "UNSTAMPED" not in tocsin(*limits, "100y", code=5)
     (tmp_path / "anchor").write_text(tocsin("anchor"))
     done = run_script(tmp_path / "evidence", "../allowed_signers", "../anchor", more=(root,))
     assert (done.returncode, "not checked: " in done.stdout) == (0, False), done.stdout

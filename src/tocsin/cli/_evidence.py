@@ -35,6 +35,7 @@ from tocsin.cli._exit import ExitCode
 from tocsin.cli._openings import commit_option, keep_openings, make_commitments
 from tocsin.cli._output import format_option, write_json
 from tocsin.cli._plan import catalogues_of, plan_files
+from tocsin.cli._program import program_sha256
 from tocsin.cli._records import write_records
 from tocsin.cli._sealed_days import sealed_answers
 from tocsin.cli._secrets import make_redactor
@@ -104,7 +105,8 @@ def collect(
     collector = Collector(
         "tocsin", tocsin.__version__, printable(socket.gethostname()), _user(), os.getpid(),
         uuid.uuid4().hex, address.url, now,
-        "person" if sys.stdin and sys.stdin.isatty() else "program", clock_state(),
+        "person" if sys.stdin and sys.stdin.isatty() else "program", program_sha256(),
+        clock_state(),
     )  # fmt: skip
     commitments = make_commitments(folder, labels)
     redactor = make_redactor(config, commitments)

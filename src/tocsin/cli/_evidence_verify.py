@@ -14,6 +14,7 @@ from tocsin.cli._exit import ExitCode
 from tocsin.cli._output import format_option, write_json
 from tocsin.cli._timestamp import token_checker
 from tocsin.control import utc
+from tocsin.durations import parse_duration
 from tocsin.errors import ParseError
 from tocsin.seal import (
     Trust,
@@ -60,30 +61,35 @@ def trust_of(key_file: Path | None, signers_file: Path | None, anchors: tuple[Pa
 @click.option("--witness-key", "witnesses", multiple=True,
               help="Key of a witness, as `tocsin witness` prints it.")  # fmt: skip
 @click.option("--tsa", type=Path, help="Certificate of the time-stamp authority, PEM.")
+@click.option("--stamped-within", "within", metavar="DURATION",
+              help="How long after its end a day has to be stamped: 24h. Needs --tsa.")  # fmt: skip
 @config_option
 @format_option
 def verify(
     folder: Path | None, key_file: Path | None, signers_file: Path | None,
-    anchors: tuple[Path, ...], witnesses: tuple[str, ...], tsa: Path | None, config: Path,
-    form: str,
+    anchors: tuple[Path, ...], witnesses: tuple[str, ...], tsa: Path | None, within: str | None,
+    config: Path, form: str,
 ) -> int:  # fmt: skip
     """Check every sealed day in FOLDER: each byte, the chain, the signatures, the anchors.
 
     The key never comes out of the evidence. Without --anchor the end of the chain rests on the
     signing key alone, which is told, and has an exit code of its own.
     """
+    if within and tsa is None:
+        raise click.UsageError("--stamped-within needs --tsa: who is to be believed about the time")
     root = evidence_folder(folder, config)
     trust = replace(
         trust_of(key_file, signers_file, anchors),
         cosigners=tuple(read_cosigner(text) for text in witnesses),
         check_token=token_checker(_read(tsa)) if tsa else None,
+        stamp_within=parse_duration(within) if within else None,
     )
     verdict = verify_folder(root, trust)
     if form == "json":
         write_json(_as_data(verdict))
     else:
         _print(verdict)
-    if not verdict.holds:
+    if not verdict.holds or verdict.unstamped:
         return ExitCode.FAILED
     return ExitCode.OK if verdict.anchored else ExitCode.UNANCHORED
 
@@ -123,6 +129,11 @@ def _print(verdict: Verdict) -> None:
         click.echo(f"WITNESSED: up to {verdict.witnessed}, at {utc(verdict.witnessed_at)}")
     if verdict.stamped:
         click.echo(f"STAMPED: {verdict.stamped}, at {utc(verdict.stamped_at)}")
+    if verdict.unstamped:
+        shown = ", ".join(verdict.unstamped[:_SHOWN])
+        more = len(verdict.unstamped) - _SHOWN
+        click.echo(f"UNSTAMPED: no trusted time that early: {shown}"
+                   + (f" and {more} more" if more > 0 else ""))  # fmt: skip
     for name in verdict.unchecked:
         click.echo(f"not checked: {name}")
     if not verdict.anchored:
@@ -143,7 +154,7 @@ def _as_data(verdict: Verdict) -> dict[str, object]:
         "witnessed_at": utc(verdict.witnessed_at) if verdict.witnessed else "",
         "stamped": verdict.stamped,
         "stamped_at": utc(verdict.stamped_at) if verdict.stamped else "",
-        "unchecked": verdict.unchecked, "notes": verdict.notes,
+        "unstamped": verdict.unstamped, "unchecked": verdict.unchecked, "notes": verdict.notes,
     }  # fmt: skip
 
 

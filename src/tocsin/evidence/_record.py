@@ -66,6 +66,8 @@ class Collector:
     started: int
     trigger: str = ""
     """`person` at a terminal, or `program`."""
+    program_sha256: str = ""
+    """Of the program's own files; `tocsin version --digest` prints it."""
     clock: Mapping[str, str] = field(default_factory=dict)
     """How far the clock can be trusted, in words and numbers."""
 
@@ -150,7 +152,7 @@ def build_record(
         "collector": {
             "program": collector.program, "version": collector.version, "host": collector.host,
             "user": collector.user, "pid": collector.pid, "run": collector.run,
-            "trigger": collector.trigger,
+            "trigger": collector.trigger, "program_sha256": collector.program_sha256,
         },
         "started": utc(collector.started),
         "ended": utc(ended),

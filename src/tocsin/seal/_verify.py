@@ -74,6 +74,8 @@ class Trust:
     check_token: Callable[[bytes, bytes], int] | None = None
     """Given a time-stamp token and what it stamps, the time in microseconds since 1970 UTC;
     raises ParseError."""
+    stamp_within: int | None = None
+    """How long after its end a day has to have a trusted time, microseconds; None: any time."""
 
 
 @dataclass(slots=True)
@@ -91,6 +93,8 @@ class Verdict:
     stamped: str = ""
     """The last day whose checkpoint has a good time-stamp token."""
     stamped_at: int = 0
+    unstamped: list[str] = field(default_factory=list)
+    """Days without a token, their own or a later one's, from within `Trust.stamp_within`."""
     unchecked: list[str] = field(default_factory=list)
     """What the last day holds that no later day covers and nobody was there to check."""
     notes: list[str] = field(default_factory=list)
@@ -124,6 +128,8 @@ class Verifier:
         self._origin = ""
         self._before: DayFiles | None = None
         self._ledger = LedgerEnd()
+        self._stamps: dict[int, int] = {}
+        """When the chain of so many days was stamped."""
         self._day = ""
 
     def add(self, day: DayFiles) -> None:
@@ -292,6 +298,7 @@ class Verifier:
                 try:
                     verdict.stamped_at = self._trust.check_token(token, day.texts[HEAD])
                     verdict.stamped = day.name
+                    self._stamps[len(verdict.days)] = verdict.stamped_at
                 except ParseError as error:
                     self._fault(_TOKEN, error.what)
         verdict.unchecked = unchecked
@@ -314,4 +321,17 @@ class Verifier:
                             " the history was rewritten")  # fmt: skip
             else:
                 verdict.anchored = max(verdict.anchored, verdict.days[anchor.size - 1])
+        if self._trust.stamp_within is not None:
+            verdict.unstamped = self._unstamped(self._trust.stamp_within)
         return verdict
+
+    def _unstamped(self, within: int) -> list[str]:
+        """A stamp speaks of its day and of all before it."""
+        found, first = [], None
+        for at, day in reversed(list(enumerate(self._verdict.days))):
+            stamped = self._stamps.get(at + 1)
+            if stamped is not None:
+                first = stamped if first is None else min(first, stamped)
+            if first is None or first > last_second(day) + within:
+                found.append(day)
+        return found[::-1]
