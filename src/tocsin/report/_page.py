@@ -143,9 +143,10 @@ def _cases(period: Period) -> Iterator[str]:
 
 
 def _case(period: Period, cell: Cell) -> Iterator[str]:
-    title = next(c.title for c in period.controls if c.id == cell.control)
+    control = next(each for each in period.controls if each.id == cell.control)
     yield f'<section class="case" id="{esc(case_id(cell))}"><h3>{_symbol(cell.state)} '
-    yield f"{day_text(cell.day)} · {esc(title)} · {cell.state}</h3>\n"
+    yield f"{day_text(cell.day)} · {esc(control.title)} · {cell.state}</h3>\n"
+    yield f'<p class="soft">Owner: {esc(control.owner or "not named")}</p>\n'
     yield _bullets(cell.reasons[:_REASONS])
     if len(cell.reasons) > _REASONS:
         yield f"<p>and {len(cell.reasons) - _REASONS} more, in the record</p>\n"
