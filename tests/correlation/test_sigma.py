@@ -143,6 +143,97 @@ def test_all_mistakes_at_once():
     assert [each.span.path for each in error.value.problems] == ["a.yml", "b.yml"]
 
 
+def mistakes(source):
+    with pytest.raises(RuleError) as error:
+        load_sigma([("r.yml", source.encode())])
+    return [str(each) for each in error.value.problems]
+
+
+def test_every_mistake_of_a_file_has_its_place_and_a_hint(capfd):
+    found = mistakes("""title: a
+name: a
+logsource: {product: linux}
+detection:
+  sel:
+    x|contians: y
+    z|re: '('
+  condition: sel
+---
+title: b
+name: b
+logsource: {product: linux}
+detection:
+  sel: {z|re: '('}
+  condition: sel
+---
+title: c
+level: hihg
+logsource: {product: linux}
+detection:
+  sel: {x: y}
+  condition: sell
+---
+title: d
+correlation:
+  type: event_cuont
+  rules: [a, b]
+  group_by: [source.ip]
+  timespan: 600
+  condition: {gte: five}
+""")
+    kinds = [
+        "event_count", "value_count", "temporal", "temporal_ordered", "value_sum", "value_avg",
+        "value_median",
+    ]  # fmt: skip
+    assert found == [
+        "r.yml:6:5: unknown modifier 'contians', hint: did you mean 'contains'?",
+        "r.yml:13:1: bad regular expression '(': missing ): (, "
+        "hint: RE2 syntax: no look-around, no back-references",
+        "r.yml:18:1: 'hihg' is not a valid Sigma rule level, "
+        "hint: informational, low, medium, high or critical",
+        "r.yml:22:3: Detection 'sell' not defined in detections",
+        "r.yml:26:3: 'event_cuont' is no valid Sigma correlation type, "
+        f"hint: {', '.join(kinds)} or value_percentile",
+        "r.yml:28:3: unknown key 'group_by' in correlation, hint: did you mean 'group-by'?",
+        "r.yml:29:3: Timespan '600' is invalid., "
+        "hint: a number and a unit, such as 90s, 10m, 1h or 1d",
+        "r.yml:30:3: 'five' is no valid Sigma correlation condition count, "
+        "hint: such as `condition: {gte: 5}`",
+    ]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_correlation_of_a_rule_with_a_mistake_is_not_told_that_there_is_none():
+    found = mistakes(
+        correlation(
+            "type: event_count, rules: [a], timespan: 1m, condition: {gte: 1}",
+            BASE.replace("{x: y}", "{x|odd: y}"),
+        ).decode()
+    )
+    (only,) = found
+    assert only.startswith("r.yml:4:17: unknown modifier 'odd', hint: known: all, base64")
+
+
+def test_a_correlation_without_what_its_misspelt_key_says_is_refused():
+    body = "type: event_count, rules: [a], timespan: 1m, condition: {gte: 1}, groupby: [x]"
+    (only,) = mistakes(correlation(body).decode())
+    assert (
+        only == "r.yml:8:81: unknown key 'groupby' in correlation, hint: did you mean 'group-by'?"
+    )
+
+
+def test_slips_that_change_little_are_warnings():
+    rule = (
+        "title: t\nlevle: high\nx-owner: me\nlogsource: {produkt: linux, service: sshd}\n"
+        "detection: {s: {a: b}, condition: s}"
+    )
+    warnings = load_sigma([("r.yml", rule.encode())]).warnings
+    assert [str(each) for each in warnings] == [
+        "r.yml:2:1: warning: unknown key 'levle' in the rule, hint: did you mean 'level'?",
+        "r.yml:4:13: warning: unknown key 'produkt' in logsource, hint: did you mean 'product'?",
+    ]
+
+
 def alerts(source, events):
     correlator = Correlator(load_sigma([("r.yml", source)]))
     return [each for each in correlator.feed(events) if each.rule == "c"]

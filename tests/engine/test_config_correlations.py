@@ -78,11 +78,35 @@ def test_every_mistake_has_its_place(folder):
     b.write_text(CORRELATION.replace("[refused]", "[refused, missing]"))
     code, text = check(a, b)
     assert code == 2
-    assert f"{a}:5:1: " in text
+    assert f"{a}:5:44: " in text
     assert f"{b}:4:1: correlation 'brute': no rule 'missing'" in text
     with pytest.raises(ConfigError) as raised:
         load_config(folder / "tocsin.yaml")
     assert {each.span.path for each in raised.value.problems} == {str(a), str(b)}
+
+
+def test_a_misspelt_section_is_a_mistake_of_the_configuration(tmp_path):
+    place = tmp_path / "tocsin.yaml"
+    place.write_text("log_groups: [{name: a, push: true}]\ncorrelation: [sigma.yml]\n")
+    code, text = check(place)
+    assert code == 2
+    assert text.startswith(
+        f"{place}:2:1: unknown key 'correlation' in the configuration, "
+        "hint: did you mean 'correlations'?"
+    )
+
+
+def test_wrong_packs_are_told_once_each_at_its_place(tmp_path):
+    place = tmp_path / "tocsin.yaml"
+    place.write_text("log_groups: [{name: a, push: true}]\npacks: [appsek, htpt]\n")
+    _, text = check(place)
+    assert text.splitlines()[:2] == [
+        f"{place}:2:9: no pack 'appsek', hint: there are: http, appsec",
+        f"{place}:2:17: no pack 'htpt', hint: there are: http, appsec",
+    ]
+    place.write_text("log_groups: [{name: a, push: true}]\npacks: appsec\n")
+    _, text = check(place)
+    assert text.count("packs must be a list") == 1
 
 
 def test_the_guide(tmp_path, monkeypatch):

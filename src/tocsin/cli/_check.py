@@ -110,7 +110,9 @@ def _check_file(
         if "sigma_files" in keys:
             counts["Sigma test"] += len(load_sigma_tests(text, str(path)).tests)
             return []
-        if "detection" in keys or "correlation" in keys:
+        configures = keys & CONFIG_KEYS[""].keys()
+        # A rule may have keys of its own, a configuration has no title.
+        if keys & {"detection", "correlation"} and ("title" in keys or not configures):
             sigma.append((str(path), text))
             return []
         if "tests" in keys or "rule_files" in keys:
@@ -119,7 +121,7 @@ def _check_file(
         if "controls" in keys:
             counts["control"] += len(load_catalogue(text, str(path)).controls)
             return []
-        if keys & CONFIG_KEYS[""].keys():
+        if configures:
             return _check_config(load_config(path), counts)
         return _count(load_rule_file(text, str(path)), counts)
     except FileErrors as error:

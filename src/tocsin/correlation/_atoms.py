@@ -9,6 +9,8 @@ import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
+from sigma.policy import SigmaPolicy
+from sigma.policy.regex_engine import RegexEngine
 from sigma.types import (
     CompareOperators,
     SigmaBool,
@@ -28,7 +30,7 @@ from sigma.types import (
 
 from tocsin.correlation._model import Atom
 from tocsin.correlation._taxonomy import field_names
-from tocsin.errors import UnsupportedError
+from tocsin.errors import ParseError, UnsupportedError
 from tocsin.labels import compile_regex
 
 if TYPE_CHECKING:
@@ -38,7 +40,21 @@ if TYPE_CHECKING:
 
     from tocsin.correlation._model import Event
 
-__all__ = ["field_atom", "keyword_atom", "one_of"]
+__all__ = ["POLICY", "field_atom", "keyword_atom", "one_of"]
+
+
+class _Regexes(RegexEngine):
+    """RE2 as everywhere in Tocsin; pySigma's own writes mistakes to standard error."""
+
+    def compile(self, pattern: str, flags: int = 0) -> Any:  # noqa: ARG002 - flags refuse nothing
+        return compile_regex(pattern)
+
+    @property
+    def error(self) -> type[Exception]:
+        return ParseError
+
+
+POLICY = SigmaPolicy(regex_engine=_Regexes())
 
 _COMPARE: dict[CompareOperators, Callable[[float, float], bool]] = {
     CompareOperators.LT: lambda a, b: a < b,

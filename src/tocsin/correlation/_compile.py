@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from tocsin.correlation._mistakes import sentence
 from tocsin.correlation._model import Atom, Correlation, Detection, Expression, Test
 from tocsin.correlation._taxonomy import field_names, log_source
 from tocsin.durations import SECOND
 from tocsin.errors import ParseError, Problem, UnsupportedError
+from tocsin.yamlfile import YamlMapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tocsin.correlation._model import Kind
     from tocsin.errors import Span
-    from tocsin.yamlfile import YamlMapping
 
 __all__ = ["compile_correlation", "compile_detection"]
 
@@ -26,7 +27,7 @@ def compile_detection(
     name: str, rule: Any, node: YamlMapping, *, alone: bool, problems: list[Problem]
 ) -> Detection | None:
     """A Sigma rule; notes what is wrong with it."""
-    from sigma.exceptions import SigmaError  # noqa: PLC0415 - an extra
+    from sigma.exceptions import SigmaConditionError, SigmaError  # noqa: PLC0415 - an extra
 
     span = node.keys.get("detection", node.span)
     compiler = _Compiler()
@@ -37,9 +38,16 @@ def compile_detection(
     except UnsupportedError as error:
         problems.append(Problem(span, f"not supported: {error.what}"))
         return None
-    except (ParseError, SigmaError) as error:
-        words = " ".join(str(error.args[0] if error.args else error).split())
-        problems.append(Problem(span, words))
+    except SigmaConditionError as error:
+        inner = node.items.get("detection")
+        where = inner.keys.get("condition", span) if isinstance(inner, YamlMapping) else span
+        problems.append(Problem(where, sentence(error)))
+        return None
+    except ParseError as error:
+        problems.append(Problem(span, error.what, error.hint))
+        return None
+    except SigmaError as error:
+        problems.append(Problem(span, sentence(error)))
         return None
     return Detection(
         name, str(rule.title or name), _level(rule), _tags(rule), alone,

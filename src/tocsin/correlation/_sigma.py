@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tocsin.correlation._compile import compile_correlation, compile_detection
+from tocsin.correlation._mistakes import note_mistakes, sentence, unknown_keys
 from tocsin.correlation._model import Correlation, Detection, RuleSet
 from tocsin.errors import FileErrors, Problem, RuleError, Span, TocsinError
 from tocsin.yamlfile import YamlMapping, read_yaml_documents
@@ -38,10 +39,10 @@ def load_sigma(sources: Sequence[tuple[str, bytes]]) -> RuleSet:
         try:
             for content, node in _documents(data, path):
                 rule = _parse(content, node, problems)
-                if rule is None:
-                    continue
-                name = str(rule.name or rule.id or rule.title)
-                given = {str(each) for each in (rule.name, rule.id) if each}
+                # What is wrong with a rule is no reason to say that there is none.
+                known = content if rule is None else vars(rule)
+                given = {str(known[key]) for key in ("name", "id") if known.get(key)}
+                name = str(known.get("name") or known.get("id") or known.get("title"))
                 if not given and name in names:
                     # Nothing can refer to it, so any name will do that tells it from others.
                     name = f"{name} ({node.span})"
@@ -49,7 +50,8 @@ def load_sigma(sources: Sequence[tuple[str, bytes]]) -> RuleSet:
                 twice = sorted(given & names.keys())
                 problems += [Problem(node.span, f"a second rule named {n!r}") for n in twice]
                 names |= dict.fromkeys(given, name)
-                (correlations if "correlation" in content else detections)[name] = rule, node
+                if rule is not None:
+                    (correlations if "correlation" in content else detections)[name] = rule, node
         except FileErrors as error:
             problems += error.problems
     wanted: dict[str, bool] = {}
@@ -95,6 +97,9 @@ def _parse(content: dict[str, Any], node: YamlMapping, problems: list[Problem]) 
         from sigma.correlations import SigmaCorrelationRule  # noqa: PLC0415 - an extra
         from sigma.exceptions import SigmaError  # noqa: PLC0415
         from sigma.rule import SigmaRule  # noqa: PLC0415
+        from sigma.rule.detection import EmptySigmaDetections  # noqa: PLC0415
+
+        from tocsin.correlation._atoms import POLICY  # noqa: PLC0415
     except ImportError:
         raise TocsinError(
             "Sigma rules need the package pySigma", hint="pip install 'tocsin[sigma]'"
@@ -104,29 +109,37 @@ def _parse(content: dict[str, Any], node: YamlMapping, problems: list[Problem]) 
             what = f"not supported: a Sigma document with {key!r}"
             problems.append(Problem(node.keys[key], what, "write each rule out"))
             return None
+    problems += unknown_keys(node)
+    errors: list[Exception] = []
     try:
         if "correlation" in content:
+            content, errors = _with_condition(content)
             rule: Any = SigmaCorrelationRule.from_dict(content, collect_errors=True)
         else:
-            rule = SigmaRule.from_dict(content, collect_errors=True)
+            rule = SigmaRule.from_dict(content, collect_errors=True, policy=POLICY)
     except (SigmaError, TypeError, AttributeError, ValueError) as error:
-        problems.append(Problem(node.span, f"not a Sigma rule: {_words(error)}"))
+        problems.append(Problem(node.span, f"not a Sigma rule: {sentence(error)}"))
         return None
-    problems += [Problem(_place(each, node), _words(each)) for each in rule.errors]
-    return None if rule.errors else rule
+    errors += rule.errors
+    problems += note_mistakes(errors, node)
+    if errors and ("correlation" in content or isinstance(rule.detection, EmptySigmaDetections)):
+        return None
+    return rule
 
 
-def _place(error: Exception, node: YamlMapping) -> Span:
-    """The key whose value the mistake is in, as near as the kind of mistake tells."""
-    kind = type(error).__name__.lower()
-    for key in ("correlation", "logsource", "level", "status", "date", "tags", "title", "id"):
-        if key in kind or (key == "correlation" and "timespan" in kind):
-            return node.keys.get(key, node.span)
-    return node.keys.get("detection", node.keys.get("correlation", node.span))
+def _with_condition(content: dict[str, Any]) -> tuple[dict[str, Any], list[Exception]]:
+    """The correlation with a condition that can be read, for pySigma ends at one that can't."""
+    from sigma.correlations import SigmaCorrelationCondition  # noqa: PLC0415 - an extra
+    from sigma.exceptions import SigmaCorrelationConditionError  # noqa: PLC0415
 
-
-def _words(error: Exception) -> str:
-    return " ".join(str(error.args[0] if error.args else error).split())
+    body = content["correlation"]
+    condition = body.get("condition") if isinstance(body, dict) else None
+    if isinstance(condition, dict):
+        try:
+            SigmaCorrelationCondition.from_dict(condition)
+        except SigmaCorrelationConditionError as error:
+            return content | {"correlation": body | {"condition": {"gte": 1}}}, [error]
+    return content, []
 
 
 def _ordered(

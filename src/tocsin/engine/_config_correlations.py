@@ -59,7 +59,8 @@ def read_correlations(
     except RuleError as error:
         reader.problems += error.problems
     except TocsinError as error:
-        reader.error(reader.span_of(top, "correlations"), error.what, error.hint)
+        asks = "correlations" if "correlations" in top.items else "packs"
+        reader.error(reader.span_of(top, asks), error.what, error.hint)
     else:
         reader.problems += found.warnings
         return found

@@ -23,6 +23,7 @@ from tocsin.yamlfile import YamlScalar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tocsin.errors import Span
     from tocsin.pattern import MetricFilter
     from tocsin.yamlfile import YamlMapping
     from tocsin.yamlreader import YamlReader
@@ -113,18 +114,19 @@ def read_log_config(
                 "give all its paths in one entry",
             )
         seen.add(group.name)
-    definitions = _definitions(reader, top, folder, read_bytes, groups)
+    asked = _asked(reader, top)
+    definitions = _definitions(reader, top, folder, read_bytes, groups, asked)
     section = reader.mapping(top.items.get("cloudwatch"), LOG_KEYS["cloudwatch"], "cloudwatch")
     place = Place(
         reader.string(section, "account", Place().account),
         reader.string(section, "region", Place().region),
     )
-    asked = [each for each in dict.fromkeys(reader.strings(top, "packs")) if each in PACKS]
     packed = [file for pack in asked for file in pack_rules(pack)]
     rules = read_correlations(reader, top, folder, read_bytes, packed)
     if (rules.detections or rules.correlations) and not groups:
         what = "correlations are held against no events: there are no log groups"
-        reader.warn(reader.span_of(top, "correlations"), what, "add `log_groups:`")
+        asks = "correlations" if "correlations" in top.items else "packs"
+        reader.warn(reader.span_of(top, asks), what, "add `log_groups:`")
     config = LogConfig(groups, definitions, _settings(reader, section), place, rules)
     _warn_of_silence(reader, top, config)
     return config
@@ -161,6 +163,7 @@ def _definitions(
     folder: Path,
     read_bytes: Callable[[Path], bytes],
     groups: tuple[LogGroup, ...],
+    asked: dict[str, Span],
 ) -> Definitions:
     files: dict[str, bytes] = {}
     for node in reader.items(top, "definitions"):
@@ -175,7 +178,7 @@ def _definitions(
             except OSError as error:
                 reader.error(node.span, f"can't read {name!r}: {error.strerror}")
     given = {name: value for name, (value, _) in reader.string_map(top, "parameters").items()}
-    packed = _packs(reader, top, groups, given)
+    packed = _packs(reader, asked, groups, given)
     # Together, so that a composite alarm may watch alarms of a pack.
     loaded = load_definitions([*files.items(), *packed], given)
     reader.problems += loaded.problems
@@ -186,18 +189,25 @@ def _definitions(
     return loaded
 
 
+def _asked(reader: YamlReader, top: YamlMapping) -> dict[str, Span]:
+    """The packs that are asked for, and where."""
+    found: dict[str, Span] = {}
+    for node in reader.items(top, "packs"):
+        name = node.text if isinstance(node, YamlScalar) else ""
+        if name in PACKS:
+            found.setdefault(name, node.span)
+        else:
+            reader.error(node.span, f"no pack {name[:40]!r}", f"there are: {', '.join(PACKS)}")
+    return found
+
+
 def _packs(
-    reader: YamlReader, top: YamlMapping, groups: tuple[LogGroup, ...], given: dict[str, str]
+    reader: YamlReader, asked: dict[str, Span], groups: tuple[LogGroup, ...], given: dict[str, str]
 ) -> list[tuple[str, bytes]]:
     """What packs hold for the log groups whose format they fit, as definition files."""
     found: list[tuple[str, bytes]] = []
-    span = reader.span_of(top, "packs")
-    asked = dict.fromkeys(reader.strings(top, "packs"))
-    for pack in asked:
-        if pack not in PACKS:
-            reader.error(span, f"no pack {pack[:40]!r}", f"there are: {', '.join(PACKS)}")
     forms = {each.name: each.format or _look(each) for each in groups} if asked else {}
-    for pack in (each for each in asked if each in PACKS):
+    for pack, span in asked.items():
         for name, form in forms.items():
             if fits(pack, form):
                 made = apply_pack(pack, name, form, given)
