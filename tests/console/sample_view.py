@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import numpy as np
 
 from tocsin.console import (
@@ -33,6 +35,7 @@ class SampleView:
         self.time = now
         self.problems: list[str] = []
         self.entries = [LedgerEntry(now, "start", {"pid": 1}, 1), LedgerEntry(now, "gap", {}, 2)]
+        self.networks = [ip_network("203.0.113.9/32"), ip_network("2001:db8:2::/64")]
         self.pushed: list[bytes] = []
         self.routes = None
         self.alarm_views = [
@@ -53,6 +56,9 @@ class SampleView:
         return LedgerPeriod(
             (), tuple(e for e in self.entries if e.kind in kinds and start <= e.time < end), ()
         )
+
+    def blocked(self):
+        return self.networks
 
     def now(self):
         return self.time

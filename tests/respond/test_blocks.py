@@ -13,18 +13,31 @@ from hypothesis import strategies as st
 
 from tests.engine.daemon import free_port
 from tocsin.errors import ParseError
-from tocsin.respond import EXPORTS, Blocks, Event, Safeguards, export, read_network
+from tocsin.respond import (
+    EXPORTS,
+    Blocks,
+    Event,
+    Safeguards,
+    Traffic,
+    export,
+    read_crawlers,
+    read_network,
+)
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
 NOW = 1_800_000_000 * SECOND
-OWN = Safeguards(
-    (("our proxy", ip_network("198.51.100.0/28")), ("a partner", ip_network("2001:db8:1::/48")))
-)
+OWN_NETWORKS = [
+    ("our proxy", ip_network("198.51.100.0/28")), ("a partner", ip_network("2001:db8:1::/48")),
+    *(("a crawler of bot.json", each) for each in read_crawlers(
+        b'{"prefixes": [{"ipv4Prefix": "192.0.2.64/27"}, {"ipv6Prefix": "2001:db8:3::/64"}]}'
+    )),
+]  # fmt: skip
+OWN = Safeguards(OWN_NETWORKS)
 PROTECTED = [
     "127.0.0.1", "::1", "10.1.2.3", "172.31.0.1", "192.168.1.1", "169.254.169.254", "fe80::1", "224.0.0.1",
     "ff02::1", "0.0.0.0", "::", "100.64.0.1", "255.255.255.255", "fd00::1", "::ffff:127.0.0.1",
-    "198.51.100.3", "2001:db8:1::5", "64:ff9b::7f00:1",
+    "198.51.100.3", "2001:db8:1::5", "64:ff9b::7f00:1", "192.0.2.66", "2001:db8:3::9",
 ]  # fmt: skip
 
 addresses = st.one_of(
@@ -33,7 +46,7 @@ addresses = st.one_of(
     st.sampled_from(["203.0.0.0/16", "198.51.0.0/16", "0.0.0.0/0", "2001:db8::/32", "::/0", "8.0.0.0/7", "nonsense", ""]),
 )  # fmt: skip
 steps = st.lists(
-    st.tuples(st.sampled_from(["propose", "approve", "remove", "wait", "back"]), addresses, st.integers(0, 200)),
+    st.tuples(st.sampled_from(["propose", "approve", "remove", "wait", "back", "automatic"]), addresses, st.integers(0, 200)),
     max_size=40,
 )  # fmt: skip
 
@@ -43,6 +56,10 @@ def forbidden(network):
         read_network(each).version == network.version and read_network(each).overlaps(network)
         for each in PROTECTED
     )
+
+
+LATELY = Traffic({"203.0.113.9": 30, "203.0.113.10": 6, "2001:db8:2::1": 5, "9.9.9.9": 79}, 0.05)
+AUTOMATIC = Safeguards(OWN_NETWORKS, LATELY)
 
 
 def walk(script, record, restarts=(), safeguards=OWN):
@@ -57,6 +74,10 @@ def walk(script, record, restarts=(), safeguards=OWN):
                 event = blocks.approve(address, now, by="me", duration=amount * HOUR)
             elif what == "remove":
                 event = blocks.remove(address, now, by="me", reason="mistake")
+            elif what == "automatic":
+                for made in Blocks(AUTOMATIC, record).automatic(now, {"rule"}, LATELY):
+                    record.append(made)
+                    blocks.apply(made)
             else:
                 now += (amount if what == "wait" else -amount) * HOUR
         except ParseError:
@@ -82,6 +103,10 @@ def test_protected_addresses_are_never_listed_and_the_list_is_what_the_record_sa
         assert not [each for each in listed if forbidden(each)]
         assert listed == [network for network, _ in Blocks(OWN, record).blocked(now)]
         assert all(decision.expires > now for _, decision in blocks.blocked(now))
+        careful = [network for network, _ in Blocks(AUTOMATIC, record).blocked(now)]
+        assert careful == [each for each in listed if LATELY.cut(each) <= 0.05 * LATELY.total]
+        by_itself = [d for _, d in blocks.blocked(now) if d.by == "rule"]
+        assert not [d for d in by_itself if LATELY.cut(ip_network(d.network)) > 6]
 
 
 @pytest.mark.parametrize("address", PROTECTED)

@@ -7,6 +7,7 @@ import getpass
 import shlex
 import subprocess
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from tocsin.cli._block_waf import export_to_waf
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._output import format_option, moment, write_json, write_whole
 from tocsin.durations import parse_duration
-from tocsin.engine import load_config
+from tocsin.engine import load_config, recent_traffic
 from tocsin.printable import printable
 from tocsin.respond import EXPORTS, Blocks, Safeguards, export
 from tocsin.store import BlockRecord
@@ -36,12 +37,17 @@ class _Book:
 
     def __init__(self, config: Path) -> None:
         loaded = load_config(config)
-        self.safeguards = Safeguards(loaded.protected)
         self.record = BlockRecord(loaded.storage_folder / "blocks.jsonl")
         self.now = time.time_ns() // 1000
+        self._config = loaded
 
-    def blocks(self, events: list[Event] | None = None) -> Blocks:
-        return Blocks(self.safeguards, self.record.events() if events is None else events)
+    @cached_property
+    def safeguards(self) -> Safeguards:
+        """Measures what went well lately."""
+        return Safeguards(self._config.respond.protected, recent_traffic(self._config, self.now))
+
+    def blocks(self) -> Blocks:
+        return Blocks(self.safeguards, self.record.events())
 
 
 @click.group()
@@ -60,7 +66,8 @@ def block() -> None:
 def list_(config: Path, form: str, *, everything: bool) -> int:
     """List what is blocked and what is proposed."""
     book = _Book(config)
-    found = [e for e in book.blocks().all(book.now) if everything or e.state != "over"]
+    blocks = Blocks(Safeguards(), book.record.events())
+    found = [e for e in blocks.all(book.now) if everything or e.state != "over"]
     if form == "json":
         write_json([
             {"network": e.network, "state": e.state, "by": e.by, "reason": e.reason,
@@ -90,7 +97,7 @@ def add(
     for each in networks:
 
         def made(events: list[Event], text: str = each) -> Event:
-            blocks = book.blocks(events)
+            blocks = Blocks(book.safeguards, events)
             by = getpass.getuser()
             return blocks.approve(text, book.now, by=by, reason=reason, duration=length)
 
@@ -112,7 +119,7 @@ def remove(networks: tuple[str, ...], reason: str, config: Path) -> int:
 
         def made(events: list[Event], text: str = each) -> Event:
             by = getpass.getuser()
-            return book.blocks(events).remove(text, book.now, by=by, reason=reason)
+            return Blocks(Safeguards(), events).remove(text, book.now, by=by, reason=reason)
 
         event = book.record.decide(made)
         if event is not None:

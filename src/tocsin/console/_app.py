@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from tocsin.console._acknowledge import acknowledge, waiting_data
 from tocsin.console._alertmanager import Alertmanager
+from tocsin.console._blocklist import blocklist
 from tocsin.console._guard import Guard
 from tocsin.console._params import ApiError, Params
 from tocsin.console._push import push, push_otlp, read_body, refuse_pages
@@ -148,7 +149,11 @@ def _log_routes(view: View, hosts: Collection[str]) -> list[Route]:
     async def log_groups(_request: Request) -> Response:
         return _json(success(log_groups_data(view.log_groups())))
 
+    async def blocked(request: Request) -> Response:
+        return await blocklist(view, request)
+
     return [
+        _route("/api/v1/blocklist", blocked),
         _route("/api/v1/alarms", alarms),
         _route("/api/v1/correlations", correlations),
         _route("/api/v1/log_groups", log_groups),

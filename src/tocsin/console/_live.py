@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tocsin.engine import Engine, GroupLoop
     from tocsin.labels import Matcher
     from tocsin.promql import Result
+    from tocsin.respond import Network
     from tocsin.rules import ActiveAlert, Rule
     from tocsin.series import Metadata, Target
     from tocsin.store import LedgerPeriod
@@ -171,6 +172,9 @@ class LiveView:
 
     def ledger(self, start: int, end: int, kinds: Sequence[str]) -> LedgerPeriod:
         return read_ledger_of(self._engine.store.path.parent, start, end, kinds)
+
+    def blocked(self) -> Sequence[Network]:
+        return self._engine.responding.blocked()
 
     def router(self) -> Router | None:
         return self._engine.notifying.router

@@ -203,6 +203,7 @@ def log_groups_data(groups: Sequence[LogGroupView]) -> dict[str, Any]:
 LEDGER_KINDS = frozenset(
     {
         "acknowledgement",
+        "block",
         "configuration",
         "gap",
         "notification",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tocsin.correlation import Offender
     from tocsin.labels import Matcher
     from tocsin.promql import Result
+    from tocsin.respond import Network
     from tocsin.series import Metadata
     from tocsin.store import LedgerPeriod
 
@@ -242,6 +243,10 @@ class View(Protocol):
 
     def ledger(self, start: int, end: int, kinds: Sequence[str]) -> LedgerPeriod:
         """Of `start <= time < end`, and what reaches into it. On worker threads; StoreError."""
+        ...
+
+    def blocked(self) -> Sequence[Network]:
+        """Who is blocked now. On worker threads; StoreError."""
         ...
 
     def router(self) -> Router | None:

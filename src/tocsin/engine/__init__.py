@@ -8,6 +8,7 @@ from tocsin.engine._drilling import DRILLS_FOLDER
 from tocsin.engine._evaluating import GroupLoop
 from tocsin.engine._line_drill import log_setup
 from tocsin.engine._live import Engine
+from tocsin.engine._responding import recent_traffic
 from tocsin.engine._scraping import TargetLoop
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "load_config",
     "load_routing",
     "log_setup",
+    "recent_traffic",
 ]

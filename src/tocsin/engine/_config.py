@@ -15,9 +15,9 @@ from tocsin.engine._config_correlations import CORRELATION_KEYS
 from tocsin.engine._config_drills import DRILL_KEYS, read_drills
 from tocsin.engine._config_logs import LOG_KEYS, LogConfig, read_log_config
 from tocsin.engine._config_receivers import RECEIVER_KEYS, ReceiverReader, is_url
-from tocsin.errors import ConfigError, FileErrors, ParseError, Problem, RuleError, Span
+from tocsin.engine._config_respond import RESPOND_KEYS, RespondConfig, read_respond
+from tocsin.errors import ConfigError, FileErrors, Problem, RuleError, Span
 from tocsin.labels import Labels
-from tocsin.respond import Network, read_network
 from tocsin.rules import RuleFile, load_rule_file
 from tocsin.series import Target
 from tocsin.yamlfile import YamlMapping, YamlScalar, read_yaml
@@ -55,7 +55,7 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
         "receivers": "whom to notify, a list; every alert goes to each at once, unless there are "
         "routes",
         **ROUTE_KEYS,
-        "respond": "who is never blocked",
+        "respond": "who is never blocked, and what is blocked without asking",
         "external_labels": "added to every alert that leaves",
         "external_url": "where people reach this daemon; shown in notifications, and the only name "
         "besides addresses and localhost that the API answers to",
@@ -78,10 +78,7 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
     },
     **LOG_KEYS,
     "receivers": RECEIVER_KEYS,
-    "respond": {
-        "allow": "names with an address or a network each: your own, proxies, health checks, "
-        "partners; special addresses are protected anyway",
-    },
+    "respond": RESPOND_KEYS,
     "drills": DRILL_KEYS,
     "storage": {
         "folder": "state folder, default .tocsin beside this file",
@@ -119,8 +116,7 @@ class Config:
     catalogues: tuple[Catalogue, ...]
     drills: tuple[Drill, ...]
     logs: LogConfig
-    protected: tuple[tuple[str, Network], ...]
-    """Who is never blocked, besides special addresses."""
+    respond: RespondConfig
     warnings: tuple[Problem, ...]
 
     @property
@@ -196,19 +192,9 @@ class _ConfigReader(YamlReader):
             self._catalogues(evidence),
             read_drills(self, top, receivers, logs, self.path.parent),
             logs,
-            self._protected(top),
+            read_respond(self, top, self.path.parent, self.read_bytes, logs),
             tuple(p for p in self.problems if p.severity == "warning"),
         )  # fmt: skip
-
-    def _protected(self, top: YamlMapping) -> tuple[tuple[str, Network], ...]:
-        respond = self.mapping(top.items.get("respond"), CONFIG_KEYS["respond"], "respond")
-        found = []
-        for name, (text, span) in self.string_map(respond, "allow").items():
-            try:
-                found.append((name, read_network(text)))
-            except ParseError as error:
-                self.error(span, error.what, error.hint)
-        return tuple(found)
 
     def _unique(self, what: str, names: Iterator[tuple[str, Span]]) -> None:
         seen: set[str] = set()

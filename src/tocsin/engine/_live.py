@@ -20,24 +20,22 @@ from tocsin.engine._line_drill import LineDrills
 from tocsin.engine._logs import Logs
 from tocsin.engine._metrics import Metrics
 from tocsin.engine._notifying import ROUTER_KEY, Notifying
+from tocsin.engine._responding import Responding
 from tocsin.engine._scraping import TargetLoop
 from tocsin.errors import StoreError
 from tocsin.notify import make_client as make_notify_client
 from tocsin.remote import make_client
-from tocsin.respond import Blocks, Safeguards
 from tocsin.rules import GroupState, RuleGroup
 from tocsin.series import Head
-from tocsin.store import BlockRecord, LedgerEntry, Step
+from tocsin.store import LedgerEntry, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from tocsin.alerting import Notification
-    from tocsin.engine._alarming import Offender
     from tocsin.engine._clock import Clock
     from tocsin.engine._config import Config
     from tocsin.engine._config_logs import LogConfig
-    from tocsin.respond import Event
     from tocsin.rules import ActiveAlert
     from tocsin.store import Store, Tally
 
@@ -75,6 +73,7 @@ class Engine:
         self._client = make_client()
         self._notify_client = make_notify_client()
         self.notifying = self._make_notifying(config)
+        self.responding = Responding(self.core, lambda: self.config)
         self._restore()
         self._line_drills = LineDrills(self._drill_secret())
         self.logs = self._make_logs(config)
@@ -136,32 +135,8 @@ class Engine:
 
         return Logs(
             self.core, config.logs, lambda: self.notifying, states, tallies, self._line_drills,
-            self._propose_blocks, os.urandom(32),
+            self.responding.propose, os.urandom(32),
         )  # fmt: skip
-
-    def _propose_blocks(self, offenders: Sequence[Offender]) -> None:
-        """Put clients before those who decide; what can't be put is told."""
-        now = self.core.clock.now()
-        record = BlockRecord(self.config.storage_folder / "blocks.jsonl")
-        safeguards = Safeguards(self.config.protected)
-
-        def proposed(events: list[Event]) -> list[Event]:
-            blocks, made = Blocks(safeguards, events), []
-            for each in offenders:
-                event = blocks.propose(
-                    each.client, now, by=each.by, reason=each.reason,
-                    evidence=f"ledger {each.evaluated_at}",
-                    first_seen=each.start, last_seen=min(each.end, now),
-                )  # fmt: skip
-                if event is not None:
-                    blocks.apply(event)
-                    made.append(event)
-            return made
-
-        try:
-            record.decide_all(proposed)
-        except StoreError as error:
-            _log.warning("no block proposed: %s", error)
 
     @staticmethod
     def _own_url(config: Config) -> str:
@@ -175,6 +150,7 @@ class Engine:
         self._spawn("logs", self.logs.run())
         self._spawn("housekeeping", self._housekeeping())
         self._spawn("drills", self.drilling.run())
+        self._spawn("blocks", self.responding.run())
         self._spawn_notifying()
 
     def _spawn_notifying(self) -> None:
@@ -357,9 +333,13 @@ class Engine:
         name = task.get_name()
         _log.error("loop %s failed and starts again", name, exc_info=task.exception())
         self.core.degrade(f"loop {name}", f"{type(task.exception()).__name__}")
-        loop: TargetLoop | GroupLoop | Logs | Drilling | None
-        if name in {"logs", "drills"}:
-            loop = self.logs if name == "logs" else self.drilling
+        loop: TargetLoop | GroupLoop | Logs | Drilling | Responding | None
+        if name == "logs":
+            loop = self.logs
+        elif name == "drills":
+            loop = self.drilling
+        elif name == "blocks":
+            loop = self.responding
         else:
             loop = self.targets.get(name) or self.groups.get(name.removeprefix("rules/"))
         if loop is not None and self._tasks.get(name) is task:

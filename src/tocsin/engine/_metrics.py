@@ -86,6 +86,14 @@ class Metrics:
             "Alerts of Sigma rules that nobody was told of, because too many fired",
             registry=registry,
         )  # fmt: skip
+        self.blocks = Counter(
+            "tocsin_blocks", "Clients that were proposed, and blocked without asking", ["state"],
+            registry=registry,
+        )  # fmt: skip
+        self.blocks_refused = Counter(
+            "tocsin_blocks_not_proposed", "Offenders that were not proposed, by reason", ["reason"],
+            registry=registry,
+        )  # fmt: skip
         self.commits_failed = Counter(
             "tocsin_commits_failed", "Steps that the disk did not take at once", registry=registry
         )

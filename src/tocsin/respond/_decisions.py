@@ -6,21 +6,26 @@ record says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator  # noqa: TC003 - annotations are read at run time
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator  # noqa: TC003 - annotations are read at run time
 from typing import Literal
 
 import msgspec
 
 from tocsin.durations import DAY, HOUR
 from tocsin.errors import ParseError
-from tocsin.respond._safeguards import Network, Safeguards, read_network
+from tocsin.respond._safeguards import WIDEST, Network, Safeguards, read_network
+from tocsin.respond._traffic import Traffic  # noqa: TC001 - annotations are read at run time
 
 __all__ = ["Blocks", "Decision", "Event"]
 
 _TERMS = (HOUR, 4 * HOUR, DAY, 7 * DAY, 30 * DAY)
 """How long a block lasts: longer each time, for those who come back."""
 _REMEMBERED = 90 * DAY
-_MOST = 100_000
+_MOST = 20_000
+"""Networks that are remembered when something is proposed."""
+_MOST_A_DAY = 1000
+"""Automatic blocks: what is beyond them, people decide."""
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -38,6 +43,10 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     last_seen: int = 0
     expires: int = 0
     """Of an approval."""
+    automatic: bool = False
+    """Whether nobody was asked."""
+    echo: bool = False
+    """Whether some of its events are from while it was blocked: our own refusals, perhaps."""
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -54,6 +63,12 @@ class Decision(msgspec.Struct, frozen=True):
     """When the block, or the proposal, is over."""
     times: int
     """How often it was blocked, this time included."""
+    ended: int = 0
+    """When the last block before was, or will be, over."""
+    echo: bool = False
+    """Of a proposal, as in its event."""
+    pardoned: bool = False
+    """Whether a person ended the last block or proposal."""
 
 
 class Blocks:
@@ -62,20 +77,27 @@ class Blocks:
     def __init__(self, safeguards: Safeguards, events: Iterable[Event] = ()) -> None:
         self._safeguards = safeguards
         self._decisions: dict[str, Decision] = {}
+        self._automatic: deque[int] = deque(maxlen=_MOST_A_DAY)
+        """When the last automatic blocks were made."""
+        self._cleared = 0
         for event in events:
             self.apply(event)
 
     def apply(self, event: Event) -> None:
         """Take an event of the record; events come in the order they happened."""
+        if event.automatic:
+            self._automatic.append(event.time)
         known = self._decisions.get(event.network)
         times = known.times if known else 0
         if event.kind == "remove":
             if known is not None:
                 self._decisions[event.network] = msgspec.structs.replace(
-                    known, state="over", by=event.by, reason=event.reason, expires=event.time
-                )
+                    known, state="over", by=event.by, reason=event.reason, expires=event.time,
+                    ended=min(known.ended, event.time), pardoned=True,
+                )  # fmt: skip
             return
         blocked = event.kind == "approve"
+        ended = known.ended if known else 0
         self._decisions[event.network] = Decision(
             event.network,
             "blocked" if blocked else "proposed",
@@ -86,6 +108,9 @@ class Blocks:
             max(event.last_seen, known.last_seen if known else 0),
             event.expires or event.time + DAY,
             times + blocked,
+            event.expires if blocked else ended,
+            event.echo,
+            not blocked and known is not None and known.pardoned,
         )
 
     def propose(
@@ -94,18 +119,83 @@ class Blocks:
     ) -> Event | None:  # fmt: skip
         """The event that proposes a client; None if that changes nothing or must not be.
 
-        A client that is blocked, or was proposed already, is not proposed again.
+        A client that is blocked, or was proposed already, is not proposed again; nor is one whose
+        events are all from while it was blocked: they may be our own refusals.
         """
+        if self.objection(client, now, last_seen=last_seen):
+            return None
+        network = read_network(client)
+        echo = (first_seen or now) < self._ended(network)
+        return Event(
+            now, "propose", str(network), by, reason, evidence, first_seen, last_seen, echo=echo
+        )
+
+    def objection(
+        self, client: str, now: int, *, last_seen: int = 0
+    ) -> Literal["", "no address", "known", "while blocked", "protected", "too many"]:
+        """Why a client is not proposed; empty if it may be."""
         try:
             network = read_network(client)
         except ParseError:
-            return None
+            return "no address"
+        ended = self._ended(network)
         known = self.get(str(network), now)
-        if known is not None and known.state != "over":
-            return None
-        if self._safeguards.refusal(network) or len(self._decisions) >= _MOST:
-            return None
-        return Event(now, "propose", str(network), by, reason, evidence, first_seen, last_seen)
+        if now < ended or (known is not None and known.state != "over"):
+            return "known"
+        if (last_seen or now) < ended:
+            return "while blocked"
+        if self._safeguards.refusal(network):
+            return "protected"
+        return "" if str(network) in self._decisions or self._room(now) else "too many"
+
+    def _ended(self, network: Network) -> int:
+        """When the last block of a network, or of one that holds it, was or will be over."""
+        ended = 0
+        for prefix in range(WIDEST[network.version], network.prefixlen + 1):
+            found = self._decisions.get(str(network.supernet(new_prefix=prefix)))
+            ended = max(ended, found.ended if found else 0)
+        return ended
+
+    def _room(self, now: int) -> bool:
+        """Whether one more may be proposed; what need not be remembered makes room."""
+        if len(self._decisions) >= _MOST and now > self._cleared:
+            self._cleared = now
+            for each in list(self._decisions.values()):
+                kept = _REMEMBERED if each.times or each.pardoned else 0
+                if now >= each.expires + kept:
+                    del self._decisions[each.network]
+        return len(self._decisions) < _MOST
+
+    def automatic(self, now: int, rules: Collection[str], traffic: Traffic) -> list[Event]:
+        """The events that block what `rules` proposed, as far as nobody has to look at it.
+
+        Left to people are: what a person let go before, what rests on events from while it was
+        blocked, what comes after the most that a day may bring, and everything where too little
+        went well lately to say what a block would cut. All of these together cut no more than
+        one decision may.
+        """
+        if not traffic.known:
+            return []
+        left = _MOST_A_DAY - sum(1 for time in self._automatic if now - DAY < time)
+        wanted = [
+            each
+            for each in self.all(now)
+            if each.state == "proposed" and each.by in rules
+            if not (each.echo or each.pardoned)
+        ]
+        made: list[Event] = []
+        cut = 0
+        for each in sorted(wanted, key=lambda each: (-each.times, -each.last_seen, each.network)):
+            cuts = traffic.cut(read_network(each.network))
+            if len(made) >= left or traffic.too_much(cut + cuts):
+                continue
+            try:
+                event = self.approve(each.network, now, by=each.by)
+            except ParseError:
+                continue
+            made.append(msgspec.structs.replace(event, automatic=True))
+            cut += cuts
+        return made
 
     def approve(
         self, text: str, now: int, *, by: str, reason: str = "", duration: int = 0

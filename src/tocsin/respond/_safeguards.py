@@ -6,12 +6,16 @@ address space), RFC 6052 (the prefix that embeds IPv4).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
+from typing import TYPE_CHECKING, Protocol
 
 from tocsin.errors import ParseError
 
-__all__ = ["Network", "Safeguards", "read_network"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["WIDEST", "Network", "Safeguards", "read_network"]
 
 Network = IPv4Network | IPv6Network
 
@@ -26,7 +30,7 @@ _NEVER = {
     "translated from IPv4": ["64:ff9b::/96", "2002::/16"],
 }
 _PROTECTED = [(what, ip_network(each)) for what, listed in _NEVER.items() for each in listed]
-_WIDEST = {4: 16, 6: 32}
+WIDEST = {4: 16, 6: 32}
 _SMALLEST_V6 = 64
 """A subscriber has at least so much: one of its addresses is as good as another."""
 
@@ -54,24 +58,62 @@ def read_network(text: str) -> Network:
     return network
 
 
-@dataclass(frozen=True, slots=True)
-class Safeguards:
-    """What the owner protects besides."""
+class Refuser(Protocol):
+    """What else may say no."""
 
-    allowed: tuple[tuple[str, Network], ...] = ()
-    """Names with networks: our own, proxies, health checks, partners."""
+    def refusal(self, network: Network) -> str:
+        """Why a network must not be blocked; empty if it may be."""
+        ...
+
+
+class Safeguards:
+    """What is protected, and what the owner protects besides."""
+
+    def __init__(
+        self, allowed: Iterable[tuple[str, Network]] = (), traffic: Refuser | None = None
+    ) -> None:
+        """`allowed` has names with networks: our own, proxies, health checks, partners, crawlers.
+
+        `traffic` knows what recently went well, where that is known.
+        """
+        self._traffic = traffic
+        self._starts: dict[int, list[int]] = {}
+        self._furthest: dict[int, list[tuple[int, str, Network]]] = {}
+        protected = [*_PROTECTED, *allowed]
+        for version in (4, 6):
+            starts, furthest = [], []
+            best: tuple[int, str, Network] | None = None
+            for what, network in sorted(protected, key=_place):
+                if network.version != version:
+                    continue
+                end = int(network.broadcast_address)
+                if best is None or end > best[0]:
+                    best = end, what, network
+                starts.append(int(network.network_address))
+                furthest.append(best)
+            self._starts[version], self._furthest[version] = starts, furthest
 
     def refusal(self, network: Network) -> str:
         """Why a network must not be blocked; empty if it may be.
 
         A network that touches what is protected is refused as a whole.
         """
-        for what, protected in (*_PROTECTED, *self.allowed):
-            if protected.version == network.version and protected.overlaps(network):
+        version = network.version
+        # Of those that begin before its end, the one that reaches furthest.
+        last = bisect_right(self._starts[version], int(network.broadcast_address)) - 1
+        if last >= 0:
+            end, what, protected = self._furthest[version][last]
+            if end >= int(network.network_address):
                 if network.prefixlen >= protected.prefixlen:
                     return f"{network} is {what}"
                 return f"{network} holds {protected}, which is {what}"
-        widest = _WIDEST[network.version]
+        widest = WIDEST[version]
         if network.prefixlen < widest:
             return f"{network} is wider than /{widest}"
-        return ""
+        return self._traffic.refusal(network) if self._traffic else ""
+
+
+def _place(named: tuple[str, Network]) -> tuple[int, int, int]:
+    """By where a network begins; of those that begin together the larger first."""
+    network = named[1]
+    return network.version, int(network.network_address), network.prefixlen

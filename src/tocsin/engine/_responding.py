@@ -1,0 +1,130 @@
+"""The block list of a running daemon: proposals, automatic blocks, and what is blocked now."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from tocsin.durations import MINUTE
+from tocsin.engine._traffic import recent_successes
+from tocsin.errors import StoreError
+from tocsin.respond import Blocks, Safeguards, Traffic
+from tocsin.store import BlockRecord, LedgerEntry, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tocsin.engine._alarming import Offender
+    from tocsin.engine._config import Config
+    from tocsin.engine._core import Core
+    from tocsin.respond import Event, Network
+
+__all__ = ["Responding", "recent_traffic"]
+
+_log = logging.getLogger(__name__)
+
+
+def recent_traffic(config: Config, now: int) -> Traffic:
+    """What went well lately, with how much of it one decision may cut. Reads files."""
+    return Traffic(recent_successes(config.logs.groups, now), config.respond.share)
+
+
+class Responding:
+    """Proposes offenders; blocks by itself only for the rules that the configuration names."""
+
+    def __init__(self, core: Core, config: Callable[[], Config]) -> None:
+        self._core = core
+        self._config = config
+        self._waiting = asyncio.Event()
+        # What was proposed before the last stop, and not looked at.
+        self._waiting.set()
+        self._measured: tuple[int, Config, Traffic] | None = None
+
+    def propose(self, offenders: Sequence[Offender]) -> None:
+        """Put clients before those who decide; what is not put is counted."""
+        now, config = self._core.clock.now(), self._config()
+        safeguards = Safeguards(config.respond.protected)
+        refused = []
+
+        def proposed(events: list[Event]) -> list[Event]:
+            blocks, made = Blocks(safeguards, events), []
+            for each in offenders:
+                last_seen = min(each.end, now)
+                event = blocks.propose(
+                    each.client, now, by=each.by, reason=each.reason,
+                    evidence=f"ledger {each.evaluated_at}",
+                    first_seen=each.start, last_seen=last_seen,
+                )  # fmt: skip
+                if event is None:
+                    refused.append(blocks.objection(each.client, now, last_seen=last_seen))
+                    continue
+                blocks.apply(event)
+                made.append(event)
+            return made
+
+        try:
+            made = self._record(config).decide_all(proposed)
+        except StoreError as error:
+            _log.warning("no block proposed: %s", error)
+            self._core.degrade("blocks", error.what)
+            self._core.metrics.blocks_refused.labels("not written").inc(len(offenders))
+            return
+        self._core.recover("blocks")
+        for why in refused:
+            self._core.metrics.blocks_refused.labels(why).inc()
+        self._core.metrics.blocks.labels("proposed").inc(len(made))
+        if any(event.by in config.respond.automatic for event in made):
+            self._waiting.set()
+
+    async def run(self) -> None:
+        """Block what the configuration lets be blocked without asking, as it is proposed."""
+        while True:
+            await self._waiting.wait()
+            self._waiting.clear()
+            if self._config().respond.automatic:
+                await self._decide()
+
+    async def _decide(self) -> None:
+        now, config = self._core.clock.now(), self._config()
+        try:
+            made = await asyncio.to_thread(self._automatic, config, now)
+        except StoreError as error:
+            _log.warning("nothing blocked: %s", error)
+            self._core.degrade("blocks", error.what)
+            return
+        if made:
+            self._core.metrics.blocks.labels("blocked").inc(len(made))
+            self._core.commit(Step(now, ledger=[_entry(event) for event in made]))
+
+    def _automatic(self, config: Config, now: int) -> list[Event]:
+        traffic = recent_traffic(config, now)
+        safeguards = Safeguards(config.respond.protected, traffic)
+
+        def decided(events: list[Event]) -> list[Event]:
+            return Blocks(safeguards, events).automatic(now, config.respond.automatic, traffic)
+
+        return self._record(config).decide_all(decided)
+
+    def blocked(self) -> list[Network]:
+        """What is blocked now and not protected. On a worker thread; StoreError."""
+        now, config = self._core.clock.now(), self._config()
+        known = self._measured
+        if known is None or known[1] is not config or not 0 <= now - known[0] < MINUTE:
+            known = self._measured = now, config, recent_traffic(config, now)
+        blocks = Blocks(
+            Safeguards(config.respond.protected, known[2]), self._record(config).events()
+        )
+        return [network for network, _ in blocks.blocked(now)]
+
+    @staticmethod
+    def _record(config: Config) -> BlockRecord:
+        return BlockRecord(config.storage_folder / "blocks.jsonl")
+
+
+def _entry(event: Event) -> LedgerEntry:
+    body = {
+        "network": event.network, "by": event.by, "reason": event.reason,
+        "evidence": event.evidence, "expires": event.expires,
+    }  # fmt: skip
+    return LedgerEntry(event.time, "block", body)
