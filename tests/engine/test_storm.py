@@ -12,7 +12,7 @@ from tests.engine.daemon import Daemon, target, wait_for, webhook
 from tocsin.store import open_store
 
 SETS = 10_000
-FLAPS = 3
+FLAPS = 2
 RULES = {"groups": [{"name": "g", "interval": "1s", "rules": [
     {"alert": "Failures", "expr": "failures > 5", "labels": {"severity": "page"}},
 ]}]}  # fmt: skip
