@@ -94,8 +94,13 @@ def test_what_is_left_to_people(tmp_path, before, respond):
             return 'tocsin_alert_transitions_total{state="ALARM"}' in running.get("/metrics")[1]
 
         wait_for(told, "the alarm fired")
+        if before == 20:
+
+            def looked_at():
+                return "tocsin_blocks_waiting 1.0" in running.get("/metrics")[1]
+
+            wait_for(looked_at, "it was looked at")
         assert running.get("/api/v1/blocklist")[1] == ""
-        # The loop that would decide has run: the record says what it did.
     assert [e.kind for e in record(tmp_path)] == ([] if "allow" in respond else ["propose"])
 
 

@@ -65,7 +65,10 @@ def test_who_is_behind_much_of_what_went_well_is_blocked_by_nobody():
             blocks.approve(much, NOW, by="me")
     # Nor is it listed, if it was decided when this was not so.
     earlier = Blocks(Safeguards()).approve("203.0.113.9", NOW, by="me")
-    assert Blocks(Safeguards((), traffic), [earlier]).blocked(NOW) == []
+    later = Blocks(Safeguards((), traffic), [earlier])
+    assert later.blocked(NOW) == []
+    (why,) = later.withheld(NOW)
+    assert "203.0.113.9/32 is behind 6 of the 100" in why
 
 
 def test_what_is_blocked_together_cuts_no_more_than_one_decision_may():
@@ -98,6 +101,25 @@ def test_refusals_by_our_own_block_neither_propose_nor_block():
     blocks.apply(asked(end, end + SECOND))
     assert made(blocks, end + SECOND) == ["203.0.113.9/32"]
     assert blocks.get("203.0.113.9/32", end + 2 * SECOND).times == 2
+
+
+@given(st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 600)), max_size=30))
+def test_whenever_alerts_come_only_events_after_a_block_lead_to_the_next(alerts):
+    """Each alert comes some seconds after the one before, with events of some seconds."""
+    blocks, now, ended = Blocks(Safeguards((), QUIET)), NOW, 0
+    for later, lasted in alerts:
+        now += later * SECOND
+        first = now - lasted * SECOND
+        event = blocks.propose(
+            "203.0.113.9", now, by=RULE, reason="r", first_seen=first, last_seen=now
+        )
+        if event is None:
+            assert now < ended or blocks.get("203.0.113.9/32", now).state == "proposed"
+            continue
+        blocks.apply(event)
+        if made(blocks, now):
+            assert first >= ended
+            ended = blocks.get("203.0.113.9/32", now).expires
 
 
 def test_who_is_kept_out_with_a_wider_block_is_not_proposed_for_it():

@@ -62,6 +62,10 @@ LATELY = Traffic({"203.0.113.9": 30, "203.0.113.10": 6, "2001:db8:2::1": 5, "9.9
 AUTOMATIC = Safeguards(OWN_NETWORKS, LATELY)
 
 
+def all_of_it(text):
+    return [ip_network(each) for each in text.splitlines()]
+
+
 def walk(script, record, restarts=(), safeguards=OWN):
     """Take every step; after each, the blocks and the time. `record` gets the events."""
     blocks, now = Blocks(safeguards), NOW
@@ -103,6 +107,7 @@ def test_protected_addresses_are_never_listed_and_the_list_is_what_the_record_sa
         assert not [each for each in listed if forbidden(each)]
         assert listed == [network for network, _ in Blocks(OWN, record).blocked(now)]
         assert all(decision.expires > now for _, decision in blocks.blocked(now))
+        assert all_of_it(export("plain", blocks.blocked(now), now)) == listed
         careful = [network for network, _ in Blocks(AUTOMATIC, record).blocked(now)]
         assert careful == [each for each in listed if LATELY.cut(each) <= 0.05 * LATELY.total]
         by_itself = [d for _, d in blocks.blocked(now) if d.by == "rule"]

@@ -160,9 +160,12 @@ def export_(
     if (form is None) is not bool(arns):
         raise click.UsageError("say either a FORM or --waf")
     book = _Book(config)
+    blocks = book.blocks()
+    for each in blocks.withheld(book.now):
+        click.echo(f"left out: {each}", err=True)
     if form is None:
-        return export_to_waf(arns, book.blocks(), book.now, take_over=take_over, dry_run=dry_run)
-    text = export(form, book.blocks().blocked(book.now), book.now)
+        return export_to_waf(arns, blocks, book.now, take_over=take_over, dry_run=dry_run)
+    text = export(form, blocks.blocked(book.now), book.now)
     if output is None:
         click.echo(text, nl=False)
         return ExitCode.OK

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tocsin.engine._notifying import Notifying
     from tocsin.pattern import Datapoint
 
-__all__ = ["Alarming", "AlarmsState", "Offender", "Told", "alarm_alert"]
+__all__ = ["Alarming", "AlarmsState", "Offender", "Told", "alarm_alert", "names_offenders"]
 
 _log = logging.getLogger(__name__)
 _NAMED = 10
@@ -245,8 +245,7 @@ def _offenders(
 
     Who is merely among the clients of a window is no offender.
     """
-    counts = alarm.statistic in {"Sum", "SampleCount"} and not alarm.metrics
-    if not counts or not alarm.comparison_operator.startswith("Greater"):
+    if not names_offenders(alarm):
         return []
     least = (alarm.threshold or 0.0) * alarm.needed
     return [
@@ -254,6 +253,12 @@ def _offenders(
         for client, count in sources[:_NAMED]
         if count > least
     ]
+
+
+def names_offenders(alarm: MetricAlarm) -> bool:
+    """Whether more events make it go off, so that a client alone can."""
+    counts = alarm.statistic in {"Sum", "SampleCount"} and not alarm.metrics
+    return counts and alarm.comparison_operator.startswith("Greater")
 
 
 def _entry(change: Transition, now: int, *, early: bool = False) -> LedgerEntry:

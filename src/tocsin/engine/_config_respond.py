@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.alarms import MetricAlarm
+from tocsin.engine._alarming import names_offenders
+from tocsin.engine._correlating import HARMLESS
 from tocsin.errors import ParseError
 from tocsin.respond import Network, read_crawlers, read_network
 from tocsin.yamlfile import YamlScalar
@@ -33,7 +35,6 @@ RESPOND_KEYS = {
     "may cut, default 5%, at most 50%",
 }
 _SHARE = re.compile(r"(\d{1,2}(?:\.\d{1,3})?)\s*%", re.ASCII).fullmatch
-_HARMLESS = frozenset({"informational", "low"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,10 @@ def _automatic(reader: YamlReader, item: YamlMapping, logs: LogConfig) -> Iterat
             reader.error(node.span, what, hint)
         elif alarm is not None and not isinstance(alarm, MetricAlarm):
             reader.error(node.span, f"{name!r} is a composite alarm, which names nobody")
-        elif rule is not None and rule.level in _HARMLESS:
+        elif alarm is not None and not names_offenders(alarm):
+            what = f"{name!r} proposes nobody: it does not go off because of more events"
+            reader.error(node.span, what)
+        elif rule is not None and rule.level in HARMLESS:
             reader.error(node.span, f"{name!r} proposes nobody: its level is {rule.level}")
         elif alarm is not None:
             yield f"alarm {name}"

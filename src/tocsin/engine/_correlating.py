@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from tocsin.engine._notifying import Notifying
     from tocsin.engine._sifting import Sifted
 
-__all__ = ["Correlating"]
+__all__ = ["HARMLESS", "Correlating"]
 
 _QUIET = 5 * MINUTE
 """After so long without a match a rule's own alert is over."""
 _MOST = 5000
 """Alerts that fire at a time; more are written down and counted, and tell nobody."""
-_HARMLESS = frozenset({"informational", "low"})
+HARMLESS = frozenset({"informational", "low"})
 """Levels of rules whose sources are not proposed to be blocked."""
 
 
@@ -221,7 +221,7 @@ class Correlating:
         firing = Firing(alert.rule, alert.group, shown, until, early)
         self.firing[alert.rule, alert.group] = firing
         told.tell(firing, alert.time, 0)
-        if alert.level not in _HARMLESS:
+        if alert.level not in HARMLESS:
             told.offenders += [
                 Offender(
                     each, f"correlation {alert.rule}", _measured(alert, plan), alert.first,

@@ -88,23 +88,30 @@ class Responding:
     async def _decide(self) -> None:
         now, config = self._core.clock.now(), self._config()
         try:
-            made = await asyncio.to_thread(self._automatic, config, now)
+            made, left = await asyncio.to_thread(self._automatic, config, now)
         except StoreError as error:
             _log.warning("nothing blocked: %s", error)
             self._core.degrade("blocks", error.what)
             return
+        self._core.metrics.blocks_waiting.set(left)
         if made:
             self._core.metrics.blocks.labels("blocked").inc(len(made))
             self._core.commit(Step(now, ledger=[_entry(event) for event in made]))
 
-    def _automatic(self, config: Config, now: int) -> list[Event]:
+    def _automatic(self, config: Config, now: int) -> tuple[list[Event], int]:
+        """What is blocked now, and how many proposals are left to people."""
         traffic = recent_traffic(config, now)
-        safeguards = Safeguards(config.respond.protected, traffic)
+        safeguards, rules = Safeguards(config.respond.protected, traffic), config.respond.automatic
+        proposed = 0
 
         def decided(events: list[Event]) -> list[Event]:
-            return Blocks(safeguards, events).automatic(now, config.respond.automatic, traffic)
+            nonlocal proposed
+            blocks = Blocks(safeguards, events)
+            proposed = sum(e.state == "proposed" and e.by in rules for e in blocks.all(now))
+            return blocks.automatic(now, rules, traffic)
 
-        return self._record(config).decide_all(decided)
+        made = self._record(config).decide_all(decided)
+        return made, proposed - len(made)
 
     def blocked(self) -> list[Network]:
         """What is blocked now and not protected. On a worker thread; StoreError."""

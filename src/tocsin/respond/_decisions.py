@@ -246,9 +246,19 @@ class Blocks:
 
     def blocked(self, now: int) -> list[tuple[Network, Decision]]:
         """What is to be exported: blocked, not over, and still not protected."""
-        found = []
-        for decision in self.all(now):
-            network = read_network(decision.network)
-            if decision.state == "blocked" and not self._safeguards.refusal(network):
-                found.append((network, decision))
+        found = [
+            (network, decision)
+            for network, decision in self._standing(now)
+            if not self._safeguards.refusal(network)
+        ]
         return sorted(found, key=lambda each: (each[0].version, each[0]))
+
+    def withheld(self, now: int) -> list[str]:
+        """Why what is blocked, and not over, is not exported all the same."""
+        refusals = (self._safeguards.refusal(network) for network, _ in self._standing(now))
+        return [each for each in refusals if each]
+
+    def _standing(self, now: int) -> Iterator[tuple[Network, Decision]]:
+        for decision in self.all(now):
+            if decision.state == "blocked":
+                yield read_network(decision.network), decision
