@@ -82,6 +82,9 @@ def test_a_line_is_told_before_its_period_is_over(tmp_path, period):
         assert body["alerts"][0]["labels"]["alertname"] == "burst"
         assert body["alerts"][0]["annotations"]["sources"] == "203.0.113.9 (11)"
         assert alarm_of(running)["firing"]
+        (alert,) = running.alerts()
+        assert (alert["labels"]["alertname"], alert["state"]) == ("burst", "firing")
+        assert alert["value"] == "NaN"
         assert group_of(running)["read"] == 11
         # Who alone would have made it go off is put before those who decide.
         (event,) = BlockRecord(tmp_path / ".tocsin" / "blocks.jsonl").events()

@@ -233,9 +233,9 @@ class Alarming:
 
 
 def alarm_alert(alarm: MetricAlarm | CompositeAlarm, reason: str, now: int) -> ActiveAlert:
-    """An alarm that went off, as receivers are told of it."""
+    """An alarm that went off, as receivers are told of it; it has no value but its reason."""
     annotations = {"summary": alarm.alarm_description or alarm.alarm_name, "reason": reason}
-    return ActiveAlert(_labels(alarm), annotations, "firing", None, "", now, now)
+    return ActiveAlert(_labels(alarm), annotations, "firing", None, "NaN", now, now)
 
 
 def _offenders(
