@@ -128,6 +128,33 @@ def test_what_somebody_put_in_meanwhile_is_foreign_too(url, sets):
     assert held(api, four) == ["192.0.2.7/32"]
 
 
+def test_when_the_second_set_fails_it_is_told_that_the_first_is_in_place(url, sets):
+    api, four, six = sets
+    blocks = approved("203.0.113.9", "2001:db8:2::1")
+
+    class Refusing(Racing):
+        def update_ip_set(self, **asked):
+            if asked["Name"] == six.name:
+                asked["Name"] = "gone"
+            return self._api.update_ip_set(**asked)
+
+    both = WafSets([four, six], lambda _: Refusing(api, 0, []), never)
+    with pytest.raises(DeliveryError, match=f"in place already: {four.name}$"):
+        both.put(blocks.blocked(NOW), blocks.was_blocked)
+    assert (held(api, four), held(api, six)) == (["203.0.113.9/32"], [])
+    done = WafSets([four, six], clients(url), never).put(blocks.blocked(NOW), blocks.was_blocked)
+    assert [plan.changes for _, plan in done] == [False, True]
+
+
+def test_sets_of_cloudfront(url):
+    api = client(url)
+    ip_set = read_ip_set(make(api, "everywhere", 4, scope="CLOUDFRONT"))
+    assert (ip_set.scope, ip_set.region) == ("CLOUDFRONT", "us-east-1")
+    blocks = approved("203.0.113.9")
+    WafSets([ip_set], clients(url), never).put(blocks.blocked(NOW), blocks.was_blocked)
+    assert held(api, ip_set) == ["203.0.113.9/32"]
+
+
 def test_of_too_many_the_most_harmful_are_listed_and_the_rest_is_told():
     blocks = Blocks(Safeguards())
     for number in range(12):

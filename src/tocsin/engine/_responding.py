@@ -116,12 +116,13 @@ class Responding:
     def blocked(self) -> list[Network]:
         """What is blocked now and not protected. On a worker thread; StoreError."""
         now, config = self._core.clock.now(), self._config()
+        events = self._record(config).events()
+        if not Blocks(Safeguards(config.respond.protected), events).blocked(now):
+            return []
         known = self._measured
         if known is None or known[1] is not config or not 0 <= now - known[0] < MINUTE:
             known = self._measured = now, config, recent_traffic(config, now)
-        blocks = Blocks(
-            Safeguards(config.respond.protected, known[2]), self._record(config).events()
-        )
+        blocks = Blocks(Safeguards(config.respond.protected, known[2]), events)
         return [network for network, _ in blocks.blocked(now)]
 
     @staticmethod

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["recent_successes"]
 
-_MOST = 16 << 20
+_MOST = 4 << 20
 """Bytes that are read of a log group, the newest."""
 _SURE = 0.5
 _STATUS = ("status", "http.response.status_code")
