@@ -97,7 +97,9 @@ def test_what_is_left_to_people(tmp_path, before, respond):
         if before == 20:
 
             def looked_at():
-                return "tocsin_blocks_waiting 1.0" in running.get("/metrics")[1]
+                return (
+                    'tocsin_blocks_total{state="left to people"} 1.0' in running.get("/metrics")[1]
+                )
 
             wait_for(looked_at, "it was looked at")
         assert running.get("/api/v1/blocklist")[1] == ""

@@ -19,7 +19,7 @@ from tocsin.cli._output import format_option, moment, write_json, write_whole
 from tocsin.durations import parse_duration
 from tocsin.engine import load_config, recent_traffic
 from tocsin.printable import printable
-from tocsin.respond import EXPORTS, Blocks, Safeguards, export
+from tocsin.respond import EXPORTS, Blocks, Safeguards, Traffic, export
 from tocsin.store import BlockRecord
 
 if TYPE_CHECKING:
@@ -44,7 +44,11 @@ class _Book:
     @cached_property
     def safeguards(self) -> Safeguards:
         """Measures what went well lately."""
-        return Safeguards(self._config.respond.protected, recent_traffic(self._config, self.now))
+        return Safeguards(self._config.respond.protected, self.traffic)
+
+    @cached_property
+    def traffic(self) -> Traffic:
+        return recent_traffic(self._config, self.now)
 
     def blocks(self) -> Blocks:
         return Blocks(self.safeguards, self.record.events())
@@ -105,6 +109,9 @@ def add(
         if event is not None:
             verb = "would block" if dry_run else "blocked"
             click.echo(f"{verb} {event.network} until {moment(event.expires)}")
+    if not book.traffic.known:
+        what = "too little went well in the last hour's logs to say what that cuts"
+        click.echo(what, err=True)
     return ExitCode.OK
 
 

@@ -219,6 +219,7 @@ class Engine:
             self.core.commit(Step(now, ledger=[entry], texts=texts_of(before) | texts_of(config)))
             self._apply(config)
             await self._reload_logs(before.logs, config)
+            self.responding.look()
             if old.router is None:
                 self.notifying.adopt(self.firing())
             self._spawn_notifying()

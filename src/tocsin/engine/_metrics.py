@@ -87,14 +87,10 @@ class Metrics:
             registry=registry,
         )  # fmt: skip
         self.blocks = Counter(
-            "tocsin_blocks", "Clients that were proposed, and blocked without asking", ["state"],
-            registry=registry,
+            "tocsin_blocks",
+            "Clients by what came of them: proposed, blocked without asking, left to people",
+            ["state"], registry=registry,
         )  # fmt: skip
-        self.blocks_waiting = Gauge(
-            "tocsin_blocks_waiting",
-            "Proposals of those that block without asking, left to people all the same",
-            registry=registry,
-        )
         self.blocks_refused = Counter(
             "tocsin_blocks_not_proposed", "Offenders that were not proposed, by reason", ["reason"],
             registry=registry,

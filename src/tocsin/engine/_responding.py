@@ -39,6 +39,7 @@ class Responding:
         self._waiting = asyncio.Event()
         # What was proposed before the last stop, and not looked at.
         self._waiting.set()
+        self._left: set[str] = set()
         self._measured: tuple[int, Config, Traffic] | None = None
 
     def propose(self, offenders: Sequence[Offender]) -> None:
@@ -75,7 +76,11 @@ class Responding:
             self._core.metrics.blocks_refused.labels(why).inc()
         self._core.metrics.blocks.labels("proposed").inc(len(made))
         if any(event.by in config.respond.automatic for event in made):
-            self._waiting.set()
+            self.look()
+
+    def look(self) -> None:
+        """Look at what is proposed again: some may be blocked without asking now."""
+        self._waiting.set()
 
     async def run(self) -> None:
         """Block what the configuration lets be blocked without asking, as it is proposed."""
@@ -93,25 +98,29 @@ class Responding:
             _log.warning("nothing blocked: %s", error)
             self._core.degrade("blocks", error.what)
             return
-        self._core.metrics.blocks_waiting.set(left)
+        blocks = self._core.metrics.blocks
+        blocks.labels("left to people").inc(len(left - self._left))
+        self._left = left
         if made:
-            self._core.metrics.blocks.labels("blocked").inc(len(made))
+            blocks.labels("blocked").inc(len(made))
             self._core.commit(Step(now, ledger=[_entry(event) for event in made]))
 
-    def _automatic(self, config: Config, now: int) -> tuple[list[Event], int]:
-        """What is blocked now, and how many proposals are left to people."""
+    def _automatic(self, config: Config, now: int) -> tuple[list[Event], set[str]]:
+        """What is blocked now, and the networks that are left to people."""
         traffic = recent_traffic(config, now)
         safeguards, rules = Safeguards(config.respond.protected, traffic), config.respond.automatic
-        proposed = 0
+        left: set[str] = set()
 
         def decided(events: list[Event]) -> list[Event]:
-            nonlocal proposed
             blocks = Blocks(safeguards, events)
-            proposed = sum(e.state == "proposed" and e.by in rules for e in blocks.all(now))
-            return blocks.automatic(now, rules, traffic)
+            made = blocks.automatic(now, rules, traffic)
+            left.update(
+                e.network for e in blocks.all(now) if e.state == "proposed" and e.by in rules
+            )
+            left.difference_update(event.network for event in made)
+            return made
 
-        made = self._record(config).decide_all(decided)
-        return made, proposed - len(made)
+        return self._record(config).decide_all(decided), left
 
     def blocked(self) -> list[Network]:
         """What is blocked now and not protected. On a worker thread; StoreError."""

@@ -72,5 +72,5 @@ class Traffic:
             return ""
         return (
             f"{network} is behind {cut} of the {self.total} requests and logins that went well "
-            f"lately, more than {self.share:.0%}"
+            f"lately, more than {self.share * 100:.3g}% (respond.share)"
         )
