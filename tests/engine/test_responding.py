@@ -109,7 +109,9 @@ def test_what_is_left_to_people(tmp_path, before, respond):
 def test_what_went_well_lately(tmp_path):
     (tmp_path / "access.log").write_text(
         went_well(100) + went_well(7, "203.0.113.9") + went_well(50, "203.0.113.9", ago=4000)
-        + "no line\n" + line(1, 302) + line(2, 401)
+        + "no line\n" + line(1, 302) + line(2, 401) + line(3, 500)
+        # The form, and a refusal, a thousand times.
+        + (went_well(1, "203.0.113.50") + line(4, 401).replace("113.9", "113.50")) * 1000
     )  # fmt: skip
     sshd = datetime.now(UTC).strftime("%b %e %H:%M:%S")
     (tmp_path / "auth.log").write_text(
@@ -119,7 +121,7 @@ def test_what_went_well_lately(tmp_path):
     (tmp_path / "app.log").write_text(
         "".join(
             json.dumps({"time": time.time(), "client": "2001:db8:9::7", "status": code}) + "\n"
-            for code in (200, 204, 404)
+            for code in (200, 204, 404, 304, "x")
         )
     )
     (tmp_path / "tocsin.yaml").write_text(json.dumps({"log_groups": [
@@ -128,9 +130,15 @@ def test_what_went_well_lately(tmp_path):
     found = recent_traffic(load_config(tmp_path / "tocsin.yaml"), time.time_ns() // 1000)
     assert {
         each: found.cut(read_network(each))
-        for each in ("203.0.113.9", "203.0.113.66", "203.0.113.77", "2001:db8:9::7")
-    } == {"203.0.113.9": 7, "203.0.113.66": 0, "203.0.113.77": 3, "2001:db8:9::7": 2}
-    assert found.total == 112
+        for each in ("203.0.113.9", "203.0.113.66", "203.0.113.77", "2001:db8:9::7", "203.0.113.50")
+    } == {
+        "203.0.113.9": 6,
+        "203.0.113.66": 0,
+        "203.0.113.77": 3,
+        "2001:db8:9::7": 1,
+        "203.0.113.50": 0,
+    }
+    assert found.total == 110
 
 
 def test_every_mistake_about_blocks_is_told_at_once(tmp_path):

@@ -29,9 +29,11 @@ _STATUS = ("status", "http.response.status_code")
 
 
 def recent_successes(groups: Iterable[LogGroup], now: int) -> Counter[str]:
-    """Requests answered with 2xx and logins that succeeded, by client.
+    """Requests answered with 2xx and logins that succeeded, by client, less those that failed.
 
-    A file that can't be read, and a line that is none of its format, tell nothing.
+    Who guesses passwords or looks for files is given the form, or a page, each time: that is no
+    traffic to be spared. A file that can't be read, and a line that is none of its format, tell
+    nothing.
     """
     found: Counter[str] = Counter()
     for group in groups:
@@ -42,7 +44,7 @@ def recent_successes(groups: Iterable[LogGroup], now: int) -> Counter[str]:
             _take(group, data, now, found)
             if left <= 0:
                 break
-    return found
+    return +found
 
 
 def _written(group: LogGroup, since: int) -> list[tuple[int, Path]]:
@@ -87,12 +89,13 @@ def _take(group: LogGroup, data: bytes, now: int, found: Counter[str]) -> None:
     for line in lines:
         event = reader.read(line.removesuffix(b"\r")) if line else None
         if isinstance(event, Event) and now - HOUR <= event.time <= now and _went_well(event):
-            found[str(event.fields.get("client", ""))] += event.count
+            found[str(event.fields.get("client", ""))] += event.count * _went_well(event)
 
 
-def _went_well(event: Event) -> bool:
+def _went_well(event: Event) -> int:
+    """1 for what succeeded, -1 for what the client failed at, else 0."""
     fields = event.fields
     if fields.get("event.category") == "authentication":
-        return fields.get("event.outcome") == "success"
-    status = next((fields[name] for name in _STATUS if name in fields), "")
-    return len(text := str(status)) == 3 and text.isascii() and text[0] == "2"
+        return {"success": 1, "failure": -1}.get(str(fields.get("event.outcome")), 0)
+    status = str(next((fields[name] for name in _STATUS if name in fields), ""))
+    return {"2": 1, "4": -1}.get(status[0], 0) if len(status) == 3 else 0
