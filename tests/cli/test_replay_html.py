@@ -221,6 +221,42 @@ def test_the_page_of_a_real_replay(tmp_path):
     assert found.tags.count("li") >= len(alarmed[0]["busiest"]) == 10
 
 
+REFUSED = (
+    "Mar  1 10:00:{:02d} srv sshd[{}]: Failed password for invalid user {} from {} port 9 ssh2\n"
+)
+
+
+def test_what_rules_found_is_on_the_page(tmp_path):
+    """With the user names of strangers as words; correlations with the same busiest are one list."""
+    log, page = tmp_path / "auth.log", tmp_path / "page.html"
+    name = "<img src=x onerror=alert(1)>"
+    log.write_text("".join(REFUSED.format(at, at, name, "192.0.2.1") for at in range(12)))
+    done = run("--pack", "appsec", "--year", 2026, "--html", page, log)
+    assert done.return_value == 0, done.exception
+    found = Page(page.read_bytes())
+    words = " ".join(found.words)
+    assert "img" not in found.tags
+    report = json.loads(run("--pack", "appsec", "--year", 2026, "--format", "json", log).stdout)
+    assert f"{len(report['alerts'])} alerts of Sigma rules" in words
+    assert {each["title"] for each in report["alerts"]} == {
+        "Brute force from one source", "Brute force against one user",
+    }  # fmt: skip
+    for each in report["alerts"]:
+        assert each["title"] in words
+    assert name in words
+    (sources,) = [each for each in found.words if "brute_force_by_source" in each]
+    assert "credential_stuffing_by_source, password_spraying_by_source" in sources
+    assert f"b{sources[1:]}:" in done.stdout
+
+
+def test_rules_that_found_nothing(tmp_path):
+    log, page = tmp_path / "auth.log", tmp_path / "page.html"
+    log.write_text(REFUSED.format(1, 1, "ada", "192.0.2.1"))
+    done = run("--pack", "appsec", "--year", 2026, "--html", page, log)
+    assert done.return_value == 0, done.exception
+    assert "No alert." in Page(page.read_bytes()).words
+
+
 def test_no_file_that_is_read_is_overwritten(tmp_path):
     log = tmp_path / "access.log"
     log.write_text(LINE.format(1, 2, 404))

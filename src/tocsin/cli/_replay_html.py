@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tocsin.alarms import MetricAlarm
-from tocsin.cli._output import moment
+from tocsin.cli._replay_html_rules import rules_section
 from tocsin.cli._replay_style import STYLE
-from tocsin.printable import printable
+from tocsin.cli._replay_text import escaped, time_element
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -79,6 +78,8 @@ def replay_page(
     ]
     for number, alarm in enumerate(alarms):
         parts += _alarm(number, alarm, done, changes[alarm.alarm_name])
+    if done.correlated is not None:
+        parts += rules_section(done.correlated)
     parts.append("</main>\n</body>\n</html>\n")
     return "\n".join(parts).encode()
 
@@ -88,15 +89,16 @@ def _head(done: Replayed, files: Sequence[str], accounting: str) -> Iterator[str
     if done.begin is None or done.end is None:
         yield "<p>No event of these logs has a time.</p>"
     else:
-        yield f"<p>{_time(done.begin)} to {_time(done.end)}, by the time in the lines.</p>"
-    yield f'<p class="account">{_text(accounting, 2000)}</p>'
-    named = ", ".join(_text(each) for each in files[:20])
+        begin, end = time_element(done.begin), time_element(done.end)
+        yield f"<p>{begin} to {end}, by the time in the lines.</p>"
+    yield f'<p class="account">{escaped(accounting, 2000)}</p>'
+    named = ", ".join(escaped(each) for each in files[:20])
     more = f" and {len(files) - 20} more" if len(files) > 20 else ""
     yield f"<p>Read: {named}{more}</p>"
     if done.warnings:
         yield '<ul class="warnings">'
         for each in done.warnings[:_ROWS]:
-            yield f"<li>{_text(str(each), 500)}</li>"
+            yield f"<li>{escaped(str(each), 500)}</li>"
         if len(done.warnings) > _ROWS:
             yield f"<li>and {len(done.warnings) - _ROWS} more</li>"
         yield "</ul>"
@@ -105,8 +107,13 @@ def _head(done: Replayed, files: Sequence[str], accounting: str) -> Iterator[str
 def _overview(
     done: Replayed, alarms: Sequence[MetricAlarm | CompositeAlarm], changes: dict[str, list[Behind]]
 ) -> Iterator[str]:
+    if done.correlated is not None:
+        count = done.correlated.by_rule.total()
+        alerts = f"{count:,} alert{'' if count == 1 else 's'} of Sigma rules"
+        yield f'<p><a href="#rules">{alerts}</a></p>'
     if not alarms:
-        yield "<p>No alarms were given.</p>"
+        if done.correlated is None:
+            yield "<p>No alarms were given.</p>"
         return
     yield '<table class="overview"><thead><tr><th scope="col">alarm</th>'
     yield '<th scope="col">times in ALARM</th><th scope="col">how long</th></tr></thead><tbody>'
@@ -116,7 +123,7 @@ def _overview(
         spans = _spans(own, done.begin or 0, _until(done))
         held = sum(end - begin for begin, end, state in spans if state == "ALARM")
         yield (
-            f'<tr><th scope="row"><a href="#alarm-{number}">{_text(alarm.alarm_name)}</a></th>'
+            f'<tr><th scope="row"><a href="#alarm-{number}">{escaped(alarm.alarm_name)}</a></th>'
             f"<td>{fired}</td><td>{timedelta(microseconds=held)}</td></tr>"
         )
     yield f"</tbody></table>\n{_LEGEND}"
@@ -129,9 +136,9 @@ def _fires(behind: Behind) -> bool:
 def _alarm(
     number: int, alarm: MetricAlarm | CompositeAlarm, done: Replayed, own: list[Behind]
 ) -> Iterator[str]:
-    yield f'<section id="alarm-{number}">\n<h2>{_text(alarm.alarm_name)}</h2>'
+    yield f'<section id="alarm-{number}">\n<h2>{escaped(alarm.alarm_name)}</h2>'
     if alarm.alarm_description:
-        yield f"<p>{_text(alarm.alarm_description, 1000)}</p>"
+        yield f"<p>{escaped(alarm.alarm_description, 1000)}</p>"
     if done.begin is not None:
         found = done.curves.get(alarm.alarm_name)
         begin, until = done.begin, _until(done)
@@ -139,8 +146,8 @@ def _alarm(
         if isinstance(alarm, MetricAlarm) and found is not None:
             yield _figure(alarm, found, spans)
         else:
-            yield f"<p>{_text(getattr(alarm, 'alarm_rule', ''), 1000)}</p>"
-            label = f"States of {_text(alarm.alarm_name)}"
+            yield f"<p>{escaped(getattr(alarm, 'alarm_rule', ''), 1000)}</p>"
+            label = f"States of {escaped(alarm.alarm_name)}"
             yield _svg(label, 40, _band(spans, begin, until, 2) + _axis(begin, until, 34))
     yield from _table(own)
     yield "</section>"
@@ -173,8 +180,8 @@ def _figure(alarm: MetricAlarm, found: Curve, spans: list[tuple[int, int, str]])
     height = level(threshold)
     sign = _SIGNS.get(alarm.comparison_operator, "")
     most = f"largest {max(values):g}" if values else "no values"
-    statistic = _text(alarm.statistic or alarm.extended_statistic or "value")
-    metric = _text(alarm.metric_name or "an expression")
+    statistic = escaped(alarm.statistic or alarm.extended_statistic or "value")
+    metric = escaped(alarm.metric_name or "an expression")
     drawing = (
         f'<svg y="{_TOP}" height="{_PLOT}" width="100%" '
         f'viewBox="0 {_TOP} {len(found.high)} {_PLOT}" preserveAspectRatio="none">'
@@ -267,13 +274,15 @@ def _table(own: Sequence[Behind]) -> Iterator[str]:
     for behind in own[:_ROWS]:
         change = behind.transition
         kept = (
-            f"<br>actions kept back: {_text(change.suppressed_by)}" if change.suppressed_by else ""
+            f"<br>actions kept back: {escaped(change.suppressed_by)}"
+            if change.suppressed_by
+            else ""
         )
         mark = f' class="to-{_KINDS.get(change.after, "none")}"'
         yield (
-            f"<tr{mark}><td>{_time(change.time)}</td>"
-            f"<td>{_text(change.before)} → <strong>{_text(change.after)}</strong></td>"
-            f"<td>{_text(change.reason, 1000)}{kept}</td><td>{_who(behind)}</td></tr>"
+            f"<tr{mark}><td>{time_element(change.time)}</td>"
+            f"<td>{escaped(change.before)} → <strong>{escaped(change.after)}</strong></td>"
+            f"<td>{escaped(change.reason, 1000)}{kept}</td><td>{_who(behind)}</td></tr>"
         )
     yield "</tbody></table>"
     if len(own) > _ROWS:
@@ -285,7 +294,7 @@ def _who(behind: Behind) -> str:
         return ""
     events = f"{behind.events} matching event{'' if behind.events == 1 else 's'}"
     clients = f"{behind.distinct} client{'' if behind.distinct == 1 else 's'}"
-    rows = [(count, _text(client, 60)) for client, count in behind.sources]
+    rows = [(count, escaped(client, 60)) for client, count in behind.sources]
     rows += [
         (count, what)
         for count, what in (
@@ -296,15 +305,6 @@ def _who(behind: Behind) -> str:
     ]
     listed = "".join(f"<li><b>{count}</b> {client}</li>" for count, client in rows)
     return f"{events} of {clients}<ul>{listed}</ul>"
-
-
-def _text(text: str, limit: int = 200) -> str:
-    return html.escape(printable(text, limit))
-
-
-def _time(micros: int) -> str:
-    text = moment(micros)
-    return f'<time datetime="{text}">{text.replace("T", " ")}</time>'
 
 
 def _short(micros: int) -> str:

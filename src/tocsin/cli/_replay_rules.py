@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tocsin.correlation import Alert, Offender
     from tocsin.replay import Correlated
 
-__all__ = ["print_correlated", "rules_json"]
+__all__ = ["busiest", "measured", "print_correlated", "rules_json"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -25,21 +25,29 @@ def print_correlated(found: Correlated) -> None:
         about = f": {group}" if group else ""
         level = f" ({alert.level})" if alert.level else ""
         click.echo(printable(f"{_moment(alert.time)}  {alert.title}{level}{about}", 500))
-        click.echo(printable(f"    {_measured(alert)}; {alert.reference}", 500))
+        click.echo(printable(f"    {measured(alert)}; {alert.reference}", 500))
     if found.more:
         click.echo(f"{found.more} more alerts, not shown")
-    for rule, offenders in found.offenders.items():
-        if offenders and offenders[0].group:
-            click.echo(f"\nbusiest of {printable(rule, 100)}:")
-            for each in offenders:
-                group = ", ".join(value for _, value in each.group)
-                error = f" (up to {each.error} more)" if each.error else ""
-                when = f"{_moment(each.first)} to {_moment(each.last)}"
-                click.echo(f"    {each.events:>9}{error}  {printable(group, 100)}  {when}")
+    for rules, offenders in busiest(found):
+        click.echo(f"\nbusiest of {printable(', '.join(rules), 500)}:")
+        for each in offenders:
+            group = ", ".join(value for _, value in each.group)
+            error = f" (up to {each.error} more)" if each.error else ""
+            when = f"{_moment(each.first)} to {_moment(each.last)}"
+            click.echo(f"    {each.events:>9}{error}  {printable(group, 100)}  {when}")
     for rule, count in found.unkeyed.items():
         click.echo(f"{count} events of {printable(rule, 100)} lack a field that it groups by")
     if found.late:
         click.echo(f"{found.late} events stand more than a minute behind later ones: not looked at")
+
+
+def busiest(found: Correlated) -> list[tuple[list[str], list[Offender]]]:
+    """The offenders of correlations; those that have the same ones, of the same events, are one."""
+    together: dict[tuple[Offender, ...], list[str]] = {}
+    for rule, offenders in found.offenders.items():
+        if offenders and offenders[0].group:
+            together.setdefault(tuple(offenders), []).append(rule)
+    return [(rules, list(offenders)) for offenders, rules in together.items()]
 
 
 def rules_json(found: Correlated) -> dict[str, Any]:
@@ -72,7 +80,8 @@ def _offender(each: Offender) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _measured(alert: Alert) -> str:
+def measured(alert: Alert) -> str:
+    """What an alert counted, how exactly, and since when."""
     error = f", off by at most {alert.error}" if alert.error else ""
     return f"{alert.measure:g}{error} since {_moment(alert.first)}"
 
