@@ -199,12 +199,13 @@ BUSIEST = [
 
 
 @pytest.fixture
-def daemon():
+def daemon(request):
     """Answers as a daemon does."""
+    busiest = getattr(request, "param", BUSIEST)
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self):
-            body = json.dumps({"status": "success", "data": {"correlations": BUSIEST}}).encode()
+            body = json.dumps({"status": "success", "data": {"correlations": busiest}}).encode()
             self.send_response(200 if self.path == "/api/v1/correlations" else 404)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -233,6 +234,13 @@ def test_of_a_running_daemon(daemon):
     )
     assert rows[1][:2] == ["'=1+1", "5"]
     assert "name some" in str(run("--url", daemon, "--pack", "appsec").exception)
+
+
+@pytest.mark.parametrize("daemon", [[]], indirect=True)
+def test_that_there_is_nobody_is_said(daemon):
+    done = run("--url", daemon)
+    assert (done.return_value, done.stdout) == (0, "")
+    assert done.stderr.startswith("nobody so far, hint: ")
 
 
 def test_without_a_daemon():

@@ -32,6 +32,10 @@ __all__ = ["offenders"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ALWAYS = 1 << 62
 _PACK = "appsec"
+_NOBODY = (
+    "nobody so far, hint: events count once the lateness of their log group is over, 30 s unless "
+    "tocsin.yaml says otherwise"
+)
 _WITH_RULES = [each for each in PACKS if pack_rules(each)]
 
 
@@ -127,7 +131,10 @@ def offenders(
     if not files:
         if sigma or packs or begin is not None or end is not None:
             raise click.UsageError("rules and a window are for FILES; name some")
-        _write(live_offenders(url, by)[:number], by, form, {})
+        top = live_offenders(url, by)[:number]
+        _write(top, by, form, {})
+        if not top:
+            click.echo(_NOBODY, err=True)
         return ExitCode.OK
     chosen = packs or (() if sigma else (_PACK,))
     rules = read_rules(sigma, [file for each in chosen for file in pack_rules(each)]) or RuleSet()
