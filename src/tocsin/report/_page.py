@@ -92,7 +92,8 @@ def _head(period: Period, checked: Checked) -> Iterator[str]:
     yield f"{', '.join(f'{counts[state]:,} {state}' for state in STATES)}. "
     answered = [cell for cell in period.cells.values() if cell.state == "exception"]
     open_ = sum(not cell.dispositions for cell in answered)
-    yield f"Of {len(answered):,} exceptions, {open_:,} have no disposition.</p>\n"
+    left = f"Of {len(answered):,} exceptions, {open_:,} have no disposition." if answered else ""
+    yield f"{left}</p>\n"
     kind = {True: "good", False: "bad", None: ""}[checked.holds]
     yield f'<p class="told {kind}">{esc(checked.words)}</p>\n'
     if checked.faults:
