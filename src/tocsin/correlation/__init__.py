@@ -5,6 +5,7 @@ from tocsin.correlation._model import Alert, Correlation, Detection, Event, Rule
 from tocsin.correlation._packed import Matched, pack_event, unpack_event
 from tocsin.correlation._prefilter import Prefilter, make_prefilter
 from tocsin.correlation._reader import EventReader
+from tocsin.correlation._recent_offenders import RecentOffenders
 from tocsin.correlation._sigma import load_sigma
 from tocsin.correlation._sshd import Remembered, Sessions
 from tocsin.correlation._testfile import (
@@ -28,6 +29,7 @@ __all__ = [
     "Matched",
     "Offender",
     "Prefilter",
+    "RecentOffenders",
     "Remembered",
     "RuleSet",
     "Sessions",

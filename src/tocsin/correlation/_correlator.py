@@ -31,6 +31,7 @@ from tocsin.correlation._matcher import Matcher
 from tocsin.correlation._model import Alert, Event, Key
 from tocsin.correlation._packed import pack_event, unpack_event
 from tocsin.correlation._summary import Pool
+from tocsin.correlation._taxonomy import field_names
 from tocsin.correlation._windows import Part, Window
 
 if TYPE_CHECKING:
@@ -159,6 +160,8 @@ class Correlator:
             for names in (*(n for keys in each.keys for n in keys), each.value)
             for name in names
         }
+        # Who it was, for alerts that do not group by it.
+        self._needed |= {*field_names("source.ip"), *field_names("user.name")}
         self._waiting: list[tuple[int, int, Event, tuple[int, ...]]] = []
         self._ahead = Ahead(rules)
         self._arrived = 0

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tocsin.correlation._model import Event, Key, RuleSet
 
-__all__ = ["By", "TopOffender", "TopOffenders", "is_field_of"]
+__all__ = ["By", "TopOffender", "TopOffenders", "event_value", "is_field_of"]
 
 By = Literal["address", "user"]
 _FIELDS: dict[By, str] = {"address": "source.ip", "user": "user.name"}
@@ -94,7 +94,7 @@ class TopOffenders:
             if not matched:
                 continue
             self.matched += event.count
-            name = _value(event, self._names)
+            name = event_value(event, self._names)
             if name is None:
                 self.unknown += event.count
                 continue
@@ -112,7 +112,7 @@ class TopOffenders:
         details.first = min(details.first, event.time)
         details.last = max(details.last, event.time)
         details.rules.update(matched)
-        other = _value(event, self._other_names)
+        other = event_value(event, self._other_names)
         if other is not None and other not in details.others:
             if len(details.others) < _OTHERS:
                 details.others[other] = None
@@ -140,7 +140,8 @@ class TopOffenders:
         return found
 
 
-def _value(event: Event, names: tuple[str, ...]) -> str | None:
+def event_value(event: Event, names: tuple[str, ...]) -> str | None:
+    """The first of these fields that the event has, as text of bounded length."""
     for name in names:
         value = event.fields.get(name)
         if value is not None and value != "":

@@ -29,6 +29,7 @@ from tocsin.alarms import (
 from tocsin.alerting import Announcement, notified_alert
 from tocsin.durations import HOUR, MINUTE, SECOND
 from tocsin.engine._datapoints import Datapoints
+from tocsin.engine._offenders import OFFENDERS
 from tocsin.rules import ActiveAlert
 from tocsin.store import LedgerEntry
 
@@ -102,8 +103,13 @@ class Alarming:
         now: int,
         notifying: Callable[[], Notifying],
         sources: Callable[[MetricAlarm, int, int], list[tuple[str, int]]],
+        who: Callable[[int, int, Collection[str]], str],
     ) -> None:
-        """`sources` answers who was behind an alarm from one time to another, busiest first."""
+        """`sources` answers who was behind an alarm from one time to another, busiest first.
+
+        `who` says what else is known of them in that time, or of others if there are none.
+        """
+        self._who = who
         minute = now - now % MINUTE
         self.config = config
         alarms = config.definitions.alarms
@@ -212,6 +218,10 @@ class Alarming:
                 named = ", ".join(f"{client} ({count})" for client, count in sources[:_NAMED])
                 told_of = {"sources": named, "distinct_sources": str(len(sources))}
                 alert = msgspec.structs.replace(alert, annotations=alert.annotations | told_of)
+            who = self._who(start, end, [client for client, _ in sources[:_NAMED]])
+            if who:
+                named_too = alert.annotations | {OFFENDERS: who}
+                alert = msgspec.structs.replace(alert, annotations=named_too)
             told.offenders += _offenders(alarm, sources, start, end, change.time)
         self.firing[change.alarm] = alert
         self._tell(change, alert, 0, told)

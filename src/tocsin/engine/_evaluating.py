@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from tocsin.alerting import announce
 from tocsin.durations import MILLISECOND, SECOND
 from tocsin.engine._clock import next_tick
+from tocsin.engine._offenders import OFFENDERS, window_of
 from tocsin.promql import parse
 from tocsin.rules import GroupState, RuleOutcome, evaluate_group
 from tocsin.store import LedgerEntry, Step
@@ -18,8 +20,9 @@ from tocsin.store import LedgerEntry, Step
 if TYPE_CHECKING:
     from tocsin.engine._core import Core
     from tocsin.engine._notifying import Notifying
+    from tocsin.engine._offenders import Who
     from tocsin.labels import Labels
-    from tocsin.rules import RuleGroup, Transition
+    from tocsin.rules import ActiveAlert, RuleGroup, Transition
 
 __all__ = ["GroupLoop", "state_key"]
 
@@ -40,9 +43,13 @@ class GroupLoop:
 
     def __init__(
         self, core: Core, group: RuleGroup, default_interval: int, notifying: Notifying,
-        state: GroupState,
+        state: GroupState, who: Who = lambda *_: "",
     ) -> None:  # fmt: skip
+        """`who` names the offenders of a window."""
         self.core = core
+        self._who = who
+        self._offenders: dict[tuple[str, ...], str] = {}
+        """Of each alert that fires: who was named when it began."""
         self.group = group
         self.interval = group.interval or default_interval
         self.state = state
@@ -76,7 +83,8 @@ class GroupLoop:
             external_url=self._notifying.external_url,
         )  # fmt: skip
         step = Step(time, evaluation.batches)
-        step.ledger += [_entry(each) for each in evaluation.transitions]
+        transitions = self._named(evaluation.transitions)
+        step.ledger += [_entry(each) for each in transitions]
         step.ledger += self._health_entries(time, evaluation.outcomes)
         if evaluation.changed:
             state = evaluation.state
@@ -86,13 +94,37 @@ class GroupLoop:
         self._notifying.commit(
             step,
             announce(
-                evaluation.transitions, self._notifying.external_labels,
+                transitions, self._notifying.external_labels,
                 self._notifying.external_url,
             ),
         )  # fmt: skip
         self.state, self.outcomes = evaluation.state, evaluation.outcomes
         self.evaluated_at, self.duration = time, core.monotonic() - begun
         self._count(evaluation.transitions)
+
+    def _named(self, transitions: list[Transition]) -> list[Transition]:
+        """The same with the offenders of each alert's window, where any are known."""
+        rules = {(rule.name, rule.query.text): rule for rule in self.group.rules}
+        texts: dict[tuple[int, int], str] = {}
+        named = []
+        for each in transitions:
+            key, rule = _identity(each.alert), rules.get((each.rule, each.expr))
+            if each.after == "firing" and rule is not None:
+                window = window_of(rule, each.alert.active_at, each.time)
+                if window not in texts:
+                    texts[window] = self._who(*window)
+                self._offenders[key] = texts[window]
+            named.append(replace(each, alert=self.named(each.alert)))
+            if each.after == "inactive":
+                self._offenders.pop(key, None)
+        return named
+
+    def named(self, alert: ActiveAlert) -> ActiveAlert:
+        """An alert with who was named when it began to fire."""
+        found = self._offenders.get(_identity(alert))
+        if not found or OFFENDERS in alert.annotations:
+            return alert
+        return msgspec.structs.replace(alert, annotations=alert.annotations | {OFFENDERS: found})
 
     def _count(self, transitions: list[Transition]) -> None:
         metrics, name = self.core.metrics, self.group.name
@@ -125,6 +157,10 @@ class GroupLoop:
         body = {"what": "evaluation", "group": self.group.key, "state": "closed",
                 "start": last, "end": tick, "missed": count}  # fmt: skip
         self.core.commit(Step(tick, ledger=[LedgerEntry(tick, "gap", body)]))
+
+
+def _identity(alert: ActiveAlert) -> tuple[str, ...]:
+    return tuple(text for pair in sorted(alert.labels.items()) for text in pair)
 
 
 def _entry(transition: Transition) -> LedgerEntry:

@@ -197,7 +197,12 @@ class Engine:
             self._group(RuleGroup(name, path, 0, 0, 0, ()), config, state).evaluate(now)
 
     def _group(self, group: RuleGroup, config: Config, state: GroupState) -> GroupLoop:
-        return GroupLoop(self.core, group, config.evaluation_interval, self.notifying, state)
+        return GroupLoop(self.core, group, config.evaluation_interval, self.notifying, state,
+                         self._who)  # fmt: skip
+
+    def _who(self, start: int, end: int) -> str:
+        """Who was busiest in the log groups, whichever they are by now."""
+        return self.logs.who(start, end)
 
     async def reload(self, config: Config) -> None:
         """Take over a new configuration that loaded whole."""
@@ -272,7 +277,7 @@ class Engine:
                 state = loop.state.rules.get(f"{position};{rule.name}")
                 for alert in state.alerts if state else ():
                     if alert.state == "firing":
-                        yield rule.query.text, alert
+                        yield rule.query.text, loop.named(alert)
         for alert in self.logs.firing():
             yield "", alert
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tocsin.alarms import Metric, MetricAlarm, alarm_metrics
+from tocsin.correlation import RecentOffenders
 from tocsin.durations import MILLISECOND, MINUTE, SECOND
 from tocsin.engine._alarming import Alarming, AlarmsState
 from tocsin.engine._correlating import Correlating
 from tocsin.engine._log_reading import LATE, GroupReader, Window
+from tocsin.engine._offenders import NAMED, offenders_text
 from tocsin.engine._sifting import Sifter
 from tocsin.engine._tally import condense, decode_tally, encode_tally, keep_busiest, split
 from tocsin.errors import StoreError
@@ -24,7 +26,7 @@ from tocsin.source import TailState  # noqa: TC001 - msgspec reads it
 from tocsin.store import LedgerEntry, Step, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from tocsin.engine._alarming import Offender, Told
     from tocsin.engine._config_logs import LogConfig
@@ -107,7 +109,8 @@ class Logs:
         now = core.clock.now()
         stored = states.get(ALARMS_KEY)
         known = msgspec.json.decode(stored, type=AlarmsState) if stored else None
-        self.alarming = Alarming(config, known, now, notifying, self._sources)
+        self._recent = RecentOffenders(config.rules)
+        self.alarming = Alarming(config, known, now, notifying, self._sources, self.who)
         self._notifying = notifying
         self._stopping = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -260,6 +263,7 @@ class Logs:
                 step.ledger.append(LedgerEntry(now, "gap", body))
                 _log.warning("log group %s: %s: %s", name, gap.path, gap.what)
         state.form = group.reader.form
+        self._recent.take(reading.sifted.matched)
         changed = split(table, self._is_watched)
         for minute, part in changed.items():
             group.minutes.setdefault(minute, Table()).merge(part)
@@ -401,6 +405,10 @@ class Logs:
                         clients.update(found)
         clients.pop("", None)
         return sorted(clients.items(), key=lambda each: (-each[1], each[0]))
+
+    def who(self, start: int, end: int, only: Collection[str] = ()) -> str:
+        """The busiest of a window by what Sigma rules ask for, as an annotation."""
+        return offenders_text(self._recent.top(start, end, NAMED, only))
 
     def firing(self) -> Iterator[ActiveAlert]:
         """Each alert of an alarm or a Sigma rule that receivers hold to be firing."""

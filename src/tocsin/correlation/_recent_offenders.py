@@ -1,0 +1,94 @@
+"""Who was behind the latest events that rules ask for, for alerts that do not say it themselves.
+
+A metric says how many, never who. The events of the time that an alert is about are still known:
+the latest ones are kept, each with who it was, and counted when an alert asks. The counts are
+exact as long as the events of its window are among those kept, else too low by at most `error`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tocsin.correlation._taxonomy import field_names
+from tocsin.correlation._top_offenders import TopOffender, event_value
+from tocsin.durations import MINUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from tocsin.correlation._model import RuleSet
+    from tocsin.correlation._packed import Matched
+
+__all__ = ["RecentOffenders"]
+
+_KEPT = 20_000
+_MINUTES = 1440
+_OTHERS = 5
+_SAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    time: int
+    count: int
+    address: str | None
+    user: str | None
+    rule: int
+    reference: str
+
+
+class RecentOffenders:
+    """Keeps the latest events, and counts those of a window by address, or else by user."""
+
+    def __init__(self, rules: RuleSet, *, kept: int = _KEPT) -> None:
+        """`kept` bounds the memory: events, of some hundred bytes each."""
+        self._rules = rules.detections
+        self._address, self._user = field_names("source.ip"), field_names("user.name")
+        self._seen: deque[_Seen] = deque()
+        self._kept = kept
+        self._forgotten: Counter[int] = Counter()
+        """Events that are no longer kept, by minute."""
+
+    def take(self, matched: Iterable[Matched]) -> None:
+        """Keep events, in any order; `informational` rules say nothing of an offence."""
+        for event, places in matched:
+            rule = next((at for at in places if self._rules[at].level != "informational"), None)
+            if rule is None:
+                continue
+            address, user = event_value(event, self._address), event_value(event, self._user)
+            if address is None and user is None:
+                continue
+            self._seen.append(_Seen(event.time, event.count, address, user, rule, event.reference))
+            if len(self._seen) > self._kept:
+                old = self._seen.popleft()
+                self._forgotten[old.time // MINUTE] += old.count
+                if len(self._forgotten) > _MINUTES:
+                    del self._forgotten[min(self._forgotten)]
+
+    def top(
+        self, start: int, end: int, number: int, only: Collection[str] = ()
+    ) -> list[TopOffender]:
+        """The busiest from `start` to `end`, the busiest first; `only` these if there are any."""
+        error = sum(n for minute, n in self._forgotten.items() if minute >= start // MINUTE)
+        found: dict[tuple[str, bool], list[_Seen]] = {}
+        for each in self._seen:
+            name = each.address or each.user
+            if name and start <= each.time <= end and (not only or name in only):
+                found.setdefault((name, each.address is not None), []).append(each)
+        made = [self._offender(*key, seen, error) for key, seen in found.items()]
+        return sorted(made, key=lambda each: (-each.events, each.name))[:number]
+
+    def _offender(self, name: str, is_address: bool, seen: list[_Seen], error: int) -> TopOffender:
+        seen.sort(key=lambda each: each.time)
+        users = list(dict.fromkeys(e.user for e in seen if is_address and e.user))
+        rules = [self._rules[at] for at in dict.fromkeys(each.rule for each in seen)]
+        places = list(dict.fromkeys(each.reference for each in seen if each.reference))
+        if len(places) > _SAMPLES:
+            places[_SAMPLES - 1 :] = places[-1:]
+        return TopOffender(
+            name, sum(each.count for each in seen), error, seen[0].time, seen[-1].time,
+            tuple(users[:_OTHERS]), len(users) > _OTHERS, tuple(each.name for each in rules),
+            tuple(dict.fromkeys(each.title for each in rules)), tuple(places),
+        )  # fmt: skip
