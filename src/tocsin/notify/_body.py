@@ -6,6 +6,7 @@ description of `/api/v2/alerts`; Prometheus, `rules/manager.go` for the end of f
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ def webhook_body(notification: Notification, external_url: str = "", max_alerts:
     `activeAt` is ours: when the condition first held, which the original never says.
     """
     alerts = notification.alerts[: max_alerts or None]
-    return msgspec.json.encode(
+    return _encoded(
         {
             "receiver": notification.receiver,
             "status": notification.status,
@@ -89,14 +90,14 @@ def sns_body(notification: Notification, limit: int = 0) -> bytes:
             "OldStateValue": "OK" if firing else "ALARM",
             "Alerts": [{"Labels": each.labels, "State": each.status} for each in listed],
         }
-    written = msgspec.json.encode(body)
+    written = _encoded(body)
     while limit and len(written) > limit and (alerts := body.get("Alerts")):
         assert isinstance(alerts, list)  # noqa: S101 - for the type checker
         del alerts[len(alerts) // 2 :]
-        written = msgspec.json.encode(body | {"TruncatedAlerts": len(listed) - len(alerts)})
+        written = _encoded(body | {"TruncatedAlerts": len(listed) - len(alerts)})
     if limit and len(written) > limit:
         short = {key: value[:_SHORT] for key, value in body.items() if isinstance(value, str)}
-        written = msgspec.json.encode(short | {"TruncatedAlerts": len(listed)})
+        written = _encoded(short | {"TruncatedAlerts": len(listed)})
     return written
 
 
@@ -106,7 +107,7 @@ def alertmanager_body(alerts: Iterable[NotifiedAlert], now: int, resend_delay: i
     A firing alert ends in the future, four resends from now: an Alertmanager that hears
     no more of it lets it go by itself. So firing alerts have to be posted again.
     """
-    return msgspec.json.encode(
+    return _encoded(
         [
             {
                 "labels": alert.labels,
@@ -118,6 +119,17 @@ def alertmanager_body(alerts: Iterable[NotifiedAlert], now: int, resend_delay: i
             for alert in alerts
         ]
     )
+
+
+def _encoded(value: object) -> bytes:
+    """JSON in which what a terminal might obey, or nobody sees, is written as an escape.
+
+    JSON leaves such characters as they are from U+007F on. The text that it says is the same.
+    """
+    text = msgspec.json.encode(value).decode()
+    if text.isprintable():
+        return text.encode()
+    return "".join(e if e.isprintable() else json.dumps(e)[1:-1] for e in text).encode()
 
 
 def _common(sets: Sequence[dict[str, str]]) -> dict[str, str]:
