@@ -38,6 +38,7 @@ def test_an_alert_is_acknowledged_once_and_again_when_it_fires_again(tmp_path):
         with Daemon(tmp_path, config, RULES) as daemon:
             code, _, told = command(daemon, "High", "--by", "ann")
             assert (code, "no alert 'High' waits" in told) == (3, True), told
+            assert ", hint: `tocsin acknowledge` lists what waits" in told
             level[0] = "level 9\n"
             wait_for(lambda: firing(daemon, 1), "the alert fires")
             assert "High" in command(daemon)[1]

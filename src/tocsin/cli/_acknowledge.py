@@ -75,5 +75,9 @@ def _ask(url: str, method: str, **more: Any) -> Any:
             f"no answer from {url}: {error}", hint="is `tocsin run` running? --url says where"
         ) from None
     if answer.status_code != 200:
-        raise SourceError(printable(str(told.get("error", "refused")), 300))
+        hint = "`tocsin acknowledge` lists what waits, with its labels"
+        raise SourceError(
+            printable(str(told.get("error", "refused")), 300),
+            hint=hint if answer.status_code == 404 else "",
+        )
     return told["data"]
