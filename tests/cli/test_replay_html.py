@@ -254,7 +254,11 @@ def test_rules_that_found_nothing(tmp_path):
     log.write_text(REFUSED.format(1, 1, "ada", "192.0.2.1"))
     done = run("--pack", "appsec", "--year", 2026, "--html", page, log)
     assert done.return_value == 0, done.exception
-    assert "No alert." in Page(page.read_bytes()).words
+    found = Page(page.read_bytes()).words
+    assert "No alert." in found
+    # The alarm for a log gone quiet goes off, for after the log there is silence.
+    assert found[found.index("the log ends at ") + 1] == "2026-03-01 10:01:00Z"
+    assert ": a daemon would have read on" in found
 
 
 def test_no_file_that_is_read_is_overwritten(tmp_path):

@@ -149,7 +149,7 @@ def _alarm(
             yield f"<p>{escaped(getattr(alarm, 'alarm_rule', ''), 1000)}</p>"
             label = f"States of {escaped(alarm.alarm_name)}"
             yield _svg(label, 40, _band(spans, begin, until, 2) + _axis(begin, until, 34))
-    yield from _table(own)
+    yield from _table(own, done.end)
     yield "</section>"
 
 
@@ -265,7 +265,7 @@ def _svg(label: str, height: int, body: str) -> str:
     )
 
 
-def _table(own: Sequence[Behind]) -> Iterator[str]:
+def _table(own: Sequence[Behind], last: int | None) -> Iterator[str]:
     if not own:
         yield "<p>Its state never changed.</p>"
         return
@@ -278,6 +278,8 @@ def _table(own: Sequence[Behind]) -> Iterator[str]:
             if change.suppressed_by
             else ""
         )
+        if last is not None and change.time > last and not change.datapoints:
+            kept = f"<br>the log ends at {time_element(last)}: a daemon would have read on{kept}"
         mark = f' class="to-{_KINDS.get(change.after, "none")}"'
         yield (
             f"<tr{mark}><td>{time_element(change.time)}</td>"
