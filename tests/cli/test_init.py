@@ -64,7 +64,7 @@ def test_a_folder_of_everything(tmp_path):
     assert groups["/web/access"].paths == (str(tmp_path / "logs/access.log*"),)
     assert [groups[name].format for name in sorted(groups)] == ["combined", "json", "syslog"]
     assert len(config.logs.definitions.filters) == 2 + 5 + 5
-    assert len(config.rule_files) == 1
+    assert [Path(each.path).name for each in config.rule_files] == ["watchdog.yml", "a.yml"]
     assert [each.name for each in config.receivers] == ["terminal"]
     text = (tmp_path / "tocsin.yaml").read_text()
     assert "format: combined  # found: 100% of the 5 lines looked at" in text
@@ -96,7 +96,8 @@ def test_the_daemon_starts_with_it_and_counts(tmp_path):
 @pytest.mark.parametrize("kept", [{}, {"note_dot_txt": "hello\n"}])
 def test_nothing_found_starts_too(tmp_path, kept):
     config = init(fill(tmp_path, **kept))
-    assert (config.targets, config.rule_files, config.logs.groups) == ((), (), ())
+    assert (config.targets, config.logs.groups) == ((), ())
+    assert [[*each.alerts] for each in config.rule_files] == [["Watchdog"]]
     assert run("check", tmp_path / "tocsin.yaml").return_value == 0
 
 

@@ -31,10 +31,13 @@ _TARGETS = """
 #   - job: app
 #     targets: ["127.0.0.1:8000"]
 """
-_NO_RULES = """
-# Prometheus rule files, for the metrics that are scraped:
-# rules: ["rules/*.yml"]
+_WATCHDOG = """
+# Prometheus rule files. `watchdog` comes with Tocsin: an alert that always fires, so that others
+# can notice when it stays away; see `lifesign` below."""
+_RULES = """rules:
+  - watchdog
 """
+_NO_RULES = '#  - "rules/*.yml"  # for the metrics that are scraped\n'
 _NO_LOGS = """
 # Logs to watch; the format is found by looking at the lines:
 # log_groups:
@@ -53,6 +56,18 @@ receivers:
 # A webhook; an address that is a secret stands in a file or in the environment:
 #  - name: team
 #    webhook: {url_file: webhook.url}
+# A service elsewhere that raises the alarm when the watchdog is not heard of for ten minutes:
+#  - name: lifesign
+#    send_resolved: false
+#    webhook: {url_file: lifesign.url}
+# route:
+#   receiver: terminal
+#   routes:
+#     - matchers: [alertname=Watchdog]
+#       receiver: lifesign
+#       group_wait: 0s
+#       group_interval: 1m
+#       repeat_interval: 5m
 
 # Samples, counts and the state of alarms, beside this file by default:
 # storage: {folder: .tocsin, retention: 15d}
@@ -133,7 +148,8 @@ def _configuration(found: Survey, folder: Path) -> bytes:
         names = ", ".join(found.unfed[:20])
         parts.append(f"# Their filters read these log groups too, which no file here fits: {names}")
     parts.append(_TARGETS.rstrip())
-    parts += _files("rules", "Prometheus rule files that were found", found.rules, folder) or [
+    parts += [_WATCHDOG, _RULES.rstrip()]
+    parts += [f"  - {_quoted(_beside_file(each, folder))}" for each in found.rules] or [
         _NO_RULES.rstrip()
     ]
     if found.left_out:

@@ -18,6 +18,7 @@ from tocsin.engine._config_receivers import RECEIVER_KEYS, ReceiverReader, is_ur
 from tocsin.engine._config_respond import RESPOND_KEYS, RespondConfig, read_respond
 from tocsin.errors import ConfigError, FileErrors, Problem, RuleError, Span
 from tocsin.labels import Labels
+from tocsin.packs import RULE_FILES, shipped_rules
 from tocsin.rules import RuleFile, load_rule_file
 from tocsin.series import Target
 from tocsin.yamlfile import YamlMapping, YamlScalar, read_yaml
@@ -40,7 +41,8 @@ _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*").fullmatch
 CONFIG_KEYS: dict[str, dict[str, str]] = {
     "": {
         "scrape": "targets to scrape, a list",
-        "rules": "Prometheus rule files: patterns, relative to this file",
+        "rules": "Prometheus rule files: patterns, relative to this file; `watchdog` is one that "
+        "comes with Tocsin, with an alert that always fires",
         "log_groups": "logs to read, a list",
         "definitions": "metric filters and alarms: patterns, relative to this file, of what the "
         "AWS command line prints, Terraform plans, states and sources, CloudFormation and CDK "
@@ -243,9 +245,14 @@ class _ConfigReader(YamlReader):
         loaded: dict[str, RuleFile] = {}
         for node in self.items(top, "rules"):
             pattern = node.text if isinstance(node, YamlScalar) else ""
+            if pattern in RULE_FILES:
+                path, text = shipped_rules(pattern)
+                loaded[path] = load_rule_file(text, path)
+                continue
             names = sorted(glob.glob(str(self._beside(pattern)), recursive=True)) if pattern else []
             if not names:
-                self.error(node.span, f"no rule file matches {pattern!r}", "check the path")
+                hint = f"check the path; those shipped are {', '.join(RULE_FILES)}"
+                self.error(node.span, f"no rule file matches {pattern!r}", hint)
             for name in names:
                 if name in loaded:
                     continue

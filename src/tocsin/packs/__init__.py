@@ -1,5 +1,5 @@
-"""Ready filters, alarms, Sigma rules and correlations, shipped with Tocsin."""
+"""Ready filters, alarms, Sigma rules, correlations and rule files, shipped with Tocsin."""
 
-from tocsin.packs._apply import PACKS, apply_pack, fits, pack_rules
+from tocsin.packs._apply import PACKS, RULE_FILES, apply_pack, fits, pack_rules, shipped_rules
 
-__all__ = ["PACKS", "apply_pack", "fits", "pack_rules"]
+__all__ = ["PACKS", "RULE_FILES", "apply_pack", "fits", "pack_rules", "shipped_rules"]

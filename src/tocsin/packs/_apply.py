@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tocsin.definitions import Definitions
 
-__all__ = ["PACKS", "apply_pack", "fits", "pack_rules"]
+__all__ = ["PACKS", "RULE_FILES", "apply_pack", "fits", "pack_rules", "shipped_rules"]
 
 _FOLDER = Path(__file__).parent
 _ANY = ""
@@ -21,6 +21,8 @@ PACKS: dict[str, dict[str, str]] = {
     "appsec": {_ANY: "log-silence.yaml"},
 }
 """Of each pack, which template is for which log format; one without a name is for any."""
+RULE_FILES = ("watchdog",)
+"""Prometheus rule files, which `rules:` may name."""
 
 
 def fits(pack: str, form: str) -> bool:
@@ -44,3 +46,8 @@ def pack_rules(pack: str) -> list[tuple[str, bytes]]:
     """The Sigma files of a pack, each with its place; tests of them are left out."""
     found = sorted(path for path in (_FOLDER / pack).glob("*.yml") if ".test" not in path.suffixes)
     return [(f"packs/{pack}/{path.name}", path.read_bytes()) for path in found]
+
+
+def shipped_rules(name: str) -> tuple[str, bytes]:
+    """The place and the content of one of `RULE_FILES`."""
+    return f"packs/{name}/{name}.yml", (_FOLDER / name / f"{name}.yml").read_bytes()
