@@ -89,3 +89,13 @@ def test_a_flood_is_bounded_and_says_so():
     assert [(each.events, each.error) for each in found] == [(20, 0)] * 3
     assert recent.top(0, 5000 * SECOND, 1)[0].error == 4000
     assert recent.top(3900 * SECOND, 5000 * SECOND, 1)[0].error == 100 <= 2 * MINUTE // SECOND
+
+
+def test_addresses_of_version_6_are_known_by_their_network():
+    event = {"event.category": "authentication", "event.outcome": "failure"}
+    events = [Event(at, {**event, "source.ip": f"2001:db8:0:1::{at}"}) for at in range(1, 4)]
+    recent = RecentOffenders(LOADED)
+    recent.take(Correlator(LOADED).sift(events))
+    (found,) = recent.top(0, 9, 5, {"2001:db8:0:1::2"})
+    assert (found.name, found.events) == ("2001:db8:0:1::/64", 3)
+    assert recent.top(0, 9, 5, {"2001:db8:0:2::2"}) == []

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tocsin.correlation._addresses import group_value
 from tocsin.correlation._taxonomy import field_names
 from tocsin.correlation._top_offenders import TopOffender, event_value
 from tocsin.durations import MINUTE
@@ -71,11 +72,13 @@ class RecentOffenders:
         self, start: int, end: int, number: int, only: Collection[str] = ()
     ) -> list[TopOffender]:
         """The busiest from `start` to `end`, the busiest first; `only` these if there are any."""
+        # Addresses of version 6 are known by their networks.
+        wanted = {group_value(each) for each in only}
         error = sum(n for minute, n in self._forgotten.items() if minute >= start // MINUTE)
         found: dict[tuple[str, bool], list[_Seen]] = {}
         for each in self._seen:
             name = each.address or each.user
-            if name and start <= each.time <= end and (not only or name in only):
+            if name and start <= each.time <= end and (not wanted or name in wanted):
                 found.setdefault((name, each.address is not None), []).append(each)
         made = [self._offender(*key, seen, error) for key, seen in found.items()]
         return sorted(made, key=lambda each: (-each.events, each.name))[:number]
