@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tocsin.pattern import MetricFilter
 
-MEGABYTES = 300
+MEGABYTES = 430
 _BARS = {("combined", 3): 400, ("combined", 33): 250, ("json", 3): 360, ("json", 33): 200}
 _TWICE = 1.7
 """How much faster two processes have to be than one."""

@@ -275,5 +275,5 @@ def _rule(loop: GroupLoop, position: int, rule: Rule) -> RuleView:
 def _alert(alert: ActiveAlert) -> AlertView:
     return AlertView(
         alert.labels, alert.annotations, alert.state, alert.active_at,
-        float(alert.shown), alert.keep_firing_since,
+        float(alert.shown or "nan"), alert.keep_firing_since,
     )  # fmt: skip
