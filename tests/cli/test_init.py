@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.definitions.forms import ALARMS, COMPOSITES, FILTERS, FORMS
@@ -197,6 +197,8 @@ def test_two_logs_of_one_name_and_names_that_begin_alike(tmp_path):
     ),
     texts=st.lists(st.sampled_from([ACCESS, JSON, SYSLOG, RULES, "a: [", "{", '{"Records": [']), min_size=3, max_size=3),
 )  # fmt: skip
+@example(names=["~", "~nobody"], texts=[ACCESS, RULES, ""])
+@example(names=["~nobody"], texts=[ACCESS, "", ""])
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -199,7 +199,11 @@ def _beside_file(name: str, folder: Path) -> str:
 def _beside(name: str, folder: Path) -> str:
     """Relative to the configuration where it is below it, else whole."""
     whole, base = os.path.abspath(name), os.path.abspath(folder)  # noqa: PTH100 - links stay as they are
-    return os.path.relpath(whole, base) if whole.startswith(base.rstrip("/") + "/") else whole
+    if not whole.startswith(base.rstrip("/") + "/"):
+        return whole
+    found = os.path.relpath(whole, base)
+    # A tilde at the begin would be somebody's home.
+    return f"./{found}" if found.startswith("~") else found
 
 
 def _quoted(text: str) -> str:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tocsin.cli._exit import ExitCode
+from tocsin.cli._log_options import log_options
 from tocsin.cli._offenders_live import live_offenders
 from tocsin.cli._output import moment, write_json
 from tocsin.cli._query import DEFAULT_URL
 from tocsin.cli._replay import accounting, progress, read_rules
 from tocsin.correlation import RuleSet
 from tocsin.durations import parse_offset
-from tocsin.logformat import FORMATS
 from tocsin.packs import PACKS, pack_rules
 from tocsin.printable import cell, printable
 from tocsin.replay import Replayer, ReplayOptions
@@ -81,20 +81,7 @@ def _time(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 )
 @click.option("--url", default=DEFAULT_URL, show_default=True, help="Where the daemon is.")
 @click.option("--to", "end", callback=_time, metavar="TIME", help="The time after the last.")
-@click.option(
-    "--log-format",
-    default="",
-    help=f"{', '.join(FORMATS)}, or an RE2 expression with (?P<time>...). Default: found by "
-    "looking.",
-)
-@click.option(
-    "--year",
-    type=click.IntRange(1970, 2099),
-    help="Year of the first line of each file, where time stamps have none.",
-)
-@click.option(
-    "--utc-offset", default="+00:00", show_default=True, help="Of time stamps without a zone."
-)
+@log_options
 @click.option(
     "--format",
     "form",

@@ -14,6 +14,7 @@ import click
 
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._files import expand
+from tocsin.cli._log_options import log_options
 from tocsin.cli._output import format_option, moment, write_json, write_whole
 from tocsin.cli._parameters import parameter_option
 from tocsin.cli._replay_html import replay_page
@@ -22,7 +23,6 @@ from tocsin.correlation import RuleSet, is_sigma_test, load_sigma
 from tocsin.definitions import load_definitions, write_definitions
 from tocsin.durations import parse_offset
 from tocsin.errors import ConfigError, ParseError
-from tocsin.logformat import FORMATS
 from tocsin.packs import PACKS, apply_pack, fits, pack_rules
 from tocsin.printable import printable
 from tocsin.replay import Replayer, ReplayOptions
@@ -65,20 +65,7 @@ _LOG_GROUP = "web"
 )
 @parameter_option
 @click.option("--log-group", default="", help="The log group of all files, if there are several.")
-@click.option(
-    "--log-format",
-    default="",
-    help=f"{', '.join(FORMATS)}, or an RE2 expression with (?P<time>...) and, for the address, "
-    "(?P<client>...). Default: found by looking.",
-)
-@click.option(
-    "--year",
-    type=click.IntRange(1970, 2099),
-    help="Year of the first line of each file, where time stamps have none.",
-)
-@click.option(
-    "--utc-offset", default="+00:00", show_default=True, help="Of time stamps without a zone."
-)
+@log_options
 @click.option(
     "--threshold-report", "report", is_flag=True, help="How often other thresholds would fire."
 )

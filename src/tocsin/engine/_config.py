@@ -13,6 +13,7 @@ from tocsin.durations import DAY, SECOND, format_duration
 from tocsin.engine._config_alerting import ROUTE_KEYS, read_routing
 from tocsin.engine._config_correlations import CORRELATION_KEYS
 from tocsin.engine._config_drills import DRILL_KEYS, read_drills
+from tocsin.engine._config_files import beside
 from tocsin.engine._config_logs import LOG_KEYS, LogConfig, read_log_config
 from tocsin.engine._config_receivers import RECEIVER_KEYS, ReceiverReader, is_url
 from tocsin.engine._config_respond import RESPOND_KEYS, RespondConfig, read_respond
@@ -299,7 +300,7 @@ class _ConfigReader(YamlReader):
         return host.strip("[]"), int(port)
 
     def _beside(self, name: str) -> Path:
-        return self.path.parent / Path(name).expanduser()
+        return beside(self.path.parent, name)
 
     def _folder(self, parent: YamlMapping, default: Path, key: str = "folder") -> Path:
         name = self.string(parent, key)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.alerting import Routing, read_inhibit_rules, read_intervals, read_route
+from tocsin.engine._config_files import beside
 from tocsin.errors import ConfigError, FileErrors, Problem, Span
 from tocsin.notify import WebhookReceiver
 from tocsin.yamlfile import YamlMapping, read_yaml
@@ -62,7 +63,7 @@ def read_routing(
     if "route" in top.items:
         reader.error(reader.span_of(top, "route"), "both route and alertmanager", "keep one")
         return None, ()
-    path = folder / Path(name).expanduser()
+    path = beside(folder, name)
     try:
         node = read_yaml(read_bytes(path), str(path))
     except OSError as error:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import glob  # NOTE: Path.glob refuses absolute patterns
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.correlation import RuleSet, is_sigma_test, load_sigma
+from tocsin.engine._config_files import named_files
 from tocsin.errors import RuleError, TocsinError
-from tocsin.yamlfile import YamlScalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from tocsin.yamlfile import YamlMapping
     from tocsin.yamlreader import YamlReader
@@ -37,21 +36,8 @@ def read_correlations(
     one file may refer to that of another, and a name stands for one rule only. Mistakes are
     noted in `reader`.
     """
-    files: dict[str, bytes] = {}
-    for node in reader.items(top, "correlations"):
-        pattern = node.text if isinstance(node, YamlScalar) else ""
-        place = str(folder / Path(pattern).expanduser())
-        names = sorted(glob.glob(place, recursive=True)) if pattern else []
-        if not names:
-            reader.error(node.span, f"no Sigma file matches {pattern!r}", "check the path")
-        for name in names:
-            try:
-                data = read_bytes(Path(name))
-            except OSError as error:
-                reader.error(node.span, f"can't read {name!r}: {error.strerror}")
-                continue
-            if not is_sigma_test(data):
-                files.setdefault(name, data)
+    named = named_files(reader, top, "correlations", folder, read_bytes, "Sigma file")
+    files = {name: data for name, data in named.items() if not is_sigma_test(data)}
     if not files and not packed:
         return RuleSet()
     try:

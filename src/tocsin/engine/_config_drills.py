@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.drill import Drill, SyntheticLines, SyntheticSeries
 from tocsin.durations import DAY, HOUR, MINUTE, SECOND
+from tocsin.engine._config_files import beside
 from tocsin.errors import ParseError
 from tocsin.promql import parse_series
 from tocsin.series import HistogramNotation, parse_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from pathlib import Path
 
     from tocsin.engine._config_logs import LogConfig
     from tocsin.notify import Receiver
@@ -126,7 +127,7 @@ def _lines(
     if len(line) > _LONGEST or not line.isprintable():
         reader.error(span, f"line must be one line of at most {_LONGEST:,} letters")
     file = reader.string(item, "file")
-    path = str(folder / Path(file).expanduser()) if file else ""
+    path = str(beside(folder, file)) if file else ""
     return SyntheticLines(name, line, reader.integer(item, "count", 1, 1), path)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob  # NOTE: Path.glob refuses absolute patterns
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from tocsin.alarms import CompositeAlarm, MetricAlarm, Place, composite_order
@@ -12,6 +11,7 @@ from tocsin.correlation import RuleSet
 from tocsin.definitions import Definitions, load_definitions, write_definitions
 from tocsin.durations import parse_offset
 from tocsin.engine._config_correlations import read_correlations
+from tocsin.engine._config_files import beside, named_files
 from tocsin.engine._log_group import LATENESS, LogGroup
 from tocsin.errors import ParseError, Problem, SourceError
 from tocsin.logformat import detect, make_format
@@ -22,6 +22,7 @@ from tocsin.yamlfile import YamlScalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tocsin.errors import Span
     from tocsin.pattern import MetricFilter
@@ -148,7 +149,7 @@ def _log_group(reader: YamlReader, item: YamlMapping, folder: Path) -> LogGroup 
         except ParseError as error:
             reader.error(reader.span_of(item, "utc_offset"), error.what, error.hint)
     push = reader.boolean(item, "push", default=False)
-    paths = tuple(str(folder / Path(each).expanduser()) for each in reader.strings(item, "paths"))
+    paths = tuple(str(beside(folder, each)) for each in reader.strings(item, "paths"))
     if not paths and not push:
         reader.error(
             item.span, f"log group {name!r} gets nothing", "give `paths:`, or say `push: true`"
@@ -165,18 +166,7 @@ def _definitions(
     groups: tuple[LogGroup, ...],
     asked: dict[str, Span],
 ) -> Definitions:
-    files: dict[str, bytes] = {}
-    for node in reader.items(top, "definitions"):
-        pattern = node.text if isinstance(node, YamlScalar) else ""
-        place = str(folder / Path(pattern).expanduser())
-        names = sorted(glob.glob(place, recursive=True)) if pattern else []
-        if not names:
-            reader.error(node.span, f"no definition file matches {pattern!r}", "check the path")
-        for name in names:
-            try:
-                files.setdefault(name, read_bytes(Path(name)))
-            except OSError as error:
-                reader.error(node.span, f"can't read {name!r}: {error.strerror}")
+    files = named_files(reader, top, "definitions", folder, read_bytes, "definition file")
     given = {name: value for name, (value, _) in reader.string_map(top, "parameters").items()}
     packed = _packs(reader, asked, groups, given)
     # Together, so that a composite alarm may watch alarms of a pack.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.alarms import MetricAlarm
 from tocsin.engine._alarming import names_offenders
+from tocsin.engine._config_files import beside
 from tocsin.engine._correlating import HARMLESS
 from tocsin.errors import ParseError
 from tocsin.respond import Network, read_crawlers, read_network
@@ -16,6 +16,7 @@ from tocsin.yamlfile import YamlScalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tocsin.correlation import Correlation, Detection
     from tocsin.engine._config_logs import LogConfig
@@ -72,7 +73,7 @@ def _crawlers(
 ) -> Iterator[tuple[str, Network]]:
     for node in reader.items(item, "crawlers"):
         name = node.text if isinstance(node, YamlScalar) else ""
-        path = folder / Path(name).expanduser()
+        path = beside(folder, name)
         try:
             for network in read_crawlers(read_bytes(path)):
                 yield f"a crawler of {path.name}", network
