@@ -46,7 +46,8 @@ __all__ = ["POLICY", "field_atom", "keyword_atom", "one_of"]
 class _Regexes(RegexEngine):
     """RE2 as everywhere in Tocsin; pySigma's own writes mistakes to standard error."""
 
-    def compile(self, pattern: str, flags: int = 0) -> Any:  # noqa: ARG002 - flags refuse nothing
+    def compile(self, pattern: str, flags: int = 0) -> Any:  # noqa: ARG002 - pySigma's own
+        """What pySigma compiles it only checks, and flags make no expression better or worse."""
         return compile_regex(pattern)
 
     @property

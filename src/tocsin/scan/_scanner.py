@@ -16,7 +16,7 @@ from tocsin.scan._columns import ColumnReader
 from tocsin.scan._json import JsonReader
 from tocsin.scan._matching import Matching
 from tocsin.scan._plan import Plan
-from tocsin.scan._search import best_engine, make_search, matching_lines
+from tocsin.scan._search import make_search, matching_lines, usable_engine
 from tocsin.scan._stamps import distinct_minutes
 from tocsin.scan._table import LONGEST_CLIENT, MAX_SOURCES, Table
 from tocsin.scan._terms import TermSearch, is_plain
@@ -36,6 +36,18 @@ _STATUSES = 1000
 _FEW = 1000
 
 
+class _Rest:
+    """Plans whose lines the matcher decides, and the texts that lead to some of those lines."""
+
+    def __init__(self, plans: Sequence[Plan], engine: Engine) -> None:
+        self.plans = plans
+        self.by_text: dict[bytes, list[Plan]] = defaultdict(list)
+        for plan in plans:
+            for text in (plan.texts or ()) if plan.way == "texts" else ():
+                self.by_text[text].append(plan)
+        self.search = make_search(list(self.by_text), engine) if self.by_text else None
+
+
 class Scanner:
     """The filters of a log group, over lines of one format."""
 
@@ -49,8 +61,7 @@ class Scanner:
         columns: bool = True,
         max_sources: int = MAX_SOURCES,
     ) -> None:
-        self.engine: Engine = engine or best_engine()
-        engine = self.engine
+        self.engine = usable_engine(engine)
         """How texts are searched: `find` is the slower way, without the hyperscan package."""
         self.columns = columns and form.name in _ACCESS
         """Whether lines are read as columns, many at once; if not, one by one."""
@@ -69,24 +80,21 @@ class Scanner:
         )
         self._by_number: dict[int, list[tuple[Plan, Contribution | Skip]]] = {}
         self._wanted: Bools = np.zeros(_STATUSES, np.bool_)
-        self._by_text: dict[bytes, list[Plan]] = defaultdict(list)
-        for plan in self._plans:
-            for text in (plan.texts or ()) if plan.way == "texts" else ():
-                self._by_text[text].append(plan)
         self._terms = TermSearch()
-        self._decided = [
-            plan
-            for plan in (self._plans if self.columns else ())
-            if plan.is_constant and plan.way != "status" and self._terms.take(plan.filter, engine)
-        ]
+        self._decided: list[Plan] = []
         """Plans whose terms decide in plain blocks, in the order of the search."""
-        texts = list(self._by_text)
-        self._search = make_search(texts, self.engine) if texts and self.columns else None
+        left: list[Plan] = []
+        rest = [plan for plan in self._plans if self.columns and plan.way != "status"]
+        for plan in rest:
+            decided = plan.is_constant and self._terms.take(plan.filter, self.engine)
+            (self._decided if decided else left).append(plan)
+        self._rest = _Rest(rest, self.engine)
+        self._plain_rest = _Rest(left, self.engine)
 
     @property
     def fast(self) -> bool:
         """Whether neither the format nor a missing package makes it slow."""
-        return self.columns and (self._search is None or self.engine == "hyperscan")
+        return self.columns and (self._rest.search is None or self.engine == "hyperscan")
 
     def scan(self, block: bytes, into: Table | None = None) -> Table:
         """Count the lines of a block; its last line may lack its line end.
@@ -129,11 +137,10 @@ class Scanner:
         table.counted += len(found.sure)
         if len(found.sure):
             self._by_status(table, block, found, events)
-            left = [each for each in self._plans if each.way != "status"]
-            if self._decided and is_plain(block):
+            plain = bool(self._decided) and is_plain(block)
+            if plain:
                 self._by_terms(table, block, found)
-                left = [each for each in left if each not in self._decided]
-            self._by_matcher(table, block, found, left)
+            self._by_matcher(table, block, found, self._plain_rest if plain else self._rest)
         return events
 
     def _by_status(self, table: Table, block: bytes, found: Columns, events: Counter[int]) -> None:
@@ -183,12 +190,10 @@ class Scanner:
                 text = block[found.starts[line] : found.ends[line]]
                 self._matching.candidate(table, text, [plan])
 
-    def _by_matcher(
-        self, table: Table, block: bytes, found: Columns, plans: Sequence[Plan]
-    ) -> None:
+    def _by_matcher(self, table: Table, block: bytes, found: Columns, rest: _Rest) -> None:
         """Lines that may match go to the matcher, each with the filters in question."""
         lines: dict[int, list[Plan]] = defaultdict(list)
-        for plan in plans:
+        for plan in rest.plans:
             if plan.way == "all":
                 rows = found.sure
             elif plan.way == "some":
@@ -197,19 +202,12 @@ class Scanner:
                 continue
             for line in rows.tolist():
                 lines[line].append(plan)
-        wanted_by = {
-            text: found_in
-            for text, each in self._by_text.items()
-            if (found_in := [plan for plan in each if plan in plans])
-        }
-        if self._search is not None and wanted_by:
+        if rest.search is not None:
             sure = np.zeros(len(found.starts), np.bool_)
             sure[found.sure] = True
-            for text, line in matching_lines(
-                self._search, list(self._by_text), block, found.starts
-            ):
-                if sure[line] and text in wanted_by:
-                    lines[line] += [each for each in wanted_by[text] if each not in lines[line]]
+            for text, line in matching_lines(rest.search, list(rest.by_text), block, found.starts):
+                if sure[line]:
+                    lines[line] += [each for each in rest.by_text[text] if each not in lines[line]]
         for line, wanted in lines.items():
             text = block[found.starts[line] : found.ends[line]]
             self._matching.candidate(table, text, wanted)

@@ -23,6 +23,7 @@ __all__ = [
     "hyperscan",
     "make_search",
     "matching_lines",
+    "usable_engine",
 ]
 
 Engine = Literal["hyperscan", "find"]
@@ -54,12 +55,17 @@ def best_engine() -> Engine:
     return "find" if hyperscan is None else "hyperscan"
 
 
-def make_search(texts: Sequence[bytes], engine: Engine) -> Search:
-    """A search for texts, none of which is empty or has a line end. Raises TocsinError."""
+def usable_engine(engine: Engine | None) -> Engine:
+    """The engine, or the fastest if none is named. Raises TocsinError if it is not installed."""
     if engine == "hyperscan" and hyperscan is None:
         raise TocsinError(
             "the package hyperscan is not installed", hint="pip install 'tocsin[scan]'"
         )
+    return engine or best_engine()
+
+
+def make_search(texts: Sequence[bytes], engine: Engine) -> Search:
+    """A search for texts, none of which is empty or has a line end."""
     return _Hyperscan(texts) if engine == "hyperscan" else _Find(texts)
 
 
