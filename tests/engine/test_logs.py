@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import os
 import tempfile
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.engine.living_log import live, mishaps
 from tests.replay.test_replay import ACCESS, metric_filter, replayed, sum_alarm
 from tocsin.alarms import CompositeAlarm, Place
 from tocsin.alerting import plan_notifications
@@ -279,15 +279,6 @@ EVENTS = st.lists(
     ),
     max_size=60,
 )
-DISTURBANCES = st.lists(
-    st.tuples(
-        st.integers(0, 14 * 60),
-        st.sampled_from(
-            ["kill", "kill before commit", "rotate", "compress", "half a line", "poll"]
-        ),
-    ),
-    max_size=12,
-)
 
 
 @settings(
@@ -295,56 +286,20 @@ DISTURBANCES = st.lists(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(EVENTS, DISTURBANCES, st.integers(4, 15))
+@given(EVENTS, mishaps(until=14 * 60), st.integers(4, 15))
 def test_live_finds_what_a_replay_finds(events, disturbances, pace):
     """The same log in pieces, with rotations and kills, late and out of order."""
     first = (0, 0, 200, 1, "203.0.113.9")
-    written = sorted(
-        (at + delay, at, status, count, who) for at, delay, status, count, who in [first, *events]
-    )
-    doings = sorted(disturbances)
-    whole: list[str] = []
+    written = [
+        (at + delay, line(BEGIN + at * SECOND, status, who) * count)
+        for at, delay, status, count, who in [first, *events]
+    ]
     with temporary_host() as host:
-        log, rotated, half = host.folder / "access.log", 0, ""
-        for second in range(0, 16 * 60, pace):
-            now = BEGIN + second * SECOND
-            text = half
-            while written and written[0][0] <= second:
-                _, at, status, count, who = written.pop(0)
-                text += line(BEGIN + at * SECOND, status, who) * count
-            half = ""
-            whole.append(text)
-            while doings and doings[0][0] <= second:
-                what = doings.pop(0)[1]
-                host.clock.time = now
-                if what == "half a line" and text:
-                    cut = text.rstrip("\n").rfind("\n") + 1 + 7
-                    with log.open("a") as file:
-                        file.write(text[:cut])
-                    text = text[cut:]
-                    host.read()
-                elif what == "rotate" and log.exists() and not text:
-                    rotated += 1
-                    log.rename(host.folder / f"access.log.{rotated}")
-                elif what == "compress" and (old := host.folder / f"access.log.{rotated}").exists():
-                    (host.folder / f"{old.name}.gz").write_bytes(gzip.compress(old.read_bytes()))
-                    old.unlink()
-                elif what == "kill":
-                    host.restart()
-                elif what == "kill before commit":
-                    group = host.logs.groups["web"]
-                    group.reader.read(host.logs._window())
-                    host.restart()
-                else:
-                    host.read()
-            if text:
-                with log.open("a") as file:
-                    file.write(text)
-            host.at(now)
+        whole = live(host, BEGIN, written, disturbances, until=16 * 60, pace=pace)
         for minute in range(16, 40):
             host.at(BEGIN + minute * MINUTE)
         copy = host.folder / "whole.txt"
-        copy.write_text("".join(whole))
+        copy.write_text(whole)
         expected = replayed([copy], FILTERS, ALARMS)
         assert host.state.read == host.state.counted == expected.tally.read
         assert host.settled == [
