@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.correlation.test_data import RULES as SSHD
 from tests.engine.living_log import live, mishaps
 from tests.engine.test_logs import BEGIN, MINUTE, SECOND, Host
 from tocsin.alarms import Place
@@ -382,34 +383,13 @@ def test_an_alert_that_ends_and_begins_anew_in_one_step_survives_a_kill(host, tm
     assert [e[0] for e in told(host)] == ["firing", "resolved", "firing", "resolved"]
 
 
-SSHD = """
-title: Login refused
-name: failure
-logsource: {product: linux, service: sshd}
-detection: {refused: {event.outcome: failure}, condition: refused}
----
-title: Login
-name: success
-logsource: {product: linux, service: sshd}
-detection: {login: {event.outcome: success}, condition: login}
----
-title: Brute force
-name: brute
-correlation: {type: event_count, rules: [failure], group-by: [source.ip], timespan: 600s, condition: {gte: 5}}
----
-title: Brute force that succeeded
-name: broken_in
-correlation: {type: temporal_ordered, rules: [brute, success], group-by: [source.ip], timespan: 1h, generate: true}
-"""
-
-
 def test_a_real_log_fed_live_with_kills_tells_the_101_hosts(tmp_path, data):
     """sshd tells some endings in several lines, so what is remembered of it must survive too."""
     lines = (data / "logs/auth.log").read_bytes().splitlines(keepends=True)
     form = make_format("syslog", Clues(after=datetime(2017, 1, 1, tzinfo=UTC).timestamp() * SECOND))
     times = [form.parse(each.rstrip(b"\n")).time for each in lines]
     begin = min(times) - MINUTE
-    loaded = rules(SSHD)
+    loaded = rules(SSHD.decode())
     host = Host(tmp_path, config(tmp_path, loaded, format="syslog"), begin)
     chance, at, number = random.Random(5), 0, 0
     while at < len(lines):
