@@ -1,35 +1,24 @@
-"""`tocsin evidence report` and `tocsin evidence disposition`."""
+"""`tocsin evidence report`."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tocsin.bundle import locked, survey, verify_folder
+from tocsin.bundle import verify_folder
 from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._evidence_verify import trust_of, trust_options
 from tocsin.cli._output import write_whole
 from tocsin.cli._pdf import make_pdf
 from tocsin.cli._periods import load_period, period_options
-from tocsin.cli._secrets import make_redactor
-from tocsin.errors import ParseError
-from tocsin.report import (
-    DISPOSITIONS,
-    OUTCOMES,
-    Checked,
-    disposition_file,
-    paper_page,
-    report_page,
-)
-from tocsin.seal import day_after, is_day
+from tocsin.report import Checked, paper_page, report_page
 
 if TYPE_CHECKING:
     from tocsin.seal import Trust
 
-__all__ = ["disposition", "report"]
+__all__ = ["report"]
 
 _MOST_FAULTS = 50
 
@@ -86,48 +75,3 @@ def _verified(root: Path, trust: Trust) -> Checked:
         " written all of it anew.",
         None,
     )
-
-
-@click.command()
-@click.argument("day")
-@click.argument("control")
-@click.option("--outcome", type=click.Choice(list(OUTCOMES)), required=True,
-              help="What it was.")  # fmt: skip
-@click.option("--by", required=True, metavar="NAME", help="Who looked at it.")
-@click.option("--text", required=True, help="What was found and done, in a sentence or two.")
-@click.option("--ticket", default="", help="Where more is written.")
-@click.option("--approved-by", "approved", default="", metavar="NAME", help="Who agreed to it.")
-@click.option("--until", metavar="DAY", help="The last day for which it is accepted, YYYY-MM-DD.")
-@click.option("--folder", type=Path, help="Where the days are.  [default: evidence]")
-@config_option
-def disposition(
-    day: str, control: str, outcome: str, by: str, text: str, ticket: str, approved: str,
-    until: str | None, folder: Path | None, config: Path,
-) -> None:  # fmt: skip
-    """Write down what became of an exception of CONTROL on DAY.
-
-    It goes into the next day that is sealed, so that it can't be changed afterwards; a second one
-    stands beside the first.
-    """
-    name, end = _name(day), _name(until) if until else ""
-    now = time.time_ns() // 1000
-    root = evidence_folder(folder, config)
-    redactor = make_redactor(config)
-    with locked(root):
-        days = survey(root).days
-        place = root / (day_after(days[-1]) if days else name) / DISPOSITIONS
-        place.mkdir(parents=True, exist_ok=True)
-        taken = [each.name for each in place.iterdir()]
-        file, data = disposition_file(
-            name, control, outcome, by, text, ticket, now, taken, approved, end
-        )
-        with (place / file).open("xb") as stream:
-            stream.write(redactor.clean(data))
-    click.echo(f"wrote  {place / file}")
-
-
-def _name(day: str) -> str:
-    name = day.replace("-", "")
-    if not is_day(name):
-        raise ParseError(f"not a day: {day[:40]!r}", hint="write YYYY-MM-DD")
-    return name

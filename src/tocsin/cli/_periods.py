@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tocsin.bundle import read_file, survey
+from tocsin.bundle import open_files, read_file, survey
 from tocsin.errors import EvidenceError, ParseError, StoreError
 from tocsin.printable import printable
 from tocsin.report import put_together, read_day_files, wanted
 from tocsin.seal import ATTACHED, HEAD, MANIFEST, SIGNATURE, is_day, read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from tocsin.report import Period
+    from tocsin.report import DayRead, Period
 
-__all__ = ["load_period", "period_options", "read_day", "read_some"]
+__all__ = ["day_name", "load_known", "load_period", "period_options", "read_day", "read_some"]
 
 
 def period_options(command: Callable[..., object]) -> Callable[..., object]:
@@ -36,19 +36,43 @@ def load_period(root: Path, from_: str | None, to_: str | None) -> Period:
     days = survey(root).days
     if not days:
         raise EvidenceError(f"no sealed day in {root}", hint="`tocsin evidence seal` makes one")
-    first, last = _name(from_) or days[0], _name(to_) or days[-1]
+    first = day_name(from_) if from_ is not None else days[0]
+    last = day_name(to_) if to_ is not None else days[-1]
     if first > last:
         raise ParseError(f"{from_ or first} is after {to_ or last}")
     reads = [read_day_files(day, read_some(root, day, wanted)) for day in days if first <= day]
+    return _together(reads, first, last)
+
+
+def load_known(root: Path) -> Period | None:
+    """All days that are there, also those that are not sealed yet; None where there are none.
+
+    Raises EvidenceError where a file is not the sealed one, ParseError, StoreError.
+    """
+    seen = survey(root)
+    reads = [read_day_files(day, read_some(root, day, wanted)) for day in seen.days]
+    for day in seen.unsealed:
+        names = filter(wanted, open_files(root / day))
+        reads.append(read_day_files(day, {name: _read(root / day / name) for name in names}))
+    return _together(reads, reads[0].name, reads[-1].name) if reads else None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_file(path)
+    except OSError as error:
+        raise StoreError(f"can't read {path}: {error.strerror}") from None
+
+
+def _together(reads: Sequence[DayRead], first: str, last: str) -> Period:
     try:
         return put_together(reads, first, last)
     except ValueError as error:
         raise ParseError(f"{error}", hint="a period has at most ten years") from None
 
 
-def _name(text: str | None) -> str:
-    if text is None:
-        return ""
+def day_name(text: str) -> str:
+    """`YYYYMMDD`. Raises ParseError."""
     name = text.replace("-", "")
     if not is_day(name) or text not in {name, f"{name[:4]}-{name[4:6]}-{name[6:]}"}:
         raise ParseError(f"not a day: {printable(text, 40)}", hint="write YYYY-MM-DD")

@@ -1,0 +1,89 @@
+"""`tocsin evidence disposition`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from tocsin.bundle import locked, survey
+from tocsin.cli._evidence_seal import config_option, evidence_folder
+from tocsin.cli._periods import day_name, load_known
+from tocsin.cli._secrets import make_redactor
+from tocsin.errors import EvidenceError
+from tocsin.printable import printable
+from tocsin.report import DISPOSITIONS, OUTCOMES, disposition_file
+from tocsin.seal import day_after
+
+__all__ = ["disposition"]
+
+_SHOWN = 12
+
+
+@click.command()
+@click.argument("day")
+@click.argument("control")
+@click.option("--outcome", type=click.Choice(list(OUTCOMES)), required=True,
+              help="What it was.")  # fmt: skip
+@click.option("--by", required=True, metavar="NAME", help="Who looked at it.")
+@click.option("--text", required=True, help="What was found and done, in a sentence or two.")
+@click.option("--ticket", default="", help="Where more is written.")
+@click.option("--approved-by", "approved", default="", metavar="NAME", help="Who agreed to it.")
+@click.option("--until", metavar="DAY", help="The last day for which it is accepted, YYYY-MM-DD.")
+@click.option("--folder", type=Path, help="Where the days are.  [default: evidence]")
+@config_option
+def disposition(
+    day: str, control: str, outcome: str, by: str, text: str, ticket: str, approved: str,
+    until: str | None, folder: Path | None, config: Path,
+) -> None:  # fmt: skip
+    """Write down what became of an exception of CONTROL on DAY.
+
+    It goes into the next day that is sealed, so that it can't be changed afterwards; a second one
+    stands beside the first. What is no exception, or not yet one, is refused.
+    """
+    name, end = day_name(day), day_name(until) if until else ""
+    now = time.time_ns() // 1000
+    root = evidence_folder(folder, config)
+    redactor = make_redactor(config)
+    _refuse_others(root, name, control)
+    with locked(root):
+        days = survey(root).days
+        place = root / (day_after(days[-1]) if days else name) / DISPOSITIONS
+        place.mkdir(parents=True, exist_ok=True)
+        taken = [each.name for each in place.iterdir()]
+        file, data = disposition_file(
+            name, control, outcome, by, text, ticket, now, taken, approved, end
+        )
+        with (place / file).open("xb") as stream:
+            stream.write(redactor.clean(data))
+    click.echo(f"wrote  {place / file}")
+
+
+def _refuse_others(root: Path, day: str, control: str) -> None:
+    """Raises EvidenceError where what is on record of the control-day is no exception."""
+    known = load_known(root)
+    cells = known.cells if known else {}
+    cell = cells.get((control, day))
+    if cell is not None and cell.state == "exception":
+        return
+    state = cell.state if cell else "not on record"
+    raise EvidenceError(
+        f"{printable(control, 60)} on {day} is no exception: it is {state}",
+        hint=_exceptions(
+            [of for (name, of), each in cells.items()
+             if name == control and each.state == "exception"],
+            control,
+            sorted({name for name, _ in cells}),
+        ),
+    )  # fmt: skip
+
+
+def _exceptions(days: list[str], control: str, known: list[str]) -> str:
+    """The latest ones, which are likely meant."""
+    if control not in known:
+        return f"controls on record: {', '.join(known) or 'none; `tocsin evidence collect`'}"
+    if not days:
+        return "this control has no exception; one of today counts once it is collected"
+    more = f", and {len(days) - _SHOWN} earlier" if len(days) > _SHOWN else ""
+    return f"exceptions of this control: {', '.join(sorted(days)[-_SHOWN:])}{more}"
