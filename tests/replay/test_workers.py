@@ -97,30 +97,50 @@ def logs(data, tmp_path_factory):
     return [str(path) for path in sorted(folder.iterdir())]
 
 
-def answer(paths, part=None, count=2):
+def answer(paths, count=1):
     replayer = Replayer(FILTERS, ALARMS, ReplayOptions(), LogLimits())
     opened = replayer.open(paths, 0)
     seen = []
-    if part is None:
+    if count == 1:
         done = replayer.run(opened, seen.append)
     else:
-        with worker_processes(count, FILTERS, DEFAULTS, LogLimits(), part) as workers:
+        with worker_processes(count, FILTERS, DEFAULTS, LogLimits()) as workers:
             done = replayer.run(opened, seen.append, workers=workers)
     assert sum(seen) == sum(each.log.size for each in opened)
     return plain(done.tally), done.transitions, done.warnings, done.reading
 
 
-@pytest.mark.parametrize(("part", "count"), [(1000, 3), (50_000, 2), (1 << 30, 2)])
-def test_many_workers_find_what_one_finds(logs, part, count):
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_many_workers_find_what_one_finds(logs, count):
     alone = answer(logs)
     assert alone[1]
-    assert answer(logs, part, count) == alone
+    assert answer(logs, count) == alone
+
+
+def test_what_is_stopped_is_not_read_to_its_end(tmp_path):
+    path = tmp_path / "large.log"
+    path.write_bytes(b'{"time": "2024-05-01T10:00:00Z", "status": 404}\n' * 400_000)
+    replayer = Replayer(FILTERS, ALARMS, ReplayOptions(), LogLimits())
+    opened = replayer.open([str(path)], 0)
+    seen = []
+
+    def interrupted(size):
+        seen.append(size)
+        raise KeyboardInterrupt
+
+    with (
+        pytest.raises(KeyboardInterrupt),
+        worker_processes(2, FILTERS, DEFAULTS, LogLimits()) as workers,
+    ):
+        replayer.run(opened, interrupted, workers=workers)
+    assert 0 < seen[0] < opened[0].log.size / 2
+    assert workers._setting.read.value < opened[0].log.size
 
 
 def test_a_worker_that_is_killed_is_an_error(logs):
     replayer = Replayer(FILTERS, ALARMS, ReplayOptions(), LogLimits())
     opened = replayer.open(logs, 0)
-    with worker_processes(2, FILTERS, DEFAULTS, LogLimits(), 1000) as workers:
+    with worker_processes(2, FILTERS, DEFAULTS, LogLimits()) as workers:
         for process in multiprocessing.active_children():
             process.kill()
         with pytest.raises(TocsinError, match="worker process ended") as caught:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import MutableMapping
+from collections.abc import ItemsView, MutableMapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -119,6 +119,9 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
             self._count += 1
             self.size += 1
 
+    def items(self) -> ItemsView[_Key, int]:
+        return _Items(self)
+
     def __getitem__(self, key: _Key) -> int:
         row, at = self._find(key)
         return row[at] & ((1 << _BITS[row.itemsize]) - 1) if row else 0
@@ -143,10 +146,7 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
         return isinstance(key, tuple) and bool(self._find(key)[0])
 
     def __iter__(self) -> Iterator[_Key]:
-        for key, row in self.rows():
-            for minute in row()[0].tolist():
-                of_minute: Any = (key[0], minute, *key[2:])
-                yield of_minute
+        return (key for key, _ in self.items())
 
     def __len__(self) -> int:
         return self._count
@@ -160,6 +160,19 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
         at = bisect_left(row, rest // MINUTE << bits)
         there = at < len(row) and row[at] >> bits == rest // MINUTE
         return (row, at) if there else (None, 0)
+
+
+class _Items(ItemsView[_Key, int]):
+    """Row by row, where each key would be looked up by itself."""
+
+    _mapping: ByMinute[_Key]
+
+    def __iter__(self) -> Iterator[tuple[_Key, int]]:
+        for key, row in self._mapping.rows():
+            minutes, counts = row()
+            for minute, count in zip(minutes.tolist(), counts.tolist(), strict=True):
+                of_minute: Any = (key[0], minute, *key[2:])
+                yield of_minute, count
 
 
 def _split(row: array[int], begin: int) -> tuple[Ints, Ints]:

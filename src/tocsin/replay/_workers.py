@@ -1,8 +1,9 @@
 """Worker processes for replay: parts of files to tables that add up.
 
-Where a line is counted does not matter, so files are split at line ends and the parts counted
-by whoever is free. Tables are added in the order of the parts, so that a replay by many workers
-prints what a replay by one does.
+Where a line is counted does not matter, so files are split at line ends. Each process, the first
+one among them, takes the next part when it is through with one, and keeps one table over all of
+them: what travels is a table for each worker. So a replay by many workers prints what a replay
+by one does, as long as no table has to let go of sources.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import os
 import signal
 import sys
 import threading
-from collections import deque
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -21,57 +21,87 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import TocsinError
 from tocsin.logformat import make_format
-from tocsin.scan import Scanner
+from tocsin.scan import Scanner, Table
 from tocsin.source import ReadCounts, read_log, split_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from concurrent.futures import Future
 
     from tocsin.logformat import Clues
     from tocsin.pattern import MetricFilter, Settings
     from tocsin.replay._files import Opened
-    from tocsin.scan import Table
     from tocsin.source import LogFile, LogLimits
 
 __all__ = ["LARGE", "Workers", "count_log", "worker_processes", "workers_for"]
 
 LARGE = 64_000_000
 """Bytes on disk from which on workers are worth their start."""
-PART = 16_000_000
-"""Bytes of a file that a worker gets at a time: enough of them that all end together."""
+_PARTS = 32
+"""Parts for each process, if all files can be split: enough of them that all end together."""
 _WAIT = 0.2
-"""Seconds between two looks at the progress."""
+"""Seconds between two looks at the progress, when there is nothing else to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _Part:
+    """A part of a log."""
+
+    at: int
+    """Which log of those that are opened."""
     log: LogFile
     spec: tuple[str, Clues]
     log_group: str
-    part: tuple[int, int | None]
+    place: tuple[int, int | None]
+
+    @property
+    def size(self) -> int:
+        begin, end = self.place
+        return (self.log.size if end is None else end) - begin
 
 
-@dataclass(slots=True)
+class _StoppedError(Exception):
+    """Nobody waits for the answer any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Setting:
-    """What a worker has for all of its jobs."""
+    """What all processes have."""
 
     filters: Sequence[MetricFilter]
     settings: Settings
     limits: LogLimits
-    progress: Any
-    last: tuple[object, Scanner] | None = None
-
-    def scanner(self, job: _Job) -> Scanner:
-        key = job.spec, job.log_group
-        if self.last is None or self.last[0] != key:
-            chosen = [each for each in self.filters if each.log_group == job.log_group]
-            self.last = key, Scanner(chosen, make_format(*job.spec), self.settings)
-        return self.last[1]
+    read: Any
+    """Bytes that all of them have read; shared, as what follows."""
+    taken: Any
+    """Parts that somebody has taken."""
+    stopped: Any
 
     def advance(self, size: int) -> None:
-        with self.progress.get_lock():
-            self.progress.value += size
+        with self.read.get_lock():
+            self.read.value += size
+        if self.stopped.value:
+            raise _StoppedError
+
+    def count(
+        self, parts: Sequence[_Part], table: Table, advance: Callable[[int], None]
+    ) -> dict[int, ReadCounts]:
+        """Count what nobody else does."""
+        reading = dict[int, ReadCounts]()
+        scanners = dict[Any, Scanner]()
+        while (part := self._next(parts)) is not None:
+            key = part.spec, part.log_group
+            if key not in scanners:
+                chosen = [each for each in self.filters if each.log_group == part.log_group]
+                scanners[key] = Scanner(chosen, make_format(*part.spec), self.settings)
+            counts = count_log(part.log, scanners[key], table, self.limits, advance, part.place)
+            reading.setdefault(part.at, ReadCounts()).add(counts)
+        return reading
+
+    def _next(self, parts: Sequence[_Part]) -> _Part | None:
+        with self.taken.get_lock():
+            at = self.taken.value
+            self.taken.value += 1
+        return parts[at] if at < len(parts) else None
 
 
 _worker: list[_Setting] = []
@@ -103,14 +133,12 @@ def count_log(
 
 
 class Workers:
-    """Processes that count."""
+    """Processes that count, with this one among them."""
 
-    def __init__(self, pool: ProcessPoolExecutor, count: int, progress: Any, part: int) -> None:
+    def __init__(self, pool: ProcessPoolExecutor, count: int, setting: _Setting) -> None:
         self._pool = pool
         self._count = count
-        self._progress = progress
-        self._part = part
-        self._told = 0
+        self._setting = setting
 
     def count(
         self, opened: Sequence[Opened], table: Table, progress: Callable[[int], None]
@@ -119,68 +147,74 @@ class Workers:
 
         Raises SourceError; TocsinError if a worker ends, so that nothing is left out in silence.
         """
-        jobs = (
-            (at, _Job(each.log if part == (0, None) else replace(each.log, head=b""),
-                      each.spec, each.log_group, part))
-            for at, each in enumerate(opened)
-            for part in split_log(each.log, self._part)
-        )  # fmt: skip
-        reading = [ReadCounts() for _ in opened]
-        waiting: deque[tuple[int, Future[tuple[Table, ReadCounts]]]] = deque()
+        parts = _parts(opened, self._count)
+        self._setting.taken.value = told = self._setting.read.value = 0
+        futures = [self._pool.submit(_count, parts, table.max_sources // self._count)
+                   for _ in range(self._count - 1)]  # fmt: skip
+
+        def tell() -> None:
+            nonlocal told
+            for each in futures:
+                if each.done():
+                    each.result()
+            told, before = self._setting.read.value, told
+            progress(told - before)
+
+        def advance(size: int) -> None:
+            self._setting.advance(size)
+            tell()
+
         try:
-            for at, job in jobs:
-                waiting.append((at, self._pool.submit(_count, job)))
-                # Some more than there are workers, so that none has to wait for this process.
-                if len(waiting) >= 2 * self._count:
-                    self._take(waiting, table, reading, progress)
-            while waiting:
-                self._take(waiting, table, reading, progress)
+            found = [self._setting.count(parts, table, advance)]
+            while wait(futures, timeout=_WAIT).not_done:
+                tell()
+            tell()
+            for each in futures:
+                counted, counts = each.result()
+                table.merge(counted)
+                found.append(counts)
         except BrokenProcessPool:
             raise TocsinError(
                 "a worker process ended while it counted; nothing is reported",
                 hint="the machine may be out of memory; --workers 1 needs the least",
             ) from None
+        reading = [ReadCounts() for _ in opened]
+        for counts in found:
+            for at, one in counts.items():
+                reading[at].add(one)
         return reading
-
-    def _take(
-        self,
-        waiting: deque[tuple[int, Future[tuple[Table, ReadCounts]]]],
-        table: Table,
-        reading: list[ReadCounts],
-        progress: Callable[[int], None],
-    ) -> None:
-        at, future = waiting.popleft()
-        while True:
-            done = wait([future], timeout=_WAIT).done
-            size = self._progress.value
-            progress(size - self._told)
-            self._told = size
-            if done:
-                break
-        found, counts = future.result()
-        table.merge(found)
-        reading[at].add(counts)
 
 
 @contextmanager
 def worker_processes(
-    count: int,
-    filters: Sequence[MetricFilter],
-    settings: Settings,
-    limits: LogLimits,
-    part: int = PART,
+    count: int, filters: Sequence[MetricFilter], settings: Settings, limits: LogLimits
 ) -> Iterator[Workers]:
-    """Start so many workers, at once: before there are threads that a fork would cut off."""
+    """Start workers, one fewer than are to count, at once: a fork would cut off threads.
+
+    They end with the block, whatever they are at.
+    """
     context = get_context("fork" if sys.platform == "linux" else "spawn")
-    progress = context.Value("Q", 0)
-    pool = ProcessPoolExecutor(
-        count, context, _begin, (_Setting(filters, settings, limits, progress),)
-    )
+    shared = (context.Value("Q", 0) for _ in range(3))
+    setting = _Setting(filters, settings, limits, *shared)
+    pool = ProcessPoolExecutor(count - 1, context, _begin, (setting,))
     try:
         pool.submit(os.getpid).result()
-        yield Workers(pool, count, progress, part)
+        yield Workers(pool, count, setting)
     finally:
+        setting.stopped.value = 1
         pool.shutdown(cancel_futures=True)
+
+
+def _parts(opened: Sequence[Opened], count: int) -> list[_Part]:
+    """The parts of all logs, the largest first."""
+    size = sum(each.log.size for each in opened) // (count * _PARTS) + 1
+    parts = [
+        _Part(at, each.log if place == (0, None) else replace(each.log, head=b""),
+              each.spec, each.log_group, place)
+        for at, each in enumerate(opened)
+        for place in split_log(each.log, size)
+    ]  # fmt: skip
+    return sorted(parts, key=lambda each: -each.size)
 
 
 def _begin(setting: _Setting) -> None:
@@ -198,10 +232,12 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _count(job: _Job) -> tuple[Table, ReadCounts]:
-    """Runs in a worker, for each part."""
+def _count(parts: Sequence[_Part], max_sources: int) -> tuple[Table, dict[int, ReadCounts]]:
+    """Runs in a worker."""
     (setting,) = _worker
-    scanner = setting.scanner(job)
-    table = scanner.scan(b"")
-    counts = count_log(job.log, scanner, table, setting.limits, setting.advance, job.part)
-    return table, counts
+    table = Table()
+    reading = setting.count(parts, table, setting.advance)
+    if table.lost:
+        # Not all are known any more, so the least that is of use has to travel.
+        table.narrow(max_sources)
+    return table, reading

@@ -100,6 +100,12 @@ class Table:
         cell = self.sources.get(key, Counter())
         return nlargest(count, cell.items(), key=lambda each: (each[1], each[0]))
 
+    def narrow(self, max_sources: int) -> None:
+        """Keep fewer sources from now on."""
+        self.max_sources = max_sources
+        if self.kept > max_sources:
+            self._shrink()
+
     def weigh(self) -> None:
         """Say anew what is kept."""
         self.kept = sum(CELL + len(cell) for cell in self.sources.values())
