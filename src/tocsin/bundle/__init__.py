@@ -3,7 +3,7 @@
 from tocsin.bundle._read import SEALING, Survey, open_files, read_day_folder, read_file, survey
 from tocsin.bundle._seal import Contents, Open, Sealed, seal_day
 from tocsin.bundle._verify import LastDay, last_day, leaves_of, verify_folder
-from tocsin.bundle._write import attach, locked
+from tocsin.bundle._write import attach, locked, replace_day
 
 __all__ = [
     "SEALING",
@@ -19,6 +19,7 @@ __all__ = [
     "open_files",
     "read_day_folder",
     "read_file",
+    "replace_day",
     "seal_day",
     "survey",
     "verify_folder",

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING
 
 from tocsin.errors import StoreError
 from tocsin.printable import printable
-from tocsin.seal import ATTACHED, HEAD, MANIFEST, SIGNATURE, DayFiles, Fault, is_day
+from tocsin.seal import (
+    ATTACHED,
+    CUSTODY,
+    HEAD,
+    HOLDS,
+    MANIFEST,
+    SIGNATURE,
+    TOMBSTONE,
+    TOMBSTONE_SIGNATURE,
+    DayFiles,
+    Fault,
+    is_day,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +33,9 @@ __all__ = ["SEALING", "Survey", "open_files", "read_day_folder", "read_file", "s
 SEALING = ".sealing"
 """Where a day is put together before it takes its place."""
 _ARTEFACTS = frozenset({MANIFEST, SIGNATURE, HEAD, *ATTACHED})
-_TEXTS = _ARTEFACTS | {"day.json", "ledger.jsonl"}
+_TEXTS = _ARTEFACTS | {
+    "day.json", "ledger.jsonl", CUSTODY, HOLDS, TOMBSTONE, TOMBSTONE_SIGNATURE,
+}  # fmt: skip
 _DEEPEST = 4
 _MOST_FILES = 50_000
 _LARGEST = 256 << 20
@@ -51,7 +65,7 @@ def survey(root: Path) -> Survey:
                     faults.append(Fault("", "", f"more than {_MOST_FILES:,} entries"))
                     break
                 if entry.name == SEALING:
-                    what = "left by a seal that was interrupted; the next one removes it"
+                    what = "left by a command that was interrupted; the next one clears it up"
                     faults.append(Fault("", SEALING, what))
                 elif not is_day(entry.name) or not entry.is_dir(follow_symlinks=False):
                     faults.append(Fault("", printable(entry.name), "does not belong here"))

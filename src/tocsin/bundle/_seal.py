@@ -8,7 +8,7 @@ from importlib.resources import files as package_files
 from typing import TYPE_CHECKING, Any
 
 from tocsin.bundle._read import open_files, read_file, survey
-from tocsin.bundle._write import locked, put_in_place, stage
+from tocsin.bundle._write import locked, replace_day
 from tocsin.errors import EvidenceError, ParseError
 from tocsin.printable import printable
 from tocsin.seal import (
@@ -107,8 +107,7 @@ def seal_day(
         files[MANIFEST] = manifest
         files[SIGNATURE] = sign(manifest, key)
         files[HEAD] = sign_checkpoint(checkpoint, key)
-        stage(root, day, files)
-        put_in_place(root, day)
+        replace_day(root, day, files)
         return Sealed(root / day, len(files), checkpoint)
 
 

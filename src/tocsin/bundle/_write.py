@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["attach", "locked", "put_in_place", "stage"]
+__all__ = ["attach", "locked", "put_in_place", "replace_day", "stage"]
 
 _PATIENCE = 5.0
 _ASIDE = "unsealed"
-"""The day's folder as it was, for the moment in which the sealed one takes its place."""
+"""The day's folder as it was, for the moment in which the new one takes its place."""
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def _lock(folder: int, root: Path) -> None:
 
 
 def _recover(root: Path) -> None:
-    """Undo what an interrupted seal left behind."""
+    """Undo what an interrupted command left behind."""
     sealing = root / SEALING
     if not sealing.exists():
         return
@@ -91,7 +91,7 @@ def stage(root: Path, day: str, files: Mapping[str, bytes]) -> None:
 
 
 def put_in_place(root: Path, day: str) -> None:
-    """The staged day becomes the day; the unsealed folder goes."""
+    """The staged day becomes the day; the folder that was there goes."""
     sealing = root / SEALING
     if (root / day).exists():
         (sealing / _ASIDE).mkdir()
@@ -100,6 +100,12 @@ def put_in_place(root: Path, day: str) -> None:
     (sealing / day).rename(root / day)
     _sync(root)
     shutil.rmtree(sealing)
+
+
+def replace_day(root: Path, day: str, files: Mapping[str, bytes]) -> None:
+    """The day is `files` from now on, whole or not at all; the caller has the folder locked."""
+    stage(root, day, files)
+    put_in_place(root, day)
 
 
 def attach(root: Path, day: str, name: str, data: bytes) -> None:

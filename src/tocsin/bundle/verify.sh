@@ -12,6 +12,9 @@
 # Exit codes: 0 all is well; 1 something was altered; 2 wrong call; 5 nothing is altered, but
 # no anchor was given, so nobody can see whether days are missing at the end.
 #
+# A day whose files were removed under the retention policy has a signed tombstone in their place. It is
+# named, and its hashes are checked, but it does not count as a day that was checked.
+#
 # Run a copy that you trust: whoever alters the evidence can alter this file too.
 # Not checked here, but by `tocsin evidence verify`: that the entries of the ledger follow each
 # other, that day.json says what the folder says, that SHA256SUMS is sorted, cosignatures, and the
@@ -89,10 +92,70 @@ day_after() { # of $1 -> $next
   next=$((y * 10000 + m * 100 + d))
 }
 
-# Each day: its place in the chain, and its signature. Manifests go into one list.
+days_of() { # of $1, YYYYMMDD -> $number, counted from some day long ago
+  y=${1%????} d=${1#??????} m=${1#????}
+  m=${m%??} m=${m#0} d=${d#0}
+  [ "$m" -gt 2 ] || { m=$((m + 12)) y=$((y - 1)); }
+  number=$((365 * y + y / 4 - y / 100 + y / 400 + (153 * m - 457) / 5 + d))
+}
+
+one_spelling() { # of the signature $1, whose bytes go to $tmp/blob
+  sed '1d;$d' "$1" | tr -d '\012' | base64 -d >"$tmp/blob" 2>/dev/null
+  {
+    echo '-----BEGIN SSH SIGNATURE-----'
+    base64 <"$tmp/blob" | tr -d '\012' | fold -w 70
+    echo
+    echo '-----END SSH SIGNATURE-----'
+  } | cmp -s - "$1" || fault "$1: not in the one spelling"
+}
+
+tombstone() { # of $day: its form, its signature, and that the day was old enough
+  stone=$day/tombstone
+  [ -f "$stone" ] && [ -f "$stone.sig" ] || { fault "$stone: it and its signature belong together"; return; }
+  {
+    read -r _; read -r _; read -r _; read -r _ ledger; read -r _ policy; read -r _ removed
+    read -r _ by; read -r _ log; read -r _ reason
+  } <"$stone"
+  hash=$(sha256sum <"$day/SHA256SUMS")
+  printf 'tocsin-tombstone/1\nday %s\nmanifest %s\nledger %s\npolicy %s\nremoved %s\nby %s\nlog %s\nreason %s\n' \
+    "$day" "${hash%% *}" "$ledger" "$policy" "$removed" "$by" "$log" "$reason" | cmp -s - "$stone" ||
+    { fault "$stone: not a tombstone of this day"; return; }
+  many=${policy%?}
+  case $policy in
+    0* | *[!0-9]? | [dy] | ????*y | ??????*d | *[!dy] | '') fault "$stone: not a policy"; return ;;
+  esac
+  case $removed in
+    2[0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z) ;;
+    *) fault "$stone: not a time"; return ;;
+  esac
+  case $log in 2[0-9][0-9][0-9][01][0-9][0-3][0-9]) ;; *) fault "$stone: not a day: $log"; return ;; esac
+  moment=$(printf %s "$removed" | tr -cd 0-9)
+  on=${moment%??????}
+  ssh-keygen -Y verify -f "$signers" -I "$origin" -n tocsin-evidence -s "$stone.sig" \
+    -O "verify-time=$moment" <"$stone" >/dev/null 2>&1 ||
+    fault "$stone.sig: no signature of this file by an allowed signer"
+  one_spelling "$stone.sig"
+  days_of "$day"; own=$number
+  days_of "$log"; logged=$number
+  days_of "$on"
+  case $policy in
+    *y) [ "$on" -gt $((day + many * 10000)) ] ;;
+    *) [ $((number - own)) -gt "$many" ] ;;
+  esac || fault "$stone: younger than the policy $policy when it was removed"
+  apart=$((number - logged))
+  [ "${apart#-}" -le 1 ] || fault "$stone: removed on $on, but recorded with $log"
+  [ $((logged - own)) -ge 2 ] || fault "$stone: removed before a later day was sealed"
+  hash=$(sha256sum <"$stone")
+  echo "$day $log $policy $moment ${hash%% *}" >>"$tmp/removed"
+  printf 'REMOVED  %s: under the policy %s on %s by %s: %s\n' "$day" "$policy" "$removed" "$by" "$reason" |
+    tr -cd '\012\040-\176' >>"$tmp/told"
+}
+
+# Each day: its place in the chain, and its signature. Manifests go into one list, but of days that were
+# removed the files are in another.
 count=0 before='' origin='' root=''
 mkdir "$tmp/leaves"
-for each in all pairs wanted; do : >"$tmp/$each"; done
+for each in all gone pairs wanted removed told; do : >"$tmp/$each"; done
 for day in $days; do
   count=$((count + 1))
   for name in SHA256SUMS SHA256SUMS.sig checkpoint; do
@@ -112,7 +175,13 @@ for day in $days; do
   ssh-keygen -Y verify -f "$signers" -I "$origin" -n tocsin-evidence -s "$day/SHA256SUMS.sig" \
     -O "verify-time=${day}235959" <"$day/SHA256SUMS" >/dev/null 2>&1 ||
     fault "$day/SHA256SUMS.sig: no signature of this file by an allowed signer"
-  sed "s|^\(.\{64\}\)  |\1  $day/|" "$day/SHA256SUMS" >>"$tmp/all"
+  if [ -e "$day/tombstone" ] || [ -e "$day/tombstone.sig" ]; then
+    tombstone
+    sed -n "/^.\{66\}\.\.\//!s|^\(.\{64\}\)  |\1  $day/|p" "$day/SHA256SUMS" >>"$tmp/gone"
+    sed -n "/^.\{66\}\.\.\//s|^\(.\{64\}\)  |\1  $day/|p" "$day/SHA256SUMS" >>"$tmp/all"
+  else
+    sed "s|^\(.\{64\}\)  |\1  $day/|" "$day/SHA256SUMS" >>"$tmp/all"
+  fi
   for name in README.txt day.json ledger.jsonl verify.sh; do echo "$day/$name"; done >>"$tmp/wanted"
   { printf '\000%s\n' "$day"; cat "$day/SHA256SUMS"; } >"$tmp/leaves/$((1000000 + count))"
   before=$day
@@ -122,8 +191,9 @@ last=$before
 # The list names files of its own day and the ends of the day before, nothing else.
 part='[A-Za-z0-9_][A-Za-z0-9._-]*'
 ends='(SHA256SUMS|SHA256SUMS\.sig|checkpoint|checkpoint\.cosig|checkpoint\.tsr)'
-grep -v -E "^[0-9a-f]{64}  [0-9]{8}/(\.\./[0-9]{8}/$ends|$part(/$part){0,3})\$" "$tmp/all" |
+cat "$tmp/all" "$tmp/gone" | grep -v -E "^[0-9a-f]{64}  [0-9]{8}/(\.\./[0-9]{8}/$ends|$part(/$part){0,3})\$" |
   faults "SHA256SUMS: not a line of ours: "
+cat "$tmp/all" "$tmp/gone" | grep -E '^.{66}[0-9]{8}/tombstone(\.sig)?$' | faults "SHA256SUMS: not a line of ours: "
 sed -n 's|^.\{66\}\([0-9]\{8\}\)/\.\./\([0-9]\{8\}\)/.*|\1 \2|p' "$tmp/all" | sort -u >"$tmp/found"
 sort "$tmp/pairs" "$tmp/found" | uniq -u | faults "does not follow the day before: "
 finish
@@ -133,7 +203,9 @@ finish
   sed -e 's|^.\{66\}||' -e 's|^[0-9]\{8\}/\.\./||' "$tmp/all"
   for name in SHA256SUMS SHA256SUMS.sig checkpoint; do echo "$last/$name"; done
   for name in checkpoint.cosig checkpoint.tsr; do [ ! -f "$last/$name" ] || echo "$last/$name"; done
+  sed 's|^\([0-9]*\) .*|\1/tombstone|p;s|$|.sig|' "$tmp/removed"
 } | sort >"$tmp/expected"
+cut -c 67- "$tmp/gone" | sort >"$tmp/absent"
 uniq -d "$tmp/expected" | faults "named twice: "
 tr 'A-Z' 'a-z' <"$tmp/expected" | sort | uniq -d | faults "names that differ by case only: "
 without_unsealed() {
@@ -141,9 +213,12 @@ without_unsealed() {
   sed -e 's|^\./||' | sed -f "$tmp/skip" | sort
 }
 find . -type f | without_unsealed >"$tmp/found"
-only_second "$tmp/expected" "$tmp/found" | faults "not in SHA256SUMS: "
+sort "$tmp/absent" "$tmp/found" | uniq -d | faults "here, though a tombstone says that it was removed: "
+sort "$tmp/absent" "$tmp/expected" >"$tmp/known"
+uniq -d "$tmp/known" | faults "named twice: "
+only_second "$tmp/known" "$tmp/found" | faults "not in SHA256SUMS: "
 only_second "$tmp/found" "$tmp/expected" | faults "missing: "
-only_second "$tmp/expected" "$tmp/wanted" | faults "not in SHA256SUMS: "
+only_second "$tmp/known" "$tmp/wanted" | faults "not in SHA256SUMS: "
 sed -n 's|/[^/]*$||p' "$tmp/expected" | sort -u >"$tmp/folders"
 sed -n 's|/[^/]*$||p' "$tmp/folders" | sort -u >"$tmp/folders2"
 sed -n 's|/[^/]*$||p' "$tmp/folders2" | sort -u >"$tmp/folders3"
@@ -156,15 +231,33 @@ sha256sum -c "$tmp/all" >"$tmp/sums" 2>/dev/null || {
   fault "files differ from SHA256SUMS"
 }
 
+# What a removal rests on: the day that records it, the policy that was sealed before, no hold in force.
+for day in $days; do
+  [ ! -s "$tmp/removed" ] || [ ! -f "$day/holds" ] || cat "$day/holds"
+done | sort -u >"$tmp/holds"
+day_after "$last"
+following=$next
+while read -r day log policy moment hash; do
+  case " $days $following " in *" $log "*) ;; *) fault "$day/tombstone: recorded with $log, which is no day of the chain" ;; esac
+  [ ! -f "$log/SHA256SUMS" ] || [ -f "$log/tombstone" ] || grep -qF "\"tombstone\":\"$hash\"" "$log/custody.jsonl" 2>/dev/null ||
+    fault "$day/tombstone: $log, which it names, does not record the removal"
+  [ "$log" != "$following" ] || echo "note: removed, but the record of it is not sealed yet: $day" >>"$tmp/told"
+  before=$last
+  [ "$log" = "$following" ] || before=$(sed -n "s/^$log //p" "$tmp/pairs")
+  [ ! -f "$before/day.json" ] || grep -q "^  \"retention\": \"$policy\",*\$" "$before/day.json" ||
+    fault "$day/tombstone: removed under the policy $policy, but the day before $log does not name it"
+  while read -r number first end added released _; do
+    [ "$released" != - ] || released=$(sed -n "s/^$number [0-9]* [0-9]* [^ ]* \(2[^	]*\)	.*/\1/p" "$tmp/holds" | head -n 1)
+    added=$(printf %s "$added" | tr -cd 0-9) released=$(printf %s "$released" | tr -cd 0-9)
+    [ "$first" -gt "$day" ] || [ "$end" -lt "$day" ] || [ "$added" -gt "$moment" ] ||
+      { [ -n "$released" ] && [ "$released" -le "$moment" ]; } ||
+      fault "$day/tombstone: removed while hold $number was in force"
+  done <"$tmp/holds"
+done <"$tmp/removed"
+
 # The signature and the checkpoint of the last day have one spelling: no later day covers them.
 sig=$last/SHA256SUMS.sig
-sed '1d;$d' "$sig" | tr -d '\012' | base64 -d >"$tmp/blob" 2>/dev/null
-{
-  echo '-----BEGIN SSH SIGNATURE-----'
-  base64 <"$tmp/blob" | tr -d '\012' | fold -w 70
-  echo
-  echo '-----END SSH SIGNATURE-----'
-} | cmp -s - "$sig" || fault "$sig: not in the one spelling"
+one_spelling "$sig"
 tail -c +34 "$tmp/blob" | head -c 32 >"$tmp/key"
 { printf '\060\052\060\005\006\003\053\145\160\003\041\000'; cat "$tmp/key"; } >"$tmp/key.der"
 head -n 3 "$last/checkpoint" >"$tmp/text"
@@ -238,7 +331,10 @@ finish
 
 first=${days# }
 first=${first%% *}
-echo "$count days, $first to $last, $(wc -l <"$tmp/all" | tr -d ' ') lines: nothing is altered"
+cat "$tmp/told"
+gone=$(wc -l <"$tmp/removed" | tr -d ' ')
+[ "$gone" -eq 0 ] || echo "REMOVED: the files of $gone days, so that only their hashes were checked"
+echo "$((count - gone)) days, $first to $last, $(wc -l <"$tmp/all" | tr -d ' ') lines: nothing is altered"
 echo "not checked here, but by tocsin evidence verify: the order of the ledger's entries, what day.json"
 echo "says, the order of the lines in SHA256SUMS, cosignatures, and time stamps before the last"
 [ -z "$unsealed" ] || echo "not sealed, so nothing in it is proven:$unsealed"

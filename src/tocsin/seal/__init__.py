@@ -1,13 +1,17 @@
 """Sealing and verifying days: manifest, signature, tree, checkpoint, ledger chain; all pure."""
 
 from tocsin.seal._day import DayFacts, day_text, read_day
+from tocsin.seal._holds import HOLDS, NO_END, Hold, read_holds, write_holds
 from tocsin.seal._ledger import LedgerEnd, chain_ledger, check_ledger
 from tocsin.seal._manifest import (
     ATTACHED,
+    CUSTODY,
     HEAD,
     MANIFEST,
     REQUIRED,
     SIGNATURE,
+    TOMBSTONE,
+    TOMBSTONE_SIGNATURE,
     Manifest,
     is_day,
     is_file_name,
@@ -35,6 +39,8 @@ from tocsin.seal._note import (
     read_signatures,
     sign_checkpoint,
 )
+from tocsin.seal._removed import Removal, record_of
+from tocsin.seal._retention import may_go_on, read_retention
 from tocsin.seal._signers import Signer, read_allowed_signers, read_key_file, why_not_trusted
 from tocsin.seal._sshsig import (
     NAMESPACE,
@@ -46,6 +52,7 @@ from tocsin.seal._sshsig import (
     sign,
     signed_by,
 )
+from tocsin.seal._tombstone import Tombstone, is_line, moment_of, read_tombstone
 from tocsin.seal._verify import (
     DayFiles,
     Fault,
@@ -58,20 +65,28 @@ from tocsin.seal._verify import (
 
 __all__ = [
     "ATTACHED",
+    "CUSTODY",
     "HEAD",
+    "HOLDS",
     "MANIFEST",
     "NAMESPACE",
+    "NO_END",
     "REQUIRED",
     "SIGNATURE",
+    "TOMBSTONE",
+    "TOMBSTONE_SIGNATURE",
     "Checkpoint",
     "Cosigner",
     "DayFacts",
     "DayFiles",
     "Fault",
     "Frontier",
+    "Hold",
     "LedgerEnd",
     "Manifest",
+    "Removal",
     "Signer",
+    "Tombstone",
     "Trust",
     "Verdict",
     "Verifier",
@@ -89,24 +104,32 @@ __all__ = [
     "is_day",
     "is_file_name",
     "is_included",
+    "is_line",
     "is_signed",
     "last_second",
     "leaf_hash",
+    "may_go_on",
+    "moment_of",
     "private_key_text",
     "public_key_line",
     "read_allowed_signers",
     "read_checkpoint",
     "read_cosigner",
     "read_day",
+    "read_holds",
     "read_key_file",
     "read_manifest",
     "read_private_key",
     "read_public_key",
+    "read_retention",
     "read_signatures",
+    "read_tombstone",
+    "record_of",
     "root_of",
     "sign",
     "sign_checkpoint",
     "signed_by",
     "why_not_trusted",
+    "write_holds",
     "write_manifest",
 ]

@@ -38,6 +38,7 @@ class _Day(msgspec.Struct):
     origin: str
     ledger: _Ledger
     previous: _Previous | None = None
+    retention: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class DayFacts:
     """Where the ledger ends with this day."""
     restarted: str = ""
     """Why the ledger begins anew on this day; empty where it goes on."""
+    retention: str = ""
+    """How long days are kept, as the configuration said when it was sealed; empty without one."""
 
 
 def day_text(facts: DayFacts, more: Mapping[str, Any]) -> bytes:
@@ -71,6 +74,8 @@ def day_text(facts: DayFacts, more: Mapping[str, Any]) -> bytes:
     }
     if facts.restarted:
         value["ledger"]["restarted"] = facts.restarted
+    if facts.retention:
+        value["retention"] = facts.retention
     if facts.before:
         value["previous"] = {"day": facts.before, "manifest_sha256": facts.manifest_before}
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False)
@@ -90,5 +95,5 @@ def read_day(data: bytes) -> DayFacts:
     previous = found.previous or _Previous("", "")
     return DayFacts(
         found.day, found.number, found.origin, previous.day, previous.manifest_sha256,
-        LedgerEnd(found.ledger.last, found.ledger.sha256), found.ledger.restarted,
+        LedgerEnd(found.ledger.last, found.ledger.sha256), found.ledger.restarted, found.retention,
     )  # fmt: skip

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ATTACHED",
+    "CUSTODY",
     "HEAD",
     "MANIFEST",
     "REQUIRED",
     "SIGNATURE",
+    "TOMBSTONE",
+    "TOMBSTONE_SIGNATURE",
     "Manifest",
     "is_day",
     "is_file_name",
@@ -33,6 +36,12 @@ ATTACHED = ("checkpoint.cosig", "checkpoint.tsr")
 """They come after sealing, so the next day's manifest covers them."""
 REQUIRED = ("README.txt", "day.json", "ledger.jsonl", "verify.sh")
 _CHAINED = (MANIFEST, SIGNATURE, HEAD, *ATTACHED)
+CUSTODY = "custody.jsonl"
+"""Who took what out, and what was removed: the day's part of the custody log."""
+TOMBSTONE = "tombstone"
+TOMBSTONE_SIGNATURE = "tombstone.sig"
+"""They come when the files go; the custody log of a later day covers them."""
+_UNLISTED = frozenset({*_CHAINED, TOMBSTONE, TOMBSTONE_SIGNATURE})
 
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 _NAME = re.compile(rf"{_PART}(?:/{_PART}){{0,3}}")
@@ -70,7 +79,7 @@ def is_file_name(name: str) -> bool:
     ASCII letters, digits and `. _ -`, at most four levels, no part beginning with a dot or a
     hyphen: no name means something else to a shell, a terminal or another file system.
     """
-    return _NAME.fullmatch(name) is not None and name not in _CHAINED
+    return _NAME.fullmatch(name) is not None and name not in _UNLISTED
 
 
 def write_manifest(manifest: Manifest) -> bytes:

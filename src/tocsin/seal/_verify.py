@@ -16,11 +16,14 @@ from tocsin.seal._manifest import (
     MANIFEST,
     REQUIRED,
     SIGNATURE,
+    TOMBSTONE,
+    TOMBSTONE_SIGNATURE,
     Manifest,
     read_manifest,
 )
 from tocsin.seal._merkle import Frontier, leaf_hash
 from tocsin.seal._note import Checkpoint, cosigned_at, is_signed, read_checkpoint, read_signatures
+from tocsin.seal._removed import Removal, Removals, tombstone_of
 from tocsin.seal._signers import why_not_trusted
 from tocsin.seal._sshsig import signed_by
 
@@ -58,7 +61,8 @@ class DayFiles:
     digests: Mapping[str, str]
     """SHA-256 in hex of every regular file, by name relative to the folder."""
     texts: Mapping[str, bytes]
-    """The files that are read: manifest, signature, checkpoint, what is attached, day, ledger."""
+    """The files that are read: manifest, signature, checkpoint, what is attached, day, ledger,
+    custody log, holds, tombstone."""
     strange: tuple[Fault, ...] = ()
     """What is there and is no regular file of one name."""
 
@@ -97,9 +101,12 @@ class Verdict:
     """Days without a token, their own or a later one's, from within `Trust.stamp_within`."""
     unchecked: list[str] = field(default_factory=list)
     """What the last day holds that no later day covers and nobody was there to check."""
+    removed: list[Removal] = field(default_factory=list)
+    """Days whose files were removed under the retention policy: only their hashes were checked."""
     notes: list[str] = field(default_factory=list)
     """What is no fault, but ought to be known."""
     files: int = 0
+    """Of the days that were not removed."""
 
     @property
     def holds(self) -> bool:
@@ -130,13 +137,13 @@ class Verifier:
         self._ledger = LedgerEnd()
         self._stamps: dict[int, int] = {}
         """When the chain of so many days was stamped."""
+        self._removals = Removals()
         self._day = ""
 
     def add(self, day: DayFiles) -> None:
         """The next day, later than those before."""
         self._day = day.name
         self._verdict.days.append(day.name)
-        self._verdict.files += len(day.digests)
         self._verdict.faults.extend(day.strange[: self._room])
         manifest_bytes = day.texts.get(MANIFEST, b"")
         self._tree.add(leaf_hash(day.name, manifest_bytes))
@@ -150,9 +157,13 @@ class Verifier:
             except ParseError as error:
                 self._fault(MANIFEST, error.what)
             else:
-                self._files(day, manifest)
                 self._chain(manifest)
-                self._facts(day, manifest)
+                if not self._gone(day, manifest):
+                    self._verdict.files += len(day.digests)
+                    self._files(day, manifest)
+                    self._facts(day, manifest)
+                    for place, file, what in self._removals.kept(day.name, day.texts):
+                        self._fault_of(place, file, what)
         self._before = day
 
     @property
@@ -160,20 +171,43 @@ class Verifier:
         return max(_MOST_FAULTS - len(self._verdict.faults), 0)
 
     def _fault(self, file: str, what: str) -> None:
+        self._fault_of(self._day, file, what)
+
+    def _fault_of(self, day: str, file: str, what: str) -> None:
         if self._room:
-            self._verdict.faults.append(Fault(self._day, file, what))
+            self._verdict.faults.append(Fault(day, file, what))
+
+    def _gone(self, day: DayFiles, manifest: Manifest) -> bool:
+        """Whether a tombstone that counts stands for the files of the day."""
+        if TOMBSTONE not in day.digests and TOMBSTONE_SIGNATURE not in day.digests:
+            return False
+        try:
+            found = tombstone_of(day.name, day.texts, self._trust.signers, self._origin)
+        except ParseError as error:
+            self._fault(TOMBSTONE, error.what)
+            return False
+        for name in sorted(manifest.files.keys() & day.digests.keys()):
+            self._fault(name, "here, though the tombstone says that it was removed")
+        self._listed(day, manifest, TOMBSTONE, TOMBSTONE_SIGNATURE)
+        self._ledger = found.ledger
+        self._removals.removed(found, len(manifest.files))
+        return True
 
     def _files(self, day: DayFiles, manifest: Manifest) -> None:
-        for name in REQUIRED:
-            if name not in manifest.files:
-                self._fault(name, f"not in {MANIFEST}")
         for name, digest in manifest.files.items():
             found = day.digests.get(name)
             if found is None:
                 self._fault(name, "missing")
             elif found != digest:
                 self._fault(name, f"altered: its SHA-256 is not that of {MANIFEST}")
-        known = {MANIFEST, SIGNATURE, HEAD, *ATTACHED}
+        self._listed(day, manifest)
+
+    def _listed(self, day: DayFiles, manifest: Manifest, *more: str) -> None:
+        """Nothing is there that no list names, and the list names what each day has."""
+        for name in REQUIRED:
+            if name not in manifest.files:
+                self._fault(name, f"not in {MANIFEST}")
+        known = {MANIFEST, SIGNATURE, HEAD, *ATTACHED, *more}
         for name in sorted(day.digests.keys() - manifest.files.keys() - known):
             self._fault(printable(name), f"not in {MANIFEST}")
 
@@ -195,8 +229,7 @@ class Verifier:
         for name in sorted(found.keys() | chained.keys()):
             if found.get(name) != chained.get(name):
                 what = "missing" if name not in found else f"not the one that {self._day} follows"
-                if self._room:
-                    self._verdict.faults.append(Fault(before.name, name, what))
+                self._fault_of(before.name, name, what)
 
     def _facts(self, day: DayFiles, manifest: Manifest) -> None:
         """What the day says of its place, and its ledger."""
@@ -309,6 +342,14 @@ class Verifier:
         self._day = ""
         if not verdict.days:
             self._fault("", "no sealed day here")
+        else:
+            following = day_after(verdict.days[-1])
+            for place, file, what in self._removals.finish(following):
+                self._fault_of(place, file, what)
+            verdict.removed = self._removals.found
+            waiting = ", ".join(self._removals.unrecorded(following)[:10])
+            if waiting:
+                verdict.notes.append(f"removed, but the record of it is not sealed yet: {waiting}")
         size = self._tree.size
         for anchor in self._trust.anchors:
             if anchor.origin != self._origin:

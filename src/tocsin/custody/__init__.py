@@ -1,0 +1,19 @@
+"""Custody of sealed days: the log of who took what out, legal holds, removal, second copies."""
+
+from tocsin.custody._holds import add_hold, custody_part, holds_now, release_hold
+from tocsin.custody._log import log_path, principal, write_line
+from tocsin.custody._prune import Going, Pruning, plan_pruning, prune_day
+
+__all__ = [
+    "Going",
+    "Pruning",
+    "add_hold",
+    "custody_part",
+    "holds_now",
+    "log_path",
+    "plan_pruning",
+    "principal",
+    "prune_day",
+    "release_hold",
+    "write_line",
+]

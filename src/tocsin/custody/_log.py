@@ -1,0 +1,152 @@
+"""The custody log: who took what out of the evidence, and what was removed.
+
+It lies beside the evidence folder, one JSON object a line, and is only ever appended to. What was
+added since the last seal goes into the next sealed day, which also holds the SHA-256 of the log so
+far: a log that was cut or written anew begins again from its start, and says so.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import pwd
+import socket
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tocsin.bundle import read_file
+from tocsin.errors import StoreError
+from tocsin.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["LogPart", "lines_of", "log_path", "principal", "read_log", "write_line"]
+
+_PATIENCE = 5.0
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class _Custody(msgspec.Struct):
+    bytes: int = 0
+    sha256: str = ""
+
+
+class _Day(msgspec.Struct):
+    custody: _Custody = msgspec.field(default_factory=_Custody)
+
+
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """What the log holds that no sealed day does."""
+
+    data: bytes
+    """Whole lines."""
+    facts: Mapping[str, Any]
+    """For day.json: where the log ends with this day."""
+
+
+def log_path(root: Path) -> Path:
+    """Beside the evidence folder, whatever link leads to it."""
+    real = Path(os.path.realpath(root))
+    return real.with_name(f"{real.name}.custody.jsonl")
+
+
+def principal() -> str:
+    """Who runs this, for the operating system, and on which machine: `alice@host`."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = f"uid-{os.getuid()}"
+    return f"{printable(name, 100)}@{printable(socket.gethostname(), 100)}"
+
+
+def write_line(root: Path, line: Mapping[str, Any]) -> None:
+    """Append and wait until it is on the disk. Raises StoreError."""
+    text = json.dumps(line, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    path = log_path(root)
+    try:
+        with _opened(path, _FLAGS | os.O_CREAT) as file:
+            # A line that was cut stays, and is told; the next one begins after it.
+            begin = b"" if _ends_whole(file) else b"\n"
+            data = begin + text.encode("utf-8", "backslashreplace") + b"\n"
+            written = os.write(file, data)
+            os.fsync(file)
+    except OSError as error:
+        raise StoreError(f"can't write the custody log {path}: {error.strerror}") from None
+    if written != len(data):
+        raise StoreError(f"can't write the custody log {path}: the disk is full")
+
+
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    new = not path.exists()
+    file = os.open(path, flags, 0o660)
+    try:
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise OSError(None, "another command is writing to it") from None
+                time.sleep(0.02)
+        yield file
+        if new:
+            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+    finally:
+        os.close(file)
+
+
+def _ends_whole(file: int) -> bool:
+    size = os.fstat(file).st_size
+    return size == 0 or os.pread(file, 1, size - 1) == b"\n"
+
+
+def read_log(root: Path, day_before: bytes) -> LogPart:
+    """The part that `day_before`, the last sealed day's day.json, does not know of.
+
+    Raises StoreError.
+    """
+    try:
+        known = msgspec.json.decode(day_before, type=_Day).custody if day_before else _Custody()
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        known = _Custody()
+    path = log_path(root)
+    try:
+        data = read_file(path)
+    except FileNotFoundError:
+        data = b""
+    except OSError as error:
+        raise StoreError(f"can't read the custody log {path}: {error.strerror}") from None
+    # A line that is being written, or was cut, waits until the next one ends it.
+    data = data[: data.rfind(b"\n") + 1]
+    facts: dict[str, Any] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    new = data[known.bytes :]
+    if known.bytes and hashlib.sha256(data[: known.bytes]).hexdigest() != known.sha256:
+        facts["restarted"] = "the log is not the one of the days before"
+        new = data
+    return LogPart(new, {"custody": facts})
+
+
+def lines_of(data: bytes) -> Iterator[dict[str, Any]]:
+    """Those that can be read."""
+    for line in data.split(b"\n")[:-1]:
+        try:
+            found = msgspec.json.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            yield found

@@ -1,0 +1,125 @@
+"""Days whose files were removed: what later days must say so that a tombstone counts."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from tocsin.errors import ParseError
+from tocsin.printable import printable
+from tocsin.seal._day import read_day
+from tocsin.seal._holds import HOLDS, Hold, read_holds
+from tocsin.seal._manifest import CUSTODY, MANIFEST, TOMBSTONE, TOMBSTONE_SIGNATURE
+from tocsin.seal._signers import why_not_trusted
+from tocsin.seal._sshsig import signed_by
+from tocsin.seal._tombstone import Tombstone, moment_of, read_tombstone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tocsin.seal._signers import Signer
+
+__all__ = ["Removal", "Removals", "record_of", "tombstone_of"]
+
+_MOST_HOLDS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A day that is there by its hashes only."""
+
+    tombstone: Tombstone
+    hashes: int
+    """How many files it had."""
+
+
+def tombstone_of(
+    day: str, texts: Mapping[str, bytes], signers: tuple[Signer, ...], origin: str
+) -> Tombstone:
+    """The tombstone among the files of `day`. Raises ParseError where it does not count."""
+    if TOMBSTONE not in texts or TOMBSTONE_SIGNATURE not in texts:
+        raise ParseError(f"{TOMBSTONE} and {TOMBSTONE_SIGNATURE} belong together")
+    found = read_tombstone(texts[TOMBSTONE])
+    if found.day != day:
+        raise ParseError(f"of another day, {found.day}")
+    if found.manifest != hashlib.sha256(texts.get(MANIFEST, b"")).hexdigest():
+        raise ParseError(f"of another {MANIFEST}")
+    public = signed_by(texts[TOMBSTONE_SIGNATURE], texts[TOMBSTONE])
+    why = why_not_trusted(signers, public, origin, moment_of(found.removed)) or found.why_not()
+    if why:
+        raise ParseError(why)
+    return found
+
+
+def record_of(tombstone: bytes) -> bytes:
+    """What the line of the custody log that records a removal holds."""
+    return f'"tombstone":"{hashlib.sha256(tombstone).hexdigest()}"'.encode()
+
+
+@dataclass(slots=True)
+class Removals:
+    """Takes the days in order, and says what does not fit."""
+
+    found: list[Removal] = field(default_factory=list)
+    _awaited: dict[str, list[Tombstone]] = field(default_factory=dict)
+    """By the day that has to record them."""
+    _policy: str | None = None
+    """What the day before says of the policy; None if its files were removed."""
+    _holds: set[Hold] = field(default_factory=set)
+
+    def removed(self, tombstone: Tombstone, hashes: int) -> None:
+        """The next day, whose files are gone. What it recorded went with them."""
+        self.found.append(Removal(tombstone, hashes))
+        self._awaited.pop(tombstone.day, None)
+        self._awaited.setdefault(tombstone.log, []).append(tombstone)
+        self._policy = None
+
+    def kept(self, day: str, texts: Mapping[str, bytes]) -> Iterator[tuple[str, str, str]]:
+        """The next day, whose files are there: day, file and fault of what does not fit."""
+        for each in self._awaited.pop(day, ()):
+            if record_of(each.text) not in texts.get(CUSTODY, b""):
+                yield each.day, TOMBSTONE, f"{day}, which it names, does not record the removal"
+            yield from self._other_policy(each)
+        try:
+            self._policy = read_day(texts.get("day.json", b"")).retention
+        except ParseError:
+            self._policy = ""
+        try:
+            self._holds.update(read_holds(texts.get(HOLDS, b"")))
+        except ParseError as error:
+            yield day, HOLDS, error.what
+        if len(self._holds) > _MOST_HOLDS:
+            yield day, HOLDS, f"more than {_MOST_HOLDS:,} holds in all days"
+            self._holds.clear()
+
+    def _other_policy(self, each: Tombstone) -> Iterator[tuple[str, str, str]]:
+        if self._policy is not None and self._policy != each.policy:
+            said = f"names {printable(self._policy)}" if self._policy else "names none"
+            told = f"removed under the policy {each.policy}, but the day before {each.log} {said}"
+            yield each.day, TOMBSTONE, told
+
+    def finish(self, following: str) -> Iterator[tuple[str, str, str]]:
+        """What the days lack in all; `following` is the day that is sealed next."""
+        for log, waiting in self._awaited.items():
+            for each in waiting:
+                if log != following:
+                    yield each.day, TOMBSTONE, f"recorded with {log}, which is no day of the chain"
+                else:
+                    yield from self._other_policy(each)
+        ends: dict[int, str] = {}
+        for hold in self._holds:
+            if hold.released != "-":
+                known = ends.get(hold.number, hold.released)
+                ends[hold.number] = min(known, hold.released)
+        holds = {replace(h, released=ends.get(h.number, "-")) for h in self._holds}
+        for removal in self.found:
+            each = removal.tombstone
+            held = [h for h in holds if h.covers(each.day) and h.in_force(each.removed)]
+            if held:
+                first = min(held, key=lambda hold: hold.number)
+                yield each.day, TOMBSTONE, f"removed while hold {first.number} was in force"
+
+    def unrecorded(self, following: str) -> tuple[str, ...]:
+        """Days whose removal waits to be sealed with `following`."""
+        return tuple(each.day for each in self._awaited.get(following, ()))
