@@ -2,6 +2,7 @@
 
 import random
 import time
+from itertools import accumulate
 
 import pytest
 import yaml
@@ -23,9 +24,11 @@ def check(rules, form, block):
     assert prefilter is not None
     found = list(prefilter.lines(block))
     lines = block.split(b"\n")
-    assert [number for number, _ in found] == sorted({number for number, _ in found})
-    assert all(lines[number] == line for number, line in found)
-    through = {number for number, _ in found}
+    begins = accumulate((len(line) + 1 for line in lines), initial=0)
+    number = {start: at for at, start in enumerate(begins)}
+    assert [start for start, _ in found] == sorted({start for start, _ in found})
+    assert all(lines[number[start]] == line for start, line in found)
+    through = {number[start] for start, _ in found}
     reader, correlator = EventReader(make_format(form, Clues(after=YEAR_2017))), Correlator(rules)
     for number, line in enumerate(lines):
         event = reader.read(line.removesuffix(b"\r"))

@@ -49,7 +49,7 @@ def named(text):
     found = re.findall(r"(\S+) \((\d+) events?, users (.*?), (\S+) to (\S+), (.*?)\)", text)
     for _, _, _, first, last, places in found:
         assert datetime.fromisoformat(first) <= datetime.fromisoformat(last)
-        assert all(re.fullmatch(r".*app\.jsonl", each) for each in places.split(", "))
+        assert all(re.fullmatch(r".*app\.jsonl@\d+", each) for each in places.split(", "))
     return [(address, int(events), users) for address, events, users, *_ in found]
 
 

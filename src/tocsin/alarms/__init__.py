@@ -1,5 +1,6 @@
 """CloudWatch metric alarms, composite alarms and metric math, evaluated without a clock."""
 
+from tocsin.alarms._behind import alarms_behind
 from tocsin.alarms._certain import certain_alarm, only_grows
 from tocsin.alarms._check import check, check_all
 from tocsin.alarms._composite import (
@@ -73,6 +74,7 @@ __all__ = [
     "Transition",
     "alarm_metrics",
     "alarm_name",
+    "alarms_behind",
     "assess",
     "certain_alarm",
     "check",

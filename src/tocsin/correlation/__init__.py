@@ -1,6 +1,7 @@
 """Sigma rules and correlations over events: exact windows by user, by address, by anything."""
 
 from tocsin.correlation._correlator import Budget, Correlator, Offender
+from tocsin.correlation._filter_offenders import FilterOffenders, Wanted
 from tocsin.correlation._model import Alert, Correlation, Detection, Event, RuleSet
 from tocsin.correlation._packed import Matched, pack_event, unpack_event
 from tocsin.correlation._prefilter import Prefilter, make_prefilter
@@ -26,6 +27,7 @@ __all__ = [
     "Detection",
     "Event",
     "EventReader",
+    "FilterOffenders",
     "Matched",
     "Offender",
     "Prefilter",
@@ -37,6 +39,7 @@ __all__ = [
     "SigmaTestFile",
     "TopOffender",
     "TopOffenders",
+    "Wanted",
     "is_field_of",
     "is_sigma_test",
     "load_sigma",

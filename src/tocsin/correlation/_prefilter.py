@@ -66,16 +66,15 @@ class Prefilter:
         self._search = re2.compile(f"(?m){found}".encode("ascii"), options).search
 
     def lines(self, block: bytes) -> Iterator[tuple[int, bytes]]:
-        """The lines that may match, without line ends, each with its number in the block from 0."""
-        at = number = 0
+        """The lines that may match, without line ends, each with where it begins in the block."""
+        at = 0
         while (match := self._search(block, at)) is not None:
             start = block.rfind(b"\n", at, match.start()) + 1 or at
             end = block.find(b"\n", max(match.end() - 1, match.start()))
             end = len(block) if end < 0 else end
-            number += block.count(b"\n", at, start)
             for line in block[start:end].split(b"\n"):
-                yield number, line
-                number += 1
+                yield start, line
+                start += len(line) + 1
             at = end + 1
             if at >= len(block):
                 return

@@ -34,18 +34,27 @@ class Sieve:
         head, tail = before.encode() + mark, after.encode()
         return head + self._digest(head + _OPEN + tail) + tail
 
-    def sift(self, data: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
-        """What is left of whole lines, and each line of a drill with the drill's id."""
+    def sift(self, data: bytes) -> tuple[list[tuple[int, bytes]], list[tuple[str, bytes]]]:
+        """What is left of whole lines, and each line of a drill with the drill's id.
+
+        What is left are pieces, each with the place where it begins.
+        """
         if _BEGIN not in data:
-            return data, []
-        kept, found = [], []
+            return [(0, data)], []
+        kept: list[tuple[int, bytes]] = []
+        found: list[tuple[str, bytes]] = []
+        begin = at = 0
         for line in data.split(b"\n"):
             id_ = self.id_of(line)
             if id_:
                 found.append((id_, line.removesuffix(b"\r")))
-            else:
-                kept.append(line)
-        return (b"\n".join(kept), found) if found else (data, found)
+                if at > begin:
+                    kept.append((begin, data[begin:at]))
+                begin = at + len(line) + 1
+            at += len(line) + 1
+        if begin < len(data):
+            kept.append((begin, data[begin:]))
+        return kept, found
 
     def id_of(self, line: bytes) -> str:
         """Of the drill that a line belongs to; empty for any other line."""

@@ -8,6 +8,7 @@ at once; the evaluation then finds what was told.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from tocsin.alarms import (
     CompositeState,
     MetricAlarm,
     Transition,
+    alarms_behind,
     certain_alarm,
     due_actions,
     evaluation_interval,
@@ -34,9 +36,10 @@ from tocsin.rules import ActiveAlert
 from tocsin.store import LedgerEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from tocsin.alarms import CompositeAlarm
+    from tocsin.engine._behind import Part
     from tocsin.engine._config_logs import LogConfig
     from tocsin.engine._notifying import Notifying
     from tocsin.pattern import Datapoint
@@ -63,6 +66,8 @@ class AlarmsState(msgspec.Struct):
     """What receivers were told, and not told to be over."""
     early: dict[str, int] = {}
     """Alarms told before their evaluation, with the time of that evaluation."""
+    windows: dict[str, tuple[int, int]] = {}
+    """Alarms in ALARM, with the time that they looked at when they came to be so."""
 
 
 class Offender(msgspec.Struct, frozen=True):
@@ -93,6 +98,14 @@ class Told(msgspec.Struct):
         self.offenders += other.offenders
 
 
+@dataclass(slots=True)
+class _Found:
+    """Who was behind an alarm that went off."""
+
+    annotations: dict[str, str] = field(default_factory=dict)
+    offenders: list[Offender] = field(default_factory=list)
+
+
 class Alarming:
     """Works on datapoints that it is given; commits and sends nothing itself."""
 
@@ -102,14 +115,9 @@ class Alarming:
         state: AlarmsState | None,
         now: int,
         notifying: Callable[[], Notifying],
-        sources: Callable[[MetricAlarm, int, int], list[tuple[str, int]]],
-        who: Callable[[int, int, Collection[str]], str],
+        behind: Callable[[Sequence[Part]], tuple[list[tuple[str, int]], str]],
     ) -> None:
-        """`sources` answers who was behind an alarm from one time to another, busiest first.
-
-        `who` says what else is known of them in that time, or of others if there are none.
-        """
-        self._who = who
+        """`behind` answers who was behind alarms, each in its time, and offenders as a text."""
         minute = now - now % MINUTE
         self.config = config
         alarms = config.definitions.alarms
@@ -125,9 +133,11 @@ class Alarming:
         self.begin, self.closed, self.floor = known.begin, known.closed, known.floor
         self.run = AlarmRun(alarms, minute, known.alarms, known.composites, config.unfed)
         self.firing, self.early = dict(known.firing), dict(known.early)
+        names = self.run.alarms
+        self._windows = {name: each for name, each in known.windows.items() if name in names}
         self.datapoints = Datapoints()
         self._notifying = notifying
-        self._sources = sources
+        self._behind = behind
         self._growing = [
             each
             for each in alarms
@@ -141,6 +151,7 @@ class Alarming:
         return AlarmsState(
             self.begin, self.closed, self.floor, dict(self.run.states),
             dict(self.run.composite_states), dict(self.firing), dict(self.early),
+            dict(self._windows),
         )  # fmt: skip
 
     def recount(self, minute: int, measured: Iterable[Datapoint]) -> None:
@@ -159,16 +170,17 @@ class Alarming:
                 time = (minute // interval + 1) * interval
                 if time <= (state.since if state.evaluated is None else state.evaluated):
                     continue
-                found = certain_alarm(alarm, self.datapoints, time)
-                if found is None:
+                sure = certain_alarm(alarm, self.datapoints, time)
+                if sure is None:
                     continue
                 change = Transition(
-                    name, time, state.value, "ALARM", found.reason, found.reason_data,
-                    due_actions(alarm, "ALARM"), found.periods[: alarm.evaluation_periods],
+                    name, time, state.value, "ALARM", sure.reason, sure.reason_data,
+                    due_actions(alarm, "ALARM"), sure.periods[: alarm.evaluation_periods],
                 )  # fmt: skip
-                told.ledger.append(_entry(change, now, early=True))
+                found = self._found(alarm, change)
+                told.ledger.append(_entry(change, now, found, early=True))
                 self.early[name] = time
-                self._fire(change, now, told)
+                self._fire(change, found, now, told)
                 break
         return told
 
@@ -198,33 +210,56 @@ class Alarming:
 
     def _settle(self, change: Transition, now: int, told: Told) -> None:
         """An evaluation found a change of state."""
-        told.ledger.append(_entry(change, now))
+        alarm, found = self.run.alarms[change.alarm], _Found()
+        if change.after == "ALARM":
+            self._windows.setdefault(change.alarm, _window(alarm, change))
+        else:
+            self._windows.pop(change.alarm, None)
         known = change.alarm in self.firing
+        if change.after == "ALARM" and not known:
+            found = self._found(alarm, change)
+        told.ledger.append(_entry(change, now, found))
         if change.after != "ALARM" and known:
             self._resolve(change, now, told)
         elif change.after == "ALARM" and not known and not change.suppressed_by:
-            self._fire(change, now, told)
+            self._fire(change, found, now, told)
 
-    def _fire(self, change: Transition, now: int, told: Told) -> None:
+    def _fire(self, change: Transition, found: _Found, now: int, told: Told) -> None:
         alarm = self.run.alarms[change.alarm]
         if not alarm.actions_enabled:
             return
         alert = alarm_alert(alarm, change.reason, now)
-        if isinstance(alarm, MetricAlarm) and change.datapoints:
-            times = [each.time for each in change.datapoints]
-            start, end = min(times), max(times) + alarm.seconds * SECOND
-            sources = self._sources(alarm, start, end)
-            if sources:
-                named = ", ".join(f"{client} ({count})" for client, count in sources[:_NAMED])
-                told_of = {"sources": named, "distinct_sources": str(len(sources))}
-                alert = msgspec.structs.replace(alert, annotations=alert.annotations | told_of)
-            who = self._who(start, end, [client for client, _ in sources[:_NAMED]])
-            if who:
-                named_too = alert.annotations | {OFFENDERS: who}
-                alert = msgspec.structs.replace(alert, annotations=named_too)
-            told.offenders += _offenders(alarm, sources, start, end, change.time)
+        if found.annotations:
+            every = alert.annotations | found.annotations
+            alert = msgspec.structs.replace(alert, annotations=every)
+        told.offenders += found.offenders
         self.firing[change.alarm] = alert
         self._tell(change, alert, 0, told)
+
+    def _found(self, alarm: MetricAlarm | CompositeAlarm, change: Transition) -> _Found:
+        """Who was behind a change to ALARM."""
+        found = _Found()
+        parts = self._parts(alarm, change)
+        if not parts:
+            return found
+        sources, who = self._behind(parts)
+        if who:
+            found.annotations[OFFENDERS] = who
+        if sources:
+            named = ", ".join(f"{client} ({count})" for client, count in sources[:_NAMED])
+            found.annotations |= {"sources": named, "distinct_sources": str(len(sources))}
+        if isinstance(alarm, MetricAlarm):
+            # Who made a composite alarm go off is proposed by the alarms behind it.
+            found.offenders = _offenders(alarm, sources, *parts[0][1:], change.time)
+        return found
+
+    def _parts(self, alarm: MetricAlarm | CompositeAlarm, change: Transition) -> list[Part]:
+        """The alarms that looked at events, each with the time it looked at."""
+        if isinstance(alarm, MetricAlarm):
+            return [(alarm, *_window(alarm, change))] if change.datapoints else []
+        behind = alarms_behind(alarm, self.run.alarms, self._windows)
+        found = [(each, *self._windows[each.alarm_name]) for each in behind]
+        return [each for each in found if each[1] < each[2]]
 
     def _resolve(self, change: Transition, now: int, told: Told) -> None:
         alert = self.firing.pop(change.alarm)
@@ -271,12 +306,21 @@ def names_offenders(alarm: MetricAlarm) -> bool:
     return counts and alarm.comparison_operator.startswith("Greater")
 
 
-def _entry(change: Transition, now: int, *, early: bool = False) -> LedgerEntry:
+def _window(alarm: MetricAlarm | CompositeAlarm, change: Transition) -> tuple[int, int]:
+    """The time of the datapoints that a change rests on; of none, its own and no time after it."""
+    times = [each.time for each in change.datapoints]
+    if not times or not isinstance(alarm, MetricAlarm):
+        return change.time, change.time
+    return min(times), max(times) + alarm.seconds * SECOND
+
+
+def _entry(change: Transition, now: int, found: _Found, *, early: bool = False) -> LedgerEntry:
+    told = {"annotations": found.annotations} if found.annotations else {}
     return LedgerEntry(now, "transition", {
         "alarm": change.alarm, "before": change.before, "after": change.after,
         "evaluated_at": change.time, "early": early, "reason": change.reason,
         "reason_data": change.reason_data, "suppressed_by": change.suppressed_by,
-        "delayed": change.delayed,
+        "delayed": change.delayed, **told,
     })  # fmt: skip
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tocsin.durations import DAY, HOUR, MINUTE
+from tocsin.engine._behind import KeptLines
+from tocsin.engine._origin import SENT, Origin
 from tocsin.engine._sifting import Sifted
 from tocsin.logformat import Clues, Parsed, detect, make_format
 from tocsin.scan import Scanner, Table
@@ -82,6 +84,8 @@ class Reading:
     taken: Taken | None = None
     drilled: list[Drilled] = field(default_factory=list)
     sifted: Sifted = field(default_factory=Sifted)
+    kept: list[KeptLines] = field(default_factory=list)
+    """Lines of which some matched a filter."""
 
     @property
     def size(self) -> int:
@@ -125,14 +129,14 @@ class GroupReader:
         found = Reading(taken=taken)
         for block in taken.blocks:
             form = self._format(block.file, block.data)
-            self._count(form, self._apart(form, block.data, found), window, found, block.path)
+            self._pieces(form, block.data, window, found, Origin(block.path, block.offset))
         return found
 
     def take(self, data: bytes, window: Window) -> Reading:
         """Count lines that were sent."""
         found = Reading()
         form = self._format("sent", data)
-        self._count(form, self._apart(form, data, found), window, found, "sent")
+        self._pieces(form, data, window, found, SENT)
         return found
 
     def take_events(self, events: Sequence[tuple[int, bytes]], window: Window) -> Reading:
@@ -154,19 +158,26 @@ class GroupReader:
         sample = b"\n".join(text for _, text in kept[:100])
         form = self._format("sent", sample) or "json"
         reader, scanner = self._scanner(form, window.now)
-        scanner.take(kept, found.table)
+        counted = Table()
+        scanner.take(kept, counted)
+        if counted.minutes.matches:
+            found.kept.append(KeptLines.of_events(self.group.name, reader, kept))
+        found.table.merge(counted)
         if self.sifter:
             self.sifter.events(reader, kept, window.unfit, found.sifted)
         return found
 
-    def _apart(self, form: str, data: bytes, found: Reading) -> bytes:
-        """What is left without the lines of drills."""
+    def _pieces(
+        self, form: str, data: bytes, window: Window, found: Reading, origin: Origin
+    ) -> None:
+        """Count what is left without the lines of drills."""
         kept, drilled = self._sieve.sift(data)
         if drilled:
             found.table.read += len(drilled)
             found.table.dropped[DRILL] += len(drilled)
             found.drilled += [Drilled(id_, form, line) for id_, line in drilled]
-        return kept
+        for at, piece in kept:
+            self._count(form, piece, window, found, origin.later(at))
 
     def _format(self, file: object, data: bytes) -> str:
         """The format of a file, once it is known; else of what the group was before."""
@@ -181,7 +192,9 @@ class GroupReader:
             self._by_file[file] = self.form = seen.format
         return self._by_file[file]
 
-    def _count(self, form: str, data: bytes, window: Window, found: Reading, path: str) -> None:
+    def _count(
+        self, form: str, data: bytes, window: Window, found: Reading, origin: Origin
+    ) -> None:
         table = found.table
         if not data:
             return
@@ -192,8 +205,10 @@ class GroupReader:
             return
         reader, scanner = self._scanner(form, window.now)
         if self.sifter:
-            self.sifter.lines(reader, data, path, window.unfit, found.sifted)
+            self.sifter.lines(reader, data, origin, window.unfit, found.sifted)
         counted = scanner.scan(data)
+        if counted.minutes.matches:
+            found.kept.append(KeptLines.of_lines(self.group.name, reader, data, origin, counted))
         reasons = {window.reason(minute) for _, minute in counted.minutes.events}
         if reasons <= {""}:
             table.merge(counted)

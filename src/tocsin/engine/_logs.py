@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from tocsin.alarms import Metric, MetricAlarm, alarm_metrics
 from tocsin.correlation import RecentOffenders
 from tocsin.durations import MILLISECOND, MINUTE, SECOND
 from tocsin.engine._alarming import Alarming, AlarmsState
+from tocsin.engine._behind import Behind
 from tocsin.engine._correlating import Correlating
 from tocsin.engine._log_reading import LATE, GroupReader, Window
 from tocsin.engine._offenders import NAMED, offenders_text
@@ -110,7 +110,9 @@ class Logs:
         stored = states.get(ALARMS_KEY)
         known = msgspec.json.decode(stored, type=AlarmsState) if stored else None
         self._recent = RecentOffenders(config.rules)
-        self.alarming = Alarming(config, known, now, notifying, self._sources, self.who)
+        self.groups: dict[str, _Group] = {}
+        self._behind = Behind(config, lambda: [g.minutes for g in self.groups.values()], self.who)
+        self.alarming = Alarming(config, known, now, notifying, self._behind)
         self._notifying = notifying
         self._stopping = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -130,7 +132,6 @@ class Logs:
         self.correlating = Correlating(config.rules, states, begin, seed, notifying)
         held = bool(config.rules.detections)
         self._round = _SIFTED if held else _ROUND
-        self.groups: dict[str, _Group] = {}
         for group in config.groups:
             raw = states.get(state_key(group.name))
             state = msgspec.json.decode(raw, type=GroupState) if raw else GroupState()
@@ -264,6 +265,7 @@ class Logs:
                 _log.warning("log group %s: %s: %s", name, gap.path, gap.what)
         state.form = group.reader.form
         self._recent.take(reading.sifted.matched)
+        self._behind.keep(reading.kept)
         changed = split(table, self._is_watched)
         for minute, part in changed.items():
             group.minutes.setdefault(minute, Table()).merge(part)
@@ -392,19 +394,6 @@ class Logs:
             self.core.degrade(f"log group {name}", "; ".join(sorted(found)[:5]))
         else:
             self.core.recover(f"log group {name}")
-
-    def _sources(self, alarm: MetricAlarm, start: int, end: int) -> list[tuple[str, int]]:
-        """Who was behind an alarm: its clients with their matching events, the busiest first."""
-        wanted = {metric for metric, _ in alarm_metrics(alarm)}
-        clients: Counter[str] = Counter()
-        for group in self.groups.values():
-            for minute in range(start - start % MINUTE, end, MINUTE):
-                table = group.minutes.get(minute)
-                for key, found in table.sources.items() if table else ():
-                    if Metric.of(*self._metrics[key[0]], dict(key[2])) in wanted:
-                        clients.update(found)
-        clients.pop("", None)
-        return sorted(clients.items(), key=lambda each: (-each[1], each[0]))
 
     def who(self, start: int, end: int, only: Collection[str] = ()) -> str:
         """The busiest of a window by what Sigma rules ask for, as an annotation."""

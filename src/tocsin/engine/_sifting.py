@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tocsin.correlation import Event, EventReader, Sessions, make_prefilter
+from tocsin.engine._origin import SENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from tocsin.correlation import Matched, Prefilter, Remembered, RuleSet
+    from tocsin.engine._origin import Origin
     from tocsin.logformat import Format, Skipped
 
 __all__ = ["Sifted", "Sifter"]
@@ -50,16 +52,13 @@ class Sifter:
         self._readers: dict[int, tuple[Format, EventReader, Prefilter | None]] = {}
 
     def lines(
-        self, form: Format, data: bytes, path: str, reason: Callable[[int], str], into: Sifted
+        self, form: Format, data: bytes, origin: Origin, reason: Callable[[int], str], into: Sifted
     ) -> None:
         """Take whole lines; `reason` says why an event of a time is not looked at."""
         _, reader, prefilter = self._reader(form)
         number = data.count(b"\n") + (not data.endswith(b"\n")) if data else 0
-        if prefilter is not None:
-            lines: Iterable[bytes] = (line for _, line in prefilter.lines(data))
-        else:
-            lines = data.removesuffix(b"\n").split(b"\n") if data else ()
-        read = (reader.read(line.removesuffix(b"\r"), path) for line in lines)
+        lines = _lines(data) if prefilter is None else prefilter.lines(data)
+        read = (reader.read(line.removesuffix(b"\r"), origin.place(at)) for at, line in lines)
         self._take(number, read, reason, into)
 
     def events(
@@ -71,7 +70,7 @@ class Sifter:
     ) -> None:
         """Take events that came with their time."""
         _, reader, _ = self._reader(form)
-        read = (reader.read(text, "sent", time) for time, text in events)
+        read = (reader.read(text, SENT.place(0), time) for time, text in events)
         self._take(len(events), read, reason, into)
 
     def _take(
@@ -100,3 +99,11 @@ class Sifter:
             known = form, EventReader(form, self._sessions), prefilter
             self._readers[id(form)] = known
         return known
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Each line without its line end, with where it begins."""
+    at = 0
+    for line in data.removesuffix(b"\n").split(b"\n") if data else ():
+        yield at, line
+        at += len(line) + 1

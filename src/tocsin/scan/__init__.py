@@ -1,5 +1,6 @@
 """Many metric filters over blocks of a log: counts in tables that merge by adding."""
 
+from tocsin.scan._candidates import Candidates
 from tocsin.scan._scanner import Scanner
 from tocsin.scan._search import ENGINES, Engine, best_engine
 from tocsin.scan._table import LARGEST, MAX_SOURCES, SourceKey, Table
@@ -8,6 +9,7 @@ __all__ = [
     "ENGINES",
     "LARGEST",
     "MAX_SOURCES",
+    "Candidates",
     "Engine",
     "Scanner",
     "SourceKey",

@@ -155,7 +155,7 @@ class Tail:
         self, file: Followed, want: int, taken: Taken, now: int, *, final: bool = False
     ) -> int:
         """Take one piece of a file; how many bytes that were."""
-        before = file.position.offset
+        before, skipping = file.position.offset, file.position.skipping
         file.problem = ""
         try:
             if not file.position.archive:
@@ -177,7 +177,10 @@ class Tail:
             file.retry_later()
             return 0
         if piece.data:
-            taken.blocks.append(TailBlock(file.position.path, file.position.file, piece.data))
+            own = not (skipping or piece.cut or piece.nuls) and file.is_verbatim
+            offset = before + piece.used - len(piece.data) + piece.unended if own else -1
+            position = file.position
+            taken.blocks.append(TailBlock(position.path, position.file, piece.data, offset))
         taken.cut += piece.cut
         taken.nuls += piece.nuls
         if piece.used:

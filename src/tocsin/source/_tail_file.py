@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from tocsin.source._journal_export import is_journal_export
-from tocsin.source._lines import encoding_of, take_lines
+from tocsin.source._lines import UTF_8, encoding_of, take_lines
 from tocsin.source._tail_content import Archive, NotAFileError, open_known, packed_with
 from tocsin.source._tail_state import HEAD, TRACE, FilePosition, digest
 
@@ -69,6 +69,13 @@ class Followed:
     @property
     def is_rotated(self) -> bool:
         return self.gone or self.position.path != self.position.home
+
+    @property
+    def is_verbatim(self) -> bool:
+        """Whether lines are handed out as the bytes that they are in the file, or inflate to."""
+        # Of a document with all its records, lines are made.
+        document = self.position.archive and self.position.path.endswith((".json", ".json.gz"))
+        return self.position.encoding == UTF_8 and not document
 
     def update(self, **changes: object) -> None:
         self.position = msgspec.structs.replace(self.position, **changes)

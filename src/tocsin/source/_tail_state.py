@@ -86,6 +86,9 @@ class TailBlock:
     """The file's number in the group; stable over renames, restarts and compression."""
     data: bytes
     """Whole lines in UTF-8, each with its line end."""
+    offset: int = -1
+    """Where they begin in the file, of an archive in what it inflates to; -1 if they are not the
+    file's own bytes one after the other."""
 
 
 @dataclass(frozen=True, slots=True)

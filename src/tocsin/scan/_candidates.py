@@ -1,0 +1,85 @@
+"""The lines of a block that some filters may match, for a second look at few lines.
+
+It may let through lines that match nothing, and never keeps back one that matches.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tocsin.pattern import DEFAULTS
+from tocsin.scan._columns import ColumnReader
+from tocsin.scan._plan import Plan
+from tocsin.scan._search import best_engine, make_search, matching_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tocsin.logformat import Format
+    from tocsin.pattern import MetricFilter, Settings
+    from tocsin.scan._columns import Bools, Columns
+
+__all__ = ["Candidates"]
+
+_ACCESS = frozenset({"combined", "common"})
+
+
+class Candidates:
+    """Finds them: by status and texts in access logs, by texts in JSON lines, else all."""
+
+    def __init__(
+        self, filters: Sequence[MetricFilter], form: Format, settings: Settings = DEFAULTS
+    ) -> None:
+        self._plans = [Plan(each, settings) for each in filters]
+        self._read = (
+            ColumnReader(
+                form,
+                plain_tail=any(plan.plain_tail for plan in self._plans),
+                escapes=settings.escaped_quotes == "data",
+            )
+            if form.name in _ACCESS
+            else None
+        )
+        self._every = self._read is None
+        searched = [plan for plan in self._plans if plan.way == "texts"]
+        if form.name == "json":
+            # Other formats may find in a line what is written otherwise there.
+            searched = self._plans
+            self._every = any(plan.texts is None for plan in searched)
+        found = {text for plan in searched for text in plan.texts or ()}
+        self._texts = [] if self._every else sorted(found)
+        self._search = make_search(self._texts, best_engine()) if self._texts else None
+
+    def __call__(self, block: bytes) -> Iterator[tuple[int, bytes]]:
+        """Where each begins, and the line without its line end."""
+        if not block:
+            return
+        if self._read is not None:
+            found = self._read(block)
+            starts, ends = found.starts, found.ends
+            chosen = self._chosen(found)
+        else:
+            ends = np.flatnonzero(np.frombuffer(block, np.uint8) == 10)
+            if not block.endswith(b"\n"):
+                ends = np.append(ends, len(block))
+            starts = np.append(np.zeros(1, np.int64), ends[:-1] + 1)
+            chosen = np.full(len(starts), self._every)
+        if self._search is not None:
+            for _, line in matching_lines(self._search, self._texts, block, starts):
+                chosen[line] = True
+        for line in np.flatnonzero(chosen).tolist():
+            start = int(starts[line])
+            yield start, block[start : ends[line]].removesuffix(b"\r")
+
+    def _chosen(self, found: Columns) -> Bools:
+        """What status and shape do not rule out."""
+        chosen = np.zeros(len(found.starts), np.bool_)
+        chosen[found.unsure] = True
+        for plan in self._plans:
+            if plan.way == "all":
+                chosen[found.sure] = True
+            elif plan.way in ("status", "some"):
+                chosen[found.sure[plan.wanted(found.status)]] = True
+        return chosen
