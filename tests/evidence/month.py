@@ -214,7 +214,7 @@ class Month:
 
     def seal(self, day):
         name = day_folder(datetime.fromtimestamp(day / SECOND, UTC).date())
-        sources = Sources(self.config, self.hands.now, "key", None)
+        sources = Sources(self.config, self.hands.now, "key", None, self.evidence)
         seal_day(self.evidence, name, self.key, ORIGIN, lambda opened: contents_of(opened, sources))
         return json.loads((self.evidence / name / "day.json").read_bytes())
 

@@ -21,7 +21,7 @@ def collect(tocsin, day):
 
 def test_the_way_from_a_key_to_a_verdict(tocsin, tmp_path):
     collect(tocsin, "2026-11-01")
-    assert tocsin("seal", "2026-11-01") == "sealed  evidence/20261101  14 files\n"
+    assert tocsin("seal", "2026-11-01") == "sealed  evidence/20261101  16 files\n"
     # The days in between are sealed too, though nobody collected anything.
     assert tocsin("seal", "20261103").count("sealed") == 2
     anchor = tocsin("anchor")

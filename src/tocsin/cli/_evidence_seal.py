@@ -68,7 +68,7 @@ def seal(
     root = evidence_folder(folder, config)
     commitments = make_commitments(root, labels)
     sources = Sources(
-        config, now, fingerprint(signing.public_key().public_bytes_raw()), commitments
+        config, now, fingerprint(signing.public_key().public_bytes_raw()), commitments, root
     )
 
     def contents(opened: Open) -> Contents:

@@ -18,12 +18,13 @@ from tocsin.bundle import Contents
 from tocsin.cli._plan import catalogues_of, plan_name
 from tocsin.cli._secrets import make_redactor
 from tocsin.control import load_catalogue, utc
+from tocsin.custody import custody_part
 from tocsin.durations import DAY
 from tocsin.engine import load_config
 from tocsin.errors import ConfigError
 from tocsin.evidence import cells_of, describe, plan_of, segments_of
 from tocsin.printable import printable
-from tocsin.seal import chain_ledger, last_second
+from tocsin.seal import chain_ledger, last_second, read_day
 from tocsin.store import LedgerPart, read_ledger, read_texts
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Sources:
     key: str
     """Fingerprint of the key that seals."""
     commitments: Commitments | None
+    root: Path
+    """The evidence folder."""
 
 
 def contents_of(opened: Open, sources: Sources) -> Contents:
@@ -66,7 +69,11 @@ def contents_of(opened: Open, sources: Sources) -> Contents:
     expected = {control.id for each in planned for control in each.controls}
     signed = [n[5:69] for n in opened.files if n.startswith("plan/") and n.endswith(".sig")]
     plan = plan_of(opened.day, {e.sha256: e.version for e in planned}, signed, opened.before)
+    custody, log = custody_part(
+        sources.root, read_day(opened.before).day if opened.before else "", opened.before
+    )
     facts: dict[str, Any] = {
+        **log,
         "period": {"start": utc(end - DAY), "end": utc(end), "over": end <= sources.now},
         "sealed": utc(sources.now),
         "program": {"name": "tocsin", "version": tocsin.__version__},
@@ -83,7 +90,10 @@ def contents_of(opened: Open, sources: Sources) -> Contents:
     }
     if absent:
         facts["ledger_absent"] = absent
-    return Contents(ledger, ledger_end, part.restarted, {**described.raw, **files, **kept}, facts)
+    policy = load_config(sources.config).evidence_retention if sources.config.exists() else ""
+    if policy:
+        facts["retention"] = policy
+    return Contents(ledger, ledger_end, part.restarted, {**described.raw, **files, **kept, **custody}, facts)
 
 
 def _planned(files: Mapping[str, bytes]) -> list[Catalogue]:

@@ -17,10 +17,11 @@ from tocsin.engine._config_files import beside
 from tocsin.engine._config_logs import LOG_KEYS, LogConfig, read_log_config
 from tocsin.engine._config_receivers import RECEIVER_KEYS, ReceiverReader, is_url
 from tocsin.engine._config_respond import RESPOND_KEYS, RespondConfig, read_respond
-from tocsin.errors import ConfigError, FileErrors, Problem, RuleError, Span
+from tocsin.errors import ConfigError, FileErrors, ParseError, Problem, RuleError, Span
 from tocsin.labels import Labels
 from tocsin.packs import RULE_FILES, shipped_rules
 from tocsin.rules import RuleFile, load_rule_file
+from tocsin.seal import read_retention
 from tocsin.series import Target
 from tocsin.yamlfile import YamlMapping, YamlScalar, read_yaml
 from tocsin.yamlreader import YamlReader
@@ -91,6 +92,8 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
     "evidence": {
         "folder": "default evidence in the current folder",
         "key_file": "the private key that seals, default evidence.key in the current folder",
+        "retention": "how long `tocsin evidence prune` keeps a day: 7y, years of the calendar, or "
+        "90d; without it nothing is removed",
         "controls": "catalogues: patterns, relative to this file, or `lab` and `starter`, which "
         "come with Tocsin; default `lab`",
     },
@@ -116,6 +119,8 @@ class Config:
     storage_size: int
     evidence_folder: Path
     evidence_key: Path
+    evidence_retention: str
+    """`7y` or `90d`; empty without a policy."""
     catalogues: tuple[Catalogue, ...]
     drills: tuple[Drill, ...]
     logs: LogConfig
@@ -192,6 +197,7 @@ class _ConfigReader(YamlReader):
             self._bytes(storage, "size", 2 << 30),
             self._folder(evidence, Path("evidence")),
             self._folder(evidence, Path("evidence.key"), "key_file"),
+            self._kept_for(evidence),
             self._catalogues(evidence),
             read_drills(self, top, receivers, logs, self.path.parent),
             logs,
@@ -265,6 +271,14 @@ class _ConfigReader(YamlReader):
                 except OSError as error:
                     self.error(node.span, f"can't read {name!r}: {error.strerror}")
         return tuple(loaded.values())
+
+    def _kept_for(self, evidence: YamlMapping) -> str:
+        text = self.string(evidence, "retention")
+        try:
+            return read_retention(text) if text else ""
+        except ParseError as error:
+            self.error(self.span_of(evidence, "retention"), error.what, error.hint)
+            return ""
 
     def _catalogues(self, evidence: YamlMapping) -> tuple[Catalogue, ...]:
         loaded: dict[str, Catalogue] = {}
