@@ -27,7 +27,7 @@ from tocsin.seal import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tocsin.seal import Signer, Verdict
+    from tocsin.seal import Removal, Signer, Verdict
 
 __all__ = ["anchor", "trust_of", "trust_options", "verify"]
 
@@ -122,8 +122,16 @@ def _print(verdict: Verdict) -> None:
     if not verdict.holds:
         click.echo("ALTERED: these are not the days that were sealed")
         return
+    for each in verdict.removed[:_SHOWN]:
+        click.echo(f"REMOVED  {_removal(each)}")
+    if verdict.removed:
+        more = len(verdict.removed) - _SHOWN
+        told = f" ({more} more than are named, see --format json)" if more > 0 else ""
+        click.echo(f"REMOVED: the files of {len(verdict.removed)} days{told}, so that only their"
+                   " hashes were checked")  # fmt: skip
     first, last = verdict.days[0], verdict.days[-1]
-    count = "1 day" if len(verdict.days) == 1 else f"{len(verdict.days)} days"
+    checked = len(verdict.days) - len(verdict.removed)
+    count = "1 day" if checked == 1 else f"{checked} days"
     click.echo(f"{count}, {first} to {last}, {verdict.files} files: nothing is altered")
     if verdict.witnessed:
         click.echo(f"WITNESSED: up to {verdict.witnessed}, at {utc(verdict.witnessed_at)}")
@@ -146,9 +154,25 @@ def _print(verdict: Verdict) -> None:
         click.echo(f"note: the {after} days after it rest on the key alone")
 
 
+def _removal(each: Removal) -> str:
+    stone = each.tombstone
+    return (
+        f"{stone.day}: under the policy {stone.policy} on {stone.removed} by {stone.by}:"
+        f" {stone.reason}; the hashes of {each.hashes} files are kept"
+    )
+
+
 def _as_data(verdict: Verdict) -> dict[str, object]:
     return {
         "holds": verdict.holds, "days": verdict.days, "files": verdict.files,
+        "removed": [
+            {
+                "day": each.tombstone.day, "removed": each.tombstone.removed,
+                "policy": each.tombstone.policy, "by": each.tombstone.by,
+                "reason": each.tombstone.reason, "hashes": each.hashes,
+            }
+            for each in verdict.removed
+        ],
         "faults": [{"day": f.day, "file": f.file, "what": f.what} for f in verdict.faults],
         "anchored": verdict.anchored, "witnessed": verdict.witnessed,
         "witnessed_at": utc(verdict.witnessed_at) if verdict.witnessed else "",

@@ -1,0 +1,62 @@
+"""Writing down what is handed out; a log that can't be written stops nobody."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import click
+
+from tocsin.cli._output import moment
+from tocsin.custody import principal, write_line
+from tocsin.errors import StoreError
+from tocsin.seal import day_after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+__all__ = ["hand_out", "hash_of_files", "now_to_the_second", "spans"]
+
+
+def now_to_the_second() -> str:
+    return moment(time.time_ns() // 1000)
+
+
+def hand_out(
+    root: Path, command: str, days: Iterable[str], output: Mapping[str, str], **more: str
+) -> None:
+    """Write down who took what out of `root`, before it is written or printed.
+
+    `output` is SHA-256 by name. Where the log can't be written, standard error says so.
+    """
+    line = {
+        **more, "by": principal(), "command": f"evidence {command}", "days": spans(days),
+        "output": dict(output), "time": now_to_the_second(),
+    }  # fmt: skip
+    try:
+        write_line(root, line)
+    except StoreError as error:
+        click.echo(f"not written down in the custody log: {error.what}", err=True)
+
+
+def hash_of_files(files: Mapping[str, str]) -> str:
+    """Of what `sha256sum` says of the files, `HASH  NAME` a line, sorted by name."""
+    lines = "".join(f"{files[name]}  {name}\n" for name in sorted(files))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def spans(days: Iterable[str]) -> str:
+    """`20261127-20261203 20261209`."""
+    found = sorted(set(days))
+    begins = {b for a, b in pairwise(found) if day_after(a) != b}
+    text, last = "", ""
+    for day in found:
+        if not text or day in begins:
+            text += f"-{last} {day}" if last else f" {day}"
+            last = ""
+        else:
+            last = day
+    return f"{text}-{last}".strip() if last else text.strip()
