@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from tests.engine.daemon import Daemon, free_port, target, wait_for, webhook
 from tests.engine.test_log_daemon import ALARM, FILTER
 from tests.evidence.answering import answering
+from tests.report.days import except_again
 
 CANARIES = {
     "password": "kanari-password-77", "token": "kanariTOKEN7712345abc", "query": "kanariquery0001",
@@ -63,12 +64,6 @@ def receivers(folder, *more):
     ]  # fmt: skip
 
 
-def except_(folder, control):
-    """A further record of the control that says that it was an exception."""
-    record = json.loads((folder / f"{control}.json").read_text())
-    (folder / f"{control}.run2.json").write_text(json.dumps(record | {"state": "exception"}))
-
-
 def test_no_secret_gets_into_a_bundle_nor_into_what_is_made_of_it(tocsin, tmp_path):
     """Secrets in the configuration, the environment, addresses, and what a source answers."""
     c = CANARIES
@@ -94,7 +89,7 @@ def test_no_secret_gets_into_a_bundle_nor_into_what_is_made_of_it(tocsin, tmp_pa
         with Daemon(tmp_path, config, rules) as daemon:
             wait_for(lambda: daemon.query('ALERTS{alertstate="firing"}'), "an alert")
         told = [tocsin("collect", "--prometheus", url, "--folder", "evidence", **secret)]
-        except_(tmp_path / "evidence" / today(), "logical-access")
+        except_again(tmp_path / "evidence" / today(), "logical-access")
         said = f"the token was {known}; curl -H 'Authorization: Bearer {c['bearer']}'"
         told.append(tocsin("disposition", today(), "logical-access", "--outcome", "fault", "--by", "ann",
                            "--text", said, "--folder", "evidence", **secret))  # fmt: skip

@@ -37,6 +37,12 @@ def record(control, day, state="operated", /, **more):
     return json.dumps(value).encode()
 
 
+def except_again(folder, control):
+    """A further record of the control's day, which says that it was an exception."""
+    found = json.loads((folder / f"{control}.json").read_text())
+    (folder / f"{control}.run2.json").write_text(json.dumps(found | {"state": "exception"}))
+
+
 def default_files(day):
     return {"alpha.json": record("alpha", day), "beta.json": record("beta", day)}
 

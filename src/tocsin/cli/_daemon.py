@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import socket
 import time
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from tocsin.console import LiveView, create_app
-from tocsin.engine import Clock, Engine, load_config
+from tocsin.engine import Clock, Engine, load_config, with_revisions
 from tocsin.errors import ConfigError, StoreError
 from tocsin.store import open_store
 
@@ -38,6 +39,7 @@ class Daemon:
         self.stopping = asyncio.Event()
         self.engine: Engine | None = None
         self._reloading: asyncio.Future[None] | None = None
+        self._one_by_one = asyncio.Lock()
         self._bound = config.listen
 
     async def run(self) -> None:
@@ -96,7 +98,10 @@ class Daemon:
 
     async def _take_over(self, engine: Engine, config: Config) -> None:
         try:
-            await engine.reload(replace(config, listen=self._bound))
+            # What was asked for last is taken over last, though git may take its time.
+            async with self._one_by_one:
+                config = await asyncio.to_thread(with_revisions, config, os.environ)
+                await engine.reload(replace(config, listen=self._bound))
         except Exception as error:  # noqa: BLE001 - a fault of ours must be told, not lost in a task
             _log.exception("the configuration could not be taken over")
             engine.reload_failed(f"{type(error).__name__}: {error}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import click
 from prometheus_client import disable_created_metrics
 
 from tocsin.cli._daemon import Daemon
-from tocsin.engine import load_config
+from tocsin.engine import load_config, with_revisions
 
 __all__ = ["run"]
 
@@ -31,7 +32,7 @@ def run(path: Path) -> None:
     disable_created_metrics()  # type: ignore[no-untyped-call]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
-    config = load_config(path)
+    config = with_revisions(load_config(path), os.environ)
     for warning in config.warnings:
         click.echo(str(warning), err=True)
 

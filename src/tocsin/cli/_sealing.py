@@ -93,7 +93,9 @@ def contents_of(opened: Open, sources: Sources) -> Contents:
     policy = load_config(sources.config).evidence_retention if sources.config.exists() else ""
     if policy:
         facts["retention"] = policy
-    return Contents(ledger, ledger_end, part.restarted, {**described.raw, **files, **kept, **custody}, facts)
+    return Contents(
+        ledger, ledger_end, part.restarted, {**described.raw, **files, **kept, **custody}, facts
+    )
 
 
 def _planned(files: Mapping[str, bytes]) -> list[Catalogue]:
@@ -145,9 +147,9 @@ def _rules(
         for path, sha256 in segment.rules:
             kept = _kept(path, sha256, texts, files, redactor)
             rules.append({"path": path, "sha256": sha256, "kept": kept})
-        told.append(
-            {"since": segment.since, "configuration": segment.configuration, "rules": rules}
-        )
+        since = {"since": segment.since, "configuration": segment.configuration, "rules": rules}
+        came = {"revision": segment.revision, "revisions": segment.revisions}
+        told.append(since | _clean({name: each for name, each in came.items() if each}, redactor))
     return files, told
 
 

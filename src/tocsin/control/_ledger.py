@@ -172,7 +172,9 @@ def rules_unchanged(need: RulesUnchanged, seen: LedgerSeen, period: Period) -> I
         if entry.kind not in _STARTED or "rules" not in entry.body:
             continue
         if before is not None and _identity(before) != _identity(entry):
-            what = ", ".join(_differing(before, entry)[:5])
+            what = ", ".join(
+                f"{printable(path)}{_origin(entry, path)}" for path in _differing(before, entry)[:5]
+            )
             text = f"changed at {clock(entry.time, period)} UTC: {what}"
             found.append(Finding(need.name, Kind.CROSSED, text, entry.time, period.end))
         before = entry
@@ -329,7 +331,21 @@ def _identity(entry: Entry) -> dict[str, str]:
 
 def _differing(before: Entry, after: Entry) -> list[str]:
     old, new = _identity(before), _identity(after)
-    return [printable(path) for path in sorted(old | new) if old.get(path) != new.get(path)]
+    return [path for path in sorted(old | new) if old.get(path) != new.get(path)]
+
+
+def _origin(entry: Entry, path: str) -> str:
+    """Which commit the new one came from, and whose it is, as far as the ledger tells."""
+    of_files = entry.body.get("revisions")
+    told = of_files.get(path) if isinstance(of_files, dict) else None
+    told = told if isinstance(told, dict) else {}
+    remark = str(told.get("remark") or "")
+    named = told if told.get("commit") else entry.body.get("revision")
+    parts = []
+    if isinstance(named, dict) and named.get("commit"):
+        parts.append(f"commit {str(named['commit'])[:12]} by {named.get('author')}")
+    parts += [remark] if remark else []
+    return printable(f" ({'; '.join(parts)})", 300) if parts else ""
 
 
 def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

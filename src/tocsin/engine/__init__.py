@@ -6,6 +6,7 @@ from tocsin.engine._config_alerting import load_routing
 from tocsin.engine._core import Core, History
 from tocsin.engine._drilling import DRILLS_FOLDER
 from tocsin.engine._evaluating import GroupLoop
+from tocsin.engine._in_force import with_revisions
 from tocsin.engine._line_drill import log_setup
 from tocsin.engine._live import Engine
 from tocsin.engine._responding import recent_traffic
@@ -25,4 +26,5 @@ __all__ = [
     "load_routing",
     "log_setup",
     "recent_traffic",
+    "with_revisions",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob  # NOTE: Path.glob refuses absolute patterns
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from tocsin.yamlfile import YamlMapping, YamlScalar, read_yaml
 from tocsin.yamlreader import YamlReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from tocsin.alerting import Routing
     from tocsin.drill import Drill
@@ -38,6 +38,8 @@ __all__ = ["CONFIG_KEYS", "Config", "load_config"]
 
 _SIZE = re.compile(r"(\d{1,12})\s*(B|[KMG]i?B)?")
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_COMMIT = re.compile(r"[!-~]{1,100}").fullmatch
+_LONGEST = 400
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*").fullmatch
 
 CONFIG_KEYS: dict[str, dict[str, str]] = {
@@ -67,6 +69,8 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
         "storage": "the state folder and how long samples stay",
         "drills": "synthetic attacks that show that alerts work, a list",
         "evidence": "where `tocsin evidence collect` writes",
+        "revision": "where all of this came from, for a pipeline to write where there is no work "
+        "tree of git",
     },
     "scrape": {
         "job": "name of the job, the label `job`",
@@ -97,6 +101,11 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
         "controls": "catalogues: patterns, relative to this file, or `lab` and `starter`, which "
         "come with Tocsin; default `lab`",
     },
+    "revision": {
+        "commit": "its name, up to 100 characters without spaces",
+        "author": "who wrote it",
+        "ticket": "where more is written",
+    },
 }
 
 
@@ -126,6 +135,10 @@ class Config:
     logs: LogConfig
     respond: RespondConfig
     warnings: tuple[Problem, ...]
+    revision: dict[str, str]
+    """`commit`, `author` and perhaps `ticket`, as the file tells them; may be empty."""
+    revisions: Mapping[str, dict[str, str]] = field(default_factory=dict)
+    """By path, what git tells of the files; see `with_revisions`."""
 
     @property
     def look_back(self) -> int:
@@ -187,6 +200,7 @@ class _ConfigReader(YamlReader):
             name: value for name, (value, _) in self.string_map(top, "external_labels").items()
         }
         rule_files = self._rule_files(top)
+        revision = self._revision(top)
         logs = read_log_config(self, top, self.path.parent, self.read_bytes)
         return Config(
             str(self.path), text, targets, rule_files, interval, receivers, routing, labels,
@@ -203,7 +217,24 @@ class _ConfigReader(YamlReader):
             logs,
             read_respond(self, top, self.path.parent, self.read_bytes, logs),
             tuple(p for p in self.problems if p.severity == "warning"),
+            revision,
         )  # fmt: skip
+
+    def _revision(self, top: YamlMapping) -> dict[str, str]:
+        if "revision" not in top.items:
+            return {}
+        item = self.mapping(top.items["revision"], CONFIG_KEYS["revision"], "revision")
+        for key in ("commit", "author"):
+            self.require(item, key, "revision")
+        found = {name: text for name in item.items if (text := self.string(item, name))}
+        if "commit" in found and not _COMMIT(found["commit"]):
+            hint = "write what `git rev-parse HEAD` says"
+            self.error(self.span_of(item, "commit"), "commit must be one word", hint)
+        for name, text in found.items():
+            if not text.strip() or len(text) > _LONGEST:
+                what = f"{name} must have 1 to {_LONGEST} characters"
+                self.error(self.span_of(item, name), what)
+        return found
 
     def _unique(self, what: str, names: Iterator[tuple[str, Span]]) -> None:
         seen: set[str] = set()

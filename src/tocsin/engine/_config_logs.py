@@ -65,6 +65,8 @@ class LogConfig:
     place: Place
     rules: RuleSet = field(default_factory=RuleSet)
     """Sigma rules and correlations, held against the events of every log group."""
+    definition_files: tuple[str, ...] = ()
+    """Paths of the files that `definitions` were read from."""
 
     @property
     def unfed(self) -> frozenset[str]:
@@ -116,7 +118,8 @@ def read_log_config(
             )
         seen.add(group.name)
     asked = _asked(reader, top)
-    definitions = _definitions(reader, top, folder, read_bytes, groups, asked)
+    files = named_files(reader, top, "definitions", folder, read_bytes, "definition file")
+    definitions = _definitions(reader, top, files, groups, asked)
     section = reader.mapping(top.items.get("cloudwatch"), LOG_KEYS["cloudwatch"], "cloudwatch")
     place = Place(
         reader.string(section, "account", Place().account),
@@ -128,7 +131,8 @@ def read_log_config(
         what = "correlations are held against no events: there are no log groups"
         asks = "correlations" if "correlations" in top.items else "packs"
         reader.warn(reader.span_of(top, asks), what, "add `log_groups:`")
-    config = LogConfig(groups, definitions, _settings(reader, section), place, rules)
+    settings = _settings(reader, section)
+    config = LogConfig(groups, definitions, settings, place, rules, tuple(files))
     _warn_of_silence(reader, top, config)
     return config
 
@@ -161,12 +165,10 @@ def _log_group(reader: YamlReader, item: YamlMapping, folder: Path) -> LogGroup 
 def _definitions(
     reader: YamlReader,
     top: YamlMapping,
-    folder: Path,
-    read_bytes: Callable[[Path], bytes],
+    files: dict[str, bytes],
     groups: tuple[LogGroup, ...],
     asked: dict[str, Span],
 ) -> Definitions:
-    files = named_files(reader, top, "definitions", folder, read_bytes, "definition file")
     given = {name: value for name, (value, _) in reader.string_map(top, "parameters").items()}
     packed = _packs(reader, asked, groups, given)
     # Together, so that a composite alarm may watch alarms of a pack.

@@ -110,6 +110,10 @@ class RulesSegment:
     configuration: dict[str, str]
     rules: tuple[tuple[str, str], ...]
     """Path and SHA-256 of each rule file, Sigma file, and of the definitions."""
+    revision: dict[str, str]
+    """`commit`, `author` and `ticket` of all of it, where a pipeline told them."""
+    revisions: dict[str, dict[str, str]]
+    """By path, what git told: `commit`, `author`, `committed`, and a `remark` in words."""
 
 
 class _Known(msgspec.Struct):
@@ -121,6 +125,8 @@ class _Identity(msgspec.Struct):
     configuration: dict[str, str]
     rules: list[_Known]
     others: list[_Known] = []
+    revision: dict[str, str] = {}
+    revisions: dict[str, dict[str, str]] = {}
     since: str = ""
 
 
@@ -151,4 +157,4 @@ def segments_of(
 
 def _segment(identity: _Identity, since: str) -> RulesSegment:
     rules = tuple((rule.path, rule.sha256) for rule in (*identity.rules, *identity.others))
-    return RulesSegment(since, identity.configuration, rules)
+    return RulesSegment(since, identity.configuration, rules, identity.revision, identity.revisions)

@@ -31,8 +31,8 @@ __all__ = [
 DISPOSITIONS = "dispositions"
 """The folder, in a day, of what people wrote about exceptions."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_KINDS = frozenset({"acknowledgement", "configuration", "drill", "gap", "notification", "silence",
-                    "start", "state", "stop", "transition"})  # fmt: skip
+_KINDS = frozenset({"acknowledgement", "block", "configuration", "drill", "gap", "notification",
+                    "silence", "start", "state", "stop", "transition"})  # fmt: skip
 _MOST_ENTRIES = 20_000
 """Of one day; what is beyond is counted."""
 
@@ -64,6 +64,8 @@ class Run:
     reasons: tuple[str, ...]
     queries: tuple[tuple[str, str, str], ...]
     """Name, endpoint, and query or empty, of each input."""
+    kinds: tuple[str, ...] = ()
+    """Of the inputs."""
 
     @property
     def late(self) -> bool:
@@ -79,6 +81,12 @@ class RulesThen:
     """SHA-256."""
     files: Mapping[str, str]
     """SHA-256 by path."""
+    path: str = ""
+    """Of the configuration."""
+    revision: Mapping[str, str] = field(default_factory=dict)
+    """`commit`, `author`, `ticket`, where a pipeline told them."""
+    revisions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By path, what git told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +153,7 @@ class _Request(msgspec.Struct):
 
 class _Input(msgspec.Struct):
     name: str
+    kind: str = ""
     request: _Request = msgspec.field(default_factory=_Request)
 
 
@@ -169,6 +178,8 @@ class _Segment(msgspec.Struct):
     since: str
     configuration: dict[str, str]
     rules: list[_Known]
+    revision: dict[str, str] = {}
+    revisions: dict[str, dict[str, str]] = {}
 
 
 class PlanKnown(msgspec.Struct, frozen=True):
@@ -243,7 +254,13 @@ def _facts(day: DayRead, data: bytes) -> None:
         since = micros(each.since)
         if since is not None:
             files = {rule.path: rule.sha256 for rule in each.rules}
-            day.rules.append(RulesThen(since, each.configuration.get("sha256", ""), files))
+            known = each.configuration
+            day.rules.append(
+                RulesThen(
+                    since, known.get("sha256", ""), files, known.get("path", ""), each.revision,
+                    each.revisions,
+                )
+            )  # fmt: skip
 
 
 def _run(folder: str, file: str, data: bytes) -> Run | None:
@@ -267,6 +284,7 @@ def _run(folder: str, file: str, data: bytes) -> Run | None:
             (each.name, each.request.endpoint, str(each.request.params.get("query", "")))
             for each in found.inputs
         ),
+        tuple(each.kind for each in found.inputs),
     )  # fmt: skip
 
 

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
     from tocsin.report._day import DayRead, Entry, RulesThen
 
-__all__ = ["Answered", "DrillRun", "Gap", "RuleChange", "Silenced", "alerts_of", "drills_of",
-           "gaps_of", "notifications_of", "rule_changes", "silences_of"]  # fmt: skip
+__all__ = ["Answered", "Approval", "Decided", "DrillRun", "Gap", "RuleChange", "Silenced",
+           "alerts_of", "blocks_of", "drills_of", "gaps_of", "notifications_of", "rule_changes",
+           "silences_of"]  # fmt: skip
 
-_SUBJECT = ("job", "instance", "group", "rule", "log_group", "path", "alarm")
+_SUBJECT = ("job", "instance", "group", "rule", "log_group", "path", "alarm",
+            "correlation")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,25 @@ class RuleChange:
     before: str
     """SHA-256, or empty."""
     after: str
+    commit: str = ""
+    """Where the new one came from; empty if nothing told it."""
+    author: str = ""
+    remark: str = ""
+    """In words: how the file differs from the commit, or why git told nothing."""
+    ticket: str = ""
+    approvals: tuple[Approval, ...] = ()
+    watched: bool = False
+    """Whether a control of that day makes an exception of each change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What somebody said of a day on which something was changed."""
+
+    by: str
+    approved: str
+    """Who agreed; empty where nobody is named."""
+    ticket: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +98,16 @@ class Silenced:
     matchers: str
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Networks that one person, or one rule, blocked or let go on one day."""
+
+    day: str
+    what: str
+    by: str
+    networks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +138,17 @@ def alerts_of(days: Sequence[DayRead], last: str) -> Iterator[Answered]:
             each.time, each.shown, each.answer.time - each.time if each.answer else None,
             *(str(body.get(name) or "") for name in ("by", "comment", "ticket")),
         )  # fmt: skip
+
+
+def blocks_of(days: Sequence[DayRead]) -> Iterator[Decided]:
+    """Day by day, what was decided most first."""
+    for day in days:
+        counts = Counter(
+            (str(entry.body.get("what", "blocked")), str(entry.body.get("by", "")))
+            for entry in _entries([day], "block")
+        )
+        for (what, by), networks in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+            yield Decided(day.name, what, by, networks)
 
 
 def silences_of(days: Sequence[DayRead]) -> Iterator[Silenced]:
@@ -190,11 +232,20 @@ def rule_changes(days: Sequence[DayRead]) -> Iterator[RuleChange]:
 
 def _differences(before: RulesThen, after: RulesThen) -> Iterator[RuleChange]:
     if before.configuration != after.configuration:
-        yield RuleChange(after.since, "configuration", before.configuration, after.configuration)
+        yield _change(after, "configuration", before.configuration, after.configuration, after.path)
     for path in sorted({*before.files, *after.files}):
         old, new = before.files.get(path, ""), after.files.get(path, "")
         if old != new:
-            yield RuleChange(after.since, path, old, new)
+            yield _change(after, path, old, new, path)
+
+
+def _change(after: RulesThen, what: str, old: str, new: str, path: str) -> RuleChange:
+    told = after.revisions.get(path, {})
+    named = told if told.get("commit") else after.revision
+    return RuleChange(
+        after.since, what, old, new, named.get("commit", ""), named.get("author", ""),
+        told.get("remark", ""), after.revision.get("ticket", ""),
+    )  # fmt: skip
 
 
 def notifications_of(days: Sequence[DayRead]) -> Counter[str]:

@@ -7,7 +7,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tocsin.durations import format_duration
 from tocsin.report._disposition import OUTCOMES
 from tocsin.report._draw import (
     case_id,
@@ -17,6 +16,15 @@ from tocsin.report._draw import (
     draw_gaps,
     esc,
     moment,
+)
+from tocsin.report._page_ledger import (
+    SHOWN,
+    lasted,
+    more,
+    show_alerts,
+    show_blocks,
+    show_changes,
+    show_told,
 )
 from tocsin.report._period import STATES
 from tocsin.report._style import STYLE, SYMBOLS
@@ -37,8 +45,6 @@ _MEANINGS = {
     "not-run": "the check was not made, or not in full",
     "late": "the record was made after its day had been sealed",
 }
-_SHOWN = 200
-"""Rows of a list; the rest is counted and stays in the evidence."""
 _REASONS = 12
 
 
@@ -68,9 +74,10 @@ def report_page(period: Period, checked: Checked) -> bytes:
         *_cases(period),
         *_gaps(period),
         *_drills(period),
-        *_changes(period),
-        *_alerts(period),
-        *_told(period),
+        *show_changes(period),
+        *show_alerts(period),
+        *show_told(period),
+        *show_blocks(period),
         *_controls(period),
         *_anchors(period),
         *_yourself(period),
@@ -97,9 +104,9 @@ def _head(period: Period, checked: Checked) -> Iterator[str]:
     kind = {True: "good", False: "bad", None: ""}[checked.holds]
     yield f'<p class="told {kind}">{esc(checked.words)}</p>\n'
     if checked.faults:
-        yield _bullets(checked.faults[:_SHOWN])
+        yield _bullets(checked.faults[:SHOWN])
     if period.notes:
-        yield _bullets(period.notes[:_SHOWN])
+        yield _bullets(period.notes[:SHOWN])
 
 
 def _calendar(period: Period) -> Iterator[str]:
@@ -184,18 +191,14 @@ def _gaps(period: Period) -> Iterator[str]:
     yield from draw_gaps(period)
     yield '<table class="wide"><thead><tr><th>What</th><th>From (UTC)</th><th>To</th>'
     yield '<th class="num">Lasted</th><th>Why</th></tr></thead><tbody>'
-    for gap in period.gaps[:_SHOWN]:
-        lasted = "-" if gap.end is None else _lasted(gap.end - gap.start)
+    for gap in period.gaps[:SHOWN]:
+        span = "-" if gap.end is None else lasted(gap.end - gap.start)
         end = "not closed in this period" if gap.end is None else moment(gap.end)
         yield f"<tr><th>{esc(f'{gap.what} {gap.subject}')}</th>"
         yield f'<td class="time">{moment(gap.start)}</td><td class="time" data-of="to">{end}</td>'
-        yield f'<td class="num" data-of="lasted">{lasted}</td>'
+        yield f'<td class="num" data-of="lasted">{span}</td>'
         yield f"<td>{esc(gap.why)}</td></tr>"
-    yield "</tbody></table>\n" + _more(len(period.gaps))
-
-
-def _lasted(span: int) -> str:
-    return format_duration(max(span, 0) // 1000 * 1000)
+    yield "</tbody></table>\n" + more(len(period.gaps))
 
 
 def _drills(period: Period) -> Iterator[str]:
@@ -233,7 +236,7 @@ def _drills(period: Period) -> Iterator[str]:
     failed = [drill for drill in period.drills if not drill.passed]
     if failed:
         yield "<h3>Drills that failed</h3>\n"
-        yield _bullets([f"{moment(d.started)} {d.name}: {d.why}" for d in failed[:_SHOWN]])
+        yield _bullets([f"{moment(d.started)} {d.name}: {d.why}" for d in failed[:SHOWN]])
 
 
 def _share(drills: Sequence[DrillRun], part: str, percent: int) -> str:
@@ -242,65 +245,6 @@ def _share(drills: Sequence[DrillRun], part: str, percent: int) -> str:
     if not values:
         return "-"
     return f"{values[max(0, -(-len(values) * percent // 100) - 1)] / 1e6:.2f} s"
-
-
-def _changes(period: Period) -> Iterator[str]:
-    yield "<h2>Changes of rules</h2>\n"
-    if not period.changes:
-        yield "<p>No rule file and no configuration changed, as far as the ledger tells.</p>\n"
-        return
-    yield '<table class="wide"><thead><tr><th>From (UTC)</th><th>File</th><th>Before</th>'
-    yield "<th>After</th></tr></thead><tbody>"
-    for change in period.changes[:_SHOWN]:
-        yield f'<tr><td class="time">{moment(change.time)}</td>'
-        yield f"<td>{esc(change.what)}</td>"
-        before, after = change.before[:16] or "was not there", change.after[:16] or "is gone"
-        yield f'<td class="hash" data-of="before">{esc(before)}</td>'
-        yield f'<td class="hash" data-of="after">{esc(after)}</td></tr>'
-    yield "</tbody></table>\n" + _more(len(period.changes))
-
-
-def _alerts(period: Period) -> Iterator[str]:
-    """Each alert and who has seen it; the unanswered ones are not left out."""
-    yield "<h2>Alerts and who acknowledged them</h2>\n"
-    if not period.alerts:
-        yield "<p>The ledger of these days tells of no alert that fired.</p>\n"
-        return
-    unseen = [each for each in period.alerts if each.after is None]
-    yield f"<p>Alerts that fired: {len(period.alerts):,}. Nobody acknowledged {len(unseen):,} of "
-    yield "them; those stand first.</p>\n"
-    yield '<table class="wide"><thead><tr><th>Fired (UTC)</th><th>Alert</th>'
-    yield '<th class="num">Answered after</th><th>By</th><th>What they said</th></tr></thead>'
-    yield "<tbody>"
-    shown = [*unseen, *(each for each in period.alerts if each.after is not None)]
-    for each in shown[:_SHOWN]:
-        after = "NOBODY" if each.after is None else _lasted(each.after)
-        said = f"{each.comment} {each.ticket}".strip()
-        yield f'<tr><td class="time">{moment(each.time)}</td><th>{esc(each.alert)}</th>'
-        yield f'<td class="num" data-of="answered">{after}</td>'
-        yield f'<td data-of="by">{esc(each.by)}</td>' if each.by else "<td></td>"
-        yield f"<td>{esc(said)}</td></tr>"
-    yield "</tbody></table>\n" + _more(len(period.alerts))
-
-
-def _told(period: Period) -> Iterator[str]:
-    """Notifications and silences: whether people were told, and who asked for quiet."""
-    yield "<h2>Notifications and silences</h2>\n"
-    counts = sorted(period.notifications.items())
-    results = ", ".join(f"{count:,} {esc(result)}" for result, count in counts)
-    yield f"<p>Notifications by their result: {results or 'none is in the ledger'}.</p>\n"
-    if not period.silences:
-        yield "<p>Nobody added or changed a silence.</p>\n"
-        return
-    yield '<table class="wide"><thead><tr><th>When (UTC)</th><th>Who</th><th>What</th>'
-    yield "<th>From</th><th>To</th><th>Why</th></tr></thead><tbody>"
-    for each in period.silences[:_SHOWN]:
-        yield f'<tr><td class="time">{moment(each.time)}</td><td>{esc(each.by)}</td>'
-        yield f"<td>{esc(f'{each.what}: {each.matchers}')}</td>"
-        yield f'<td class="time" data-of="from">{moment(each.start)}</td>'
-        yield f'<td class="time" data-of="to">{moment(each.end)}</td>'
-        yield f"<td>{esc(each.comment)}</td></tr>"
-    yield "</tbody></table>\n" + _more(len(period.silences))
 
 
 def _controls(period: Period) -> Iterator[str]:
@@ -378,7 +322,3 @@ def _yourself(period: Period) -> Iterator[str]:
 
 def _bullets(lines: Sequence[str]) -> str:
     return f"<ul>{''.join(f'<li>{esc(line)}</li>' for line in lines)}</ul>\n"
-
-
-def _more(count: int) -> str:
-    return f"<p>and {count - _SHOWN:,} more, in the ledger</p>\n" if count > _SHOWN else ""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tocsin.control import State
+from tocsin.control import RulesUnchanged, State, utc
 from tocsin.evidence import decide
 from tocsin.report._events import (
+    Approval,
     alerts_of,
+    blocks_of,
     drills_of,
     gaps_of,
     notifications_of,
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from tocsin.report._day import DayRead, PlanKnown, Run
     from tocsin.report._disposition import Disposition
-    from tocsin.report._events import Answered, DrillRun, Gap, RuleChange, Silenced
+    from tocsin.report._events import Answered, Decided, DrillRun, Gap, RuleChange, Silenced
     from tocsin.seal import Checkpoint
 
 __all__ = ["STATES", "Cell", "ControlSeen", "Head", "Period", "calendar", "put_together"]
@@ -91,6 +93,8 @@ class Period:
     alerts: tuple[Answered, ...]
     """Each that fired, with who acknowledged it."""
     silences: tuple[Silenced, ...]
+    blocks: tuple[Decided, ...]
+    """Who blocked and let go how many, by day."""
     plan: tuple[PlanKnown, ...]
     """The catalogues of controls that the last day knows."""
     notes: list[str] = field(default_factory=list)
@@ -152,12 +156,32 @@ def put_together(
         tuple(_control(control, days, cells) for control in ids),
         cells,
         tuple(Head(r.name, r.checkpoint, r.attached, r.sealed) for r in inside),
-        tuple(gaps_of(inside)), drills, tuple(rule_changes(inside)), notifications_of(inside),
-        tuple(alerts_of(reads, last)), tuple(silences_of(inside)),
+        tuple(gaps_of(inside)), drills, _changes(inside, cells), notifications_of(inside),
+        tuple(alerts_of(reads, last)), tuple(silences_of(inside)), tuple(blocks_of(inside)),
         inside[-1].plan if inside else (),
     )  # fmt: skip
     period.notes += _notes(inside, days)
     return period
+
+
+def _changes(
+    inside: Sequence[DayRead], cells: Mapping[tuple[str, str], Cell]
+) -> tuple[RuleChange, ...]:
+    """Each with what was said of its day, in the controls that make an exception of a change."""
+    watching = {
+        control for (control, _), cell in cells.items()
+        if any(RulesUnchanged.__name__ in run.kinds for run in cell.runs)
+    }  # fmt: skip
+    found = []
+    for each in rule_changes(inside):
+        day = utc(each.time)[:10].replace("-", "")
+        of_day = (cells.get((control, day)) for control in sorted(watching))
+        said = tuple(
+            Approval(word.by, word.approved, word.ticket)
+            for cell in of_day if cell is not None for word in cell.dispositions
+        )  # fmt: skip
+        found.append(replace(each, approvals=said, watched=bool(watching)))
+    return tuple(found)
 
 
 def _judge(
