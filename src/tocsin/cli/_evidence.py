@@ -22,11 +22,13 @@ from tocsin.cli._clock_state import clock_state
 from tocsin.cli._elsewhere import Elsewhere, elsewhere_options
 from tocsin.cli._evidence_attest import attest
 from tocsin.cli._evidence_disposition import disposition
+from tocsin.cli._evidence_hold import hold
 from tocsin.cli._evidence_key import key
 from tocsin.cli._evidence_open import open_
 from tocsin.cli._evidence_oscal import oscal
 from tocsin.cli._evidence_plan import plan
 from tocsin.cli._evidence_reperform import reperform
+from tocsin.cli._evidence_prune import prune
 from tocsin.cli._evidence_report import report
 from tocsin.cli._evidence_sample import sample
 from tocsin.cli._evidence_samples import Fetched, fetch_samples
@@ -148,7 +150,8 @@ def collect(
 
 
 for command in (
-    anchor, attest, disposition, key, open_, oscal, plan, reperform, report, sample, seal, verify,
+    anchor, attest, disposition, hold, key, open_, oscal, plan, prune, reperform, report, sample,
+    seal, verify,
 ):  # fmt: skip
     evidence.add_command(command)
 

@@ -13,10 +13,17 @@ from tocsin.errors import StoreError
 from tocsin.evidence import Commitments, Opening
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["commit_option", "find_opening", "keep_openings", "make_commitments", "openings_folder"]
+__all__ = [
+    "commit_option",
+    "find_opening",
+    "forget_openings",
+    "keep_openings",
+    "make_commitments",
+    "openings_folder",
+]
 
 commit_option: Callable[[Callable[..., object]], Callable[..., object]] = click.option(
     "--commit", "labels", multiple=True, metavar="LABEL",
@@ -52,6 +59,16 @@ def keep_openings(root: Path, day: str, commitments: Commitments | None) -> None
     known = {opening.commitment for opening in _read(path)} if path.exists() else set()
     new = [opening for name, opening in commitments.openings.items() if name not in known]
     _append(path, b"".join(msgspec.json.encode(opening) + b"\n" for opening in new))
+
+
+def forget_openings(root: Path, days: Iterable[str]) -> None:
+    """Remove what opens commitments of `days`, whose files are gone. Raises StoreError."""
+    for day in days:
+        path = openings_folder(root) / f"{day}.jsonl"
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"can't remove {path}: {error.strerror}") from None
 
 
 def find_opening(root: Path, commitment: str) -> Opening | None:
