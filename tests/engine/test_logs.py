@@ -23,6 +23,7 @@ from tocsin.engine._config_logs import LogConfig
 from tocsin.engine._journal import Journal
 from tocsin.engine._line_drill import LineDrills
 from tocsin.engine._log_group import LogGroup
+from tocsin.engine._log_reading import MALFORMED
 from tocsin.engine._logs import Logs
 from tocsin.engine._metrics import Metrics
 from tocsin.pattern import DEFAULTS
@@ -318,6 +319,22 @@ def test_events_with_times_of_their_own(tmp_path):
     (told,) = host.told.notifications
     assert told.alerts[0].annotations["sources"] == "203.0.113.9 (6)"
     host.close()
+
+
+def test_the_journal_is_followed_and_what_is_no_entry_is_counted(host, tmp_path):
+    log = tmp_path / "access.log"
+    whole = (
+        f"__CURSOR=s=1;i=2\n__REALTIME_TIMESTAMP={BEGIN}\n_HOSTNAME=web1\n"
+        "SYSLOG_IDENTIFIER=sshd\n_PID=42\nMESSAGE=Failed password for root\n\n"
+    )
+    for second, part in enumerate((whole[:40], whole[40:] + "broken\n", "\n" + whole), 1):
+        with log.open("a") as file:
+            file.write(part)
+        host.at(BEGIN + second * SECOND)
+        host.restart()
+    assert (host.state.read, host.state.counted) == (3, 2)
+    assert host.state.dropped == {MALFORMED: 1}
+    assert host.logs.form("web") == "syslog"
 
 
 def test_a_full_disk_loses_no_line_and_counts_none_twice(host, tmp_path):

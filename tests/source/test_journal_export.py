@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import os
 import struct
 import sys
+import tempfile
+from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tocsin.durations import SECOND
 from tocsin.logformat import Clues, Parsed, make_format
-from tocsin.source import LogLimits, ReadCounts, Tail, read_head, read_log
+from tocsin.source import LogLimits, ReadCounts, Tail, TailState, read_head, read_log
 from tocsin.source._journal_export import JournalExport
 
 TIME = 1_714_557_600_123_456
@@ -170,10 +177,75 @@ def test_replay_reads_it_from_a_file_and_from_standard_input(tmp_path, monkeypat
     assert b"".join(read_log(log, ReadCounts())) == b"".join(expected)
 
 
-def test_following_one_is_refused_by_name(tmp_path):
-    path = tmp_path / "journal"
-    path.write_bytes(entry(b"x"))
-    tail = Tail([str(path)])
-    taken = tail.poll(0)
-    assert (taken.blocks, "journal export" in taken.problems[0][1]) == ([], True)
+def live(path, parts, limits, kills):
+    """The lines and what was malformed, with the file written part by part and rotated away."""
+    found, malformed, state = [], 0, None
+    tail, now = Tail([str(path)], limits=limits, grace=SECOND), 0
+
+    def poll():
+        nonlocal malformed
+        more = True
+        while more:
+            taken = tail.poll(now)
+            assert (taken.problems, taken.gaps) == ([], [])
+            found.extend(block.data for block in taken.blocks)
+            malformed += taken.malformed
+            more = taken.more
+
+    for at, part in enumerate(parts):
+        with path.open("ab") as file:
+            file.write(part)
+        now += SECOND
+        poll()
+        if at in kills:
+            tail.close()
+            state = msgspec.json.decode(msgspec.json.encode(tail.state), type=TailState)
+            tail = Tail([str(path)], state, limits=limits, grace=SECOND)
+    path.rename(path.with_name("rotated"))
+    for _ in range(10):
+        now += 2 * SECOND
+        poll()
+    assert tail.poll(now).files == 0
     tail.close()
+    return b"".join(found), malformed
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=20).map(lambda value: entry(value, binary)),
+            st.integers(1, 3000).map(lambda size: entry(b"y" * size, binary)),
+            st.integers(1, 3000).map(lambda size: entry(b"z" * size)),
+            st.just(text("__CURSOR", b"") + b"broken\n\n"),
+            st.just(b"\n"),
+        ),
+        max_size=6,
+    ),
+    st.binary(max_size=8),
+    st.lists(st.integers(0, 10_000), max_size=8),
+    st.sets(st.integers(0, 8)),
+)
+def test_followed_as_it_grows_it_has_the_lines_of_a_replay(tmp_path, entries, last, cuts, kills):
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    data = entry(b"first") + b"".join(entries) + last
+    whole = folder / "whole"
+    whole.write_bytes(data)
+    limits = LogLimits(chunk=100, line=400)
+    counts = ReadCounts()
+    expected = b"".join(read_log(read_head(str(whole), limits), counts, limits))
+    places = sorted({0, len(data), *(each % len(data) for each in cuts)})
+    parts = [data[begin:end] for begin, end in pairwise(places)]
+    assert live(folder / "journal", parts, limits, kills) == (expected, counts.malformed)
+
+
+def test_one_that_was_compressed_is_read_too(tmp_path):
+    path = tmp_path / "journal.1.gz"
+    path.write_bytes(gzip.compress(entry(b"one") + entry(b"two", binary)))
+    os.utime(path, (-60, -60))
+    tail = Tail([str(tmp_path / "*")])
+    (block,) = tail.poll(0).blocks
+    tail.close()
+    assert block.data.count(b"\n") == 2

@@ -35,6 +35,7 @@ BEFORE = "from before the first start"
 FUTURE = "more than two hours ahead of the clock"
 UNKNOWN = "of no log format that is known"
 DRILL = "of a drill"
+MALFORMED = "an entry that is not as the journal's format says"
 
 _SURE = 0.5
 _FEW = 8
@@ -124,9 +125,12 @@ class GroupReader:
     def read(self, window: Window) -> Reading:
         """Take what is there, in bounds."""
         taken = self.tail.poll(window.now, BUDGET)
-        if not taken.blocks:
+        if not (taken.blocks or taken.malformed):
             return Reading(_NOTHING, taken)
         found = Reading(taken=taken)
+        if taken.malformed:
+            found.table.read += taken.malformed
+            found.table.dropped[MALFORMED] += taken.malformed
         for block in taken.blocks:
             form = self._format(block.file, block.data)
             self._pieces(form, block.data, window, found, Origin(block.path, block.offset))

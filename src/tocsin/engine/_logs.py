@@ -247,7 +247,7 @@ class Logs:
         now, table, state = window.now, reading.table, group.state
         self._drills.take(reading.drilled, now)
         taken = reading.taken
-        if taken is not None and not (taken.blocks or taken.gaps):
+        if taken is not None and not (taken.blocks or taken.gaps or taken.malformed):
             return
         state.read += table.read
         state.counted += table.counted

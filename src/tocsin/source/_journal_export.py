@@ -14,10 +14,21 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from tocsin.source._lines import Piece
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["JournalExport", "is_journal_export", "journal_lines"]
+__all__ = [
+    "JournalEntry",
+    "JournalExport",
+    "is_journal_export",
+    "journal_lines",
+    "may_be_journal_export",
+    "take_entries",
+]
 
 _BEGIN = b"__CURSOR="
 _NAME = re.compile(rb"[A-Z0-9_]{1,64}\Z")
@@ -44,24 +55,57 @@ def is_journal_export(head: bytes) -> bool:
     return head.startswith(_BEGIN)
 
 
+def may_be_journal_export(head: bytes) -> bool:
+    """Whether a file that begins so is one or may become one."""
+    return head.startswith(_BEGIN[: len(head)])
+
+
+class JournalEntry(msgspec.Struct, frozen=True):
+    """An entry of which only the beginning was read."""
+
+    fields: dict[bytes, bytes] = {}
+    lost: bool = False
+    """Whether it is not what the format says."""
+    passing: bool = False
+    """Whether the rest of a line that is longer than the limit is to come."""
+    name: bytes = b""
+    left: int = 0
+    """Bytes to come of the value with this name, and of its line feed."""
+    kept: bytes = b""
+    """What is kept of it."""
+
+
 class JournalExport:
     """Takes the format in chunks of any size and gives a line for each entry."""
 
-    def __init__(self, limit: int) -> None:
-        """`limit`: bytes of a value that are kept."""
+    def __init__(self, limit: int, entry: JournalEntry | None = None) -> None:
+        """`limit`: bytes of a value that are kept. `entry`: where another one left off."""
         self.malformed = 0
         """Entries that were not what the format says; the next one is read again."""
         self.cut = 0
         """Values cut at the limit, of those that make up a line."""
         self._limit = limit
         self._buffer = b""
-        self._fields: dict[bytes, bytes] = {}
-        self._any = False
-        self._lost = False
-        self._passing = False
-        self._left = 0
-        self._kept: list[bytes] = []
-        self._name = b""
+        self._any = entry is not None
+        entry = entry or JournalEntry()
+        self._fields = dict(entry.fields)
+        self._lost, self._passing = entry.lost, entry.passing
+        self._name, self._left, self._kept = entry.name, entry.left, [entry.kept]
+
+    @property
+    def entry(self) -> JournalEntry | None:
+        """What is known of the entry that has begun, without what is waiting."""
+        if not self._any:
+            return None
+        kept = b"".join(self._kept)
+        return JournalEntry(
+            dict(self._fields), self._lost, self._passing, self._name, self._left, kept
+        )
+
+    @property
+    def waiting(self) -> int:
+        """The last so many bytes say nothing before more of them is there."""
+        return len(self._buffer)
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The lines, each with its line end, of the entries that end in this chunk."""
@@ -179,6 +223,23 @@ def _time(stamp: bytes) -> bytes:
         moment = datetime.fromtimestamp(seconds, UTC)
         return b"%s.%06d+00:00" % (moment.strftime("%Y-%m-%dT%H:%M:%S").encode(), rest)
     return b"-"
+
+
+def take_entries(
+    raw: bytes, limit: int, entry: JournalEntry | None, *, final: bool
+) -> tuple[Piece, JournalEntry | None]:
+    """Take what is whole at the front of `raw`, and what is known then of an entry that is not.
+
+    It goes on where `entry` left off. With `final` nothing more is to come.
+    """
+    export = JournalExport(limit, entry)
+    lines = export.feed(raw)
+    used = len(raw) - export.waiting
+    if final:
+        lines, used = lines + export.close(), len(raw)
+    piece = Piece(b"".join(lines), used, skipping=False, cut=export.cut, nuls=0,
+                  malformed=export.malformed)  # fmt: skip
+    return piece, export.entry
 
 
 def journal_lines(chunks: Iterator[bytes], export: JournalExport) -> Iterator[bytes]:

@@ -41,6 +41,8 @@ class Piece(NamedTuple):
     """NUL bytes taken away."""
     unended: bool = False
     """Whether the last line had no line end."""
+    malformed: int = 0
+    """Entries of a journal export that were not what the format says."""
 
 
 def encoding_of(raw: bytes) -> tuple[str, int] | None:

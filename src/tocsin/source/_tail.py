@@ -183,6 +183,7 @@ class Tail:
             taken.blocks.append(TailBlock(position.path, position.file, piece.data, offset))
         taken.cut += piece.cut
         taken.nuls += piece.nuls
+        taken.malformed += piece.malformed
         if piece.used:
             file.idle_since = 0
         if final and not file.backlog:

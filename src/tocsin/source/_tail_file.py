@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from tocsin.source._journal_export import is_journal_export
+from tocsin.source._journal_export import is_journal_export, may_be_journal_export, take_entries
 from tocsin.source._lines import UTF_8, encoding_of, take_lines
-from tocsin.source._tail_content import Archive, NotAFileError, open_known, packed_with
-from tocsin.source._tail_state import HEAD, TRACE, FilePosition, digest
+from tocsin.source._tail_content import Archive, open_known, packed_with
+from tocsin.source._tail_state import HEAD, JOURNAL, TRACE, FilePosition, digest
 
 if TYPE_CHECKING:
     from tocsin.source._lines import Piece
@@ -279,9 +279,11 @@ class Followed:
         position = self.position
         mark = 0
         if not position.encoding:
-            known = encoding_of(raw) or (("utf-8", 0) if final else None)
-            if is_journal_export(raw):
-                raise NotAFileError(0, "a journal export, which is not followed; hint: replay it")
+            known = encoding_of(raw)
+            if may_be_journal_export(raw):
+                known = (JOURNAL, 0) if is_journal_export(raw) else None
+            if final and known is None:
+                known = UTF_8, 0
             if known is None or not raw:
                 return take_lines(b"", limit)
             encoding, mark = known
@@ -291,6 +293,10 @@ class Followed:
             mark = len("\n".encode(position.encoding))
             if raw[:mark] != "\n".encode(position.encoding):
                 mark = 0
+        if self.position.encoding == JOURNAL:
+            piece, entry = take_entries(raw, limit // 2, position.entry, final=final)
+            self.update(entry=entry)
+            return piece
         piece = take_lines(
             raw[mark:],
             limit,

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from tocsin.source._journal_export import JournalEntry  # noqa: TC001
+
 __all__ = [
     "HEAD",
+    "JOURNAL",
     "TRACE",
     "FilePosition",
     "Gap",
@@ -23,6 +26,7 @@ __all__ = [
     "digest",
 ]
 
+JOURNAL = "journal export"
 HEAD = 4096
 """Bytes at the beginning of a file that it is known by."""
 TRACE = 1024
@@ -47,7 +51,9 @@ class FilePosition(msgspec.Struct, frozen=True):
     archive: bool = False
     """Whether offsets are those of the inflated content."""
     encoding: str = ""
-    """Empty until it is known."""
+    """Empty until it is known; `JOURNAL` if it is a journal export."""
+    entry: JournalEntry | None = None
+    """The entry of a journal export that the offset is in."""
     offset: int = 0
     """Bytes that were handed out, or skipped and counted."""
     head: bytes = b""
@@ -112,6 +118,8 @@ class Taken:
     """Lines cut at the limit."""
     nuls: int = 0
     """NUL bytes before lines, taken away."""
+    malformed: int = 0
+    """Entries of a journal export that were not what the format says."""
     more: bool = False
     """Whether there is a backlog: poll again at once."""
     problems: list[tuple[str, str]] = field(default_factory=list)
