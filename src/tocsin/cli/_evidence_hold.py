@@ -65,6 +65,7 @@ def release(number: int, by: str, reason: str, folder: Path | None, config: Path
     """End hold NUMBER from now on; that it was in force stays on record."""
     root = evidence_folder(folder, config)
     click.echo(_line(release_hold(root, number, by, reason, now_to_the_second())))
+    click.echo("\nhint: nothing is removed until a day is sealed that holds the release", err=True)
 
 
 @hold.command("list")

@@ -13,7 +13,7 @@ from tocsin.cli._evidence_key import key_option, key_path, load_key
 from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._openings import forget_openings
 from tocsin.cli._output import format_option, write_json
-from tocsin.custody import holds_now, plan_pruning, prune_day
+from tocsin.custody import holds_in_force, plan_pruning, prune_day
 from tocsin.engine import load_config
 from tocsin.errors import ParseError
 
@@ -46,14 +46,14 @@ def prune(
     root = evidence_folder(folder, config)
     now = now_to_the_second()
     if not yes:
-        found = plan_pruning(root, policy, now, holds_now(root))
+        found = plan_pruning(root, policy, now, holds_in_force(root, now))
         _tell(found, form, "would remove")
         hint = "\n\nhint: --yes removes it" if found.going else ""
         click.echo(f"{_sum(found)} would be removed under the policy {policy}{hint}", err=True)
         return
     key = load_key(key_path(key_file, config))
     with locked(root):
-        found = plan_pruning(root, policy, now, holds_now(root))
+        found = plan_pruning(root, policy, now, holds_in_force(root, now))
         for each in found.going:
             prune_day(root, found, each.day, key, reason, now)
         forget_openings(root, (*found.gone, *(each.day for each in found.going)))

@@ -1,6 +1,6 @@
 """Custody of sealed days: the log of who took what out, legal holds, removal, second copies."""
 
-from tocsin.custody._holds import add_hold, custody_part, holds_now, release_hold
+from tocsin.custody._holds import add_hold, custody_part, holds_in_force, holds_now, release_hold
 from tocsin.custody._log import log_path, principal, write_line
 from tocsin.custody._prune import Going, Pruning, plan_pruning, prune_day
 
@@ -9,6 +9,7 @@ __all__ = [
     "Pruning",
     "add_hold",
     "custody_part",
+    "holds_in_force",
     "holds_now",
     "log_path",
     "plan_pruning",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["add_hold", "custody_part", "holds_now", "release_hold"]
+__all__ = ["add_hold", "custody_part", "holds_in_force", "holds_now", "release_hold"]
 
 
 def holds_now(root: Path) -> tuple[Hold, ...]:
@@ -36,6 +36,17 @@ def holds_now(root: Path) -> tuple[Hold, ...]:
         return ()
     part = read_log(root, _file(root, days[-1], "day.json"))
     return _after(_sealed(root, days[-1]), part)
+
+
+def holds_in_force(root: Path, now: str) -> tuple[Hold, ...]:
+    """Those that keep days at `now`, RFC 3339 to the second; a release counts once it is sealed.
+
+    Raises EvidenceError, StoreError.
+    """
+    days = survey(root).days
+    sealed = _sealed(root, days[-1]) if days else ()
+    kept = {hold.number: hold for hold in (*holds_now(root), *sealed) if hold.in_force(now)}
+    return tuple(kept[number] for number in sorted(kept))
 
 
 def custody_part(root: Path, day_before: str, facts_before: bytes) -> tuple[dict[str, bytes], Any]:

@@ -63,7 +63,7 @@ class Pruning:
 
 
 def plan_pruning(root: Path, policy: str, now: str, holds: tuple[Hold, ...]) -> Pruning:
-    """`now` is RFC 3339 to the second.
+    """`now` is RFC 3339 to the second, `holds` are those in force then.
 
     Raises EvidenceError where the chain does not allow it yet, StoreError.
     """
@@ -93,7 +93,7 @@ def plan_pruning(root: Path, policy: str, now: str, holds: tuple[Hold, ...]) -> 
             gone.append(day)
             continue
         found = _going(root, day)
-        keeps = next(_keeping(day, found.files, holds, now), None)
+        keeps = next(_keeping(day, found.files, holds), None)
         if keeps is None:
             going.append(found)
         else:
@@ -112,7 +112,7 @@ def _said(root: Path, day: str) -> str:
         raise EvidenceError(f"{day}/day.json: {error}", hint="`tocsin evidence verify`") from None
 
 
-def _keeping(day: str, files: tuple[str, ...], holds: tuple[Hold, ...], now: str) -> Iterator[int]:
+def _keeping(day: str, files: tuple[str, ...], holds: tuple[Hold, ...]) -> Iterator[int]:
     """Holds on the day, or on an earlier one of which something lies in it."""
     about = {day}
     for name in files:
@@ -120,7 +120,7 @@ def _keeping(day: str, files: tuple[str, ...], holds: tuple[Hold, ...], now: str
         if above in {"late", "dispositions"}:
             about.add(rest[:8])
     for hold in holds:
-        if hold.in_force(now) and any(map(hold.covers, about)):
+        if any(map(hold.covers, about)):
             yield hold.number
 
 

@@ -1,0 +1,217 @@
+"""Days whose files were removed under the policy: told, never checked, and nothing else goes."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from tests.seal.chains import allowed_signers, anchor_of, run_script, verify
+from tests.seal.removals import (
+    ATTACKS,
+    DAYS,
+    POLICY,
+    keep,
+    last,
+    prune,
+    pruned,
+    release,
+    stone,
+)
+from tests.seal.test_kill import run_killed
+from tests.seal.test_verify_script import SHELLS
+
+from tocsin.bundle import SEALING
+from tocsin.custody import add_hold, holds_in_force, log_path, plan_pruning
+from tocsin.errors import EvidenceError, StoreError
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    home = tmp_path_factory.mktemp("pruned")
+    root = pruned(home / "evidence")
+    (home / "anchor").write_bytes(anchor_of(root).text)
+    allowed_signers(home / "allowed_signers")
+    return home
+
+
+@pytest.fixture
+def copy(made, tmp_path):
+    shutil.copytree(made / "evidence", tmp_path / "evidence")
+    shutil.copy(log_path(made / "evidence"), log_path(tmp_path / "evidence"))
+    return tmp_path / "evidence"
+
+
+def by_script(made, root, under=("sh",)):
+    done = run_script(root, made / "allowed_signers", made / "anchor", under)
+    assert done.stderr == "", done.stderr
+    return done
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_removed_days_are_named_and_do_not_count(made, shell):
+    if shutil.which(shell[0]) is None:
+        pytest.skip(f"{shell[0]} is not installed")
+    root = made / "evidence"
+    verdict = verify(root, anchors=[anchor_of(root)])
+    assert verdict.faults == []
+    assert verdict.notes == []
+    assert (verdict.days, verdict.anchored) == (DAYS, DAYS[6])
+    told = [(each.tombstone.day, each.tombstone.reason) for each in verdict.removed]
+    assert told == [(DAYS[0], "it was time"), (DAYS[1], "it was time"), (DAYS[2], "it was time")]
+    assert sorted(p.name for p in (root / DAYS[0]).iterdir()) == [
+        "SHA256SUMS", "SHA256SUMS.sig", "checkpoint", "tombstone", "tombstone.sig",
+    ]  # fmt: skip
+    done = by_script(made, root, shell)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("REMOVED  ") == 3
+    assert f"REMOVED  {DAYS[0]}: under the policy 2d on 2026-12-01T06:00:00Z by " in done.stdout
+    assert "4 days, 20261127 to 20261203" in done.stdout
+    # The files of four days.
+    assert verdict.files == sum(len([p for p in (root / d).rglob("*") if p.is_file()])
+                                for d in DAYS[3:])  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_what_somebody_may_do_is_found(made, copy, name):
+    ATTACKS[name](copy)
+    anchor = anchor_of(made / "evidence")
+    assert verify(copy, anchors=[anchor]).faults
+    assert verify(copy).faults
+    done = by_script(made, copy)
+    assert done.returncode == 1, done.stdout
+
+
+def test_every_byte_of_a_tombstone(made, copy, soak):
+    for day in DAYS[:2]:
+        for name in ("tombstone", "tombstone.sig"):
+            path = copy / day / name
+            data = path.read_bytes()
+            path.chmod(0o644)
+            for at in range(len(data)):
+                path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+                assert verify(copy).faults, (day, name, at)
+                if soak or at % 97 == 5:
+                    assert by_script(made, copy).returncode == 1, (day, name, at)
+            path.write_bytes(data)
+    assert verify(copy).faults == []
+
+
+def test_a_removal_that_is_not_sealed_yet_is_told(made, copy):
+    release(copy, "2026-12-04T00:00:10Z")
+    assert prune(copy, "2026-12-04T06:00:00Z") == []
+    keep(copy, "20261204")
+    assert [each.day for each in prune(copy, "2026-12-05T06:00:00Z")] == DAYS[3:6]
+    verdict = verify(copy)
+    assert verdict.faults == []
+    told = f"removed, but the record of it is not sealed yet: {', '.join(DAYS[3:6])}"
+    assert verdict.notes == [told]
+    done = by_script(made, copy)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("not sealed yet") == 3
+    keep(copy, "20261205")
+    assert verify(copy).notes == []
+    assert by_script(made, copy).returncode == 0
+
+
+def test_a_day_that_recorded_removals_can_be_removed_itself(made, copy):
+    release(copy, "2026-12-04T00:00:10Z")
+    for day in ("20261204", "20261205", "20261206", "20261207"):
+        keep(copy, day)
+    gone = [each.day for each in prune(copy, "2026-12-08T06:00:00Z")]
+    assert gone == [*DAYS[3:], "20261204", "20261205"]
+    keep(copy, "20261208")
+    verdict = verify(copy, anchors=[anchor_of(made / "evidence")])
+    assert verdict.faults == []
+    assert len(verdict.removed) == 9
+    done = by_script(made, copy)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_hold_that_was_released_still_forbids_what_was_removed_before(made, copy):
+    ATTACKS["a held day is removed"](copy)
+    release(copy, "2026-12-04T05:30:00Z")
+    keep(copy, "20261204")
+    assert "hold 1 was in force" in str(verify(copy).faults)
+    done = by_script(made, copy)
+    assert "hold 1 was in force" in done.stdout
+
+
+def test_days_that_are_held_or_hold_something_of_a_held_day_stay(tmp_path):
+    root = tmp_path / "evidence"
+    for day in DAYS[:5]:
+        keep(root, day, more=[f"late/{DAYS[0]}/x.json"] if day == DAYS[2] else ())
+    add_hold(root, DAYS[0], DAYS[0], "counsel", "a case", "2026-12-02T04:00:00Z")
+    now = "2026-12-02T06:00:00Z"
+    plan = plan_pruning(root, POLICY, now, holds_in_force(root, now))
+    assert [each.day for each in plan.going] == [DAYS[1]]
+    assert plan.held == ((DAYS[0], 1), (DAYS[2], 1))
+
+
+def test_the_policy_must_be_sealed_before_it_counts(tmp_path):
+    root = tmp_path / "evidence"
+    for day in DAYS[:4]:
+        keep(root, day, policy="7y")
+    with pytest.raises(EvidenceError, match="was sealed under 7y"):
+        plan_pruning(root, "2d", "2026-12-01T06:00:00Z", ())
+    keep(root, DAYS[4])
+    plan = plan_pruning(root, "2d", "2026-12-02T06:00:00Z", ())
+    assert [each.day for each in plan.going] == DAYS[:3]
+
+
+def test_nothing_is_removed_when_no_seal_would_record_it_soon(tmp_path):
+    root = tmp_path / "evidence"
+    for day in DAYS[:4]:
+        keep(root, day)
+    with pytest.raises(EvidenceError, match="seal the days up to yesterday"):
+        plan_pruning(root, POLICY, "2027-12-01T06:00:00Z", ())
+
+
+def test_nothing_is_removed_from_a_day_that_is_not_what_was_sealed(tmp_path):
+    root = tmp_path / "evidence"
+    for day in DAYS[:4]:
+        keep(root, day)
+    (root / DAYS[0] / "control-0.json").unlink()
+    with pytest.raises(EvidenceError, match="not what was sealed"):
+        prune(root)
+
+
+def test_nothing_is_removed_that_can_not_be_written_down(tmp_path):
+    root = tmp_path / "evidence"
+    for day in DAYS[:4]:
+        keep(root, day)
+    log_path(root).mkdir()
+    with pytest.raises(StoreError, match="custody log"):
+        prune(root)
+    assert not (root / DAYS[0] / "tombstone").exists()
+
+
+def test_a_kill_at_any_step_of_removing(made, tmp_path):
+    """The days are whole, removed, or neither, which the verifier says; another run ends it."""
+    template = tmp_path / "template"
+    for day in DAYS[:4]:
+        keep(template, day)
+    step, seen = 1, set()
+    while True:
+        root = tmp_path / str(step) / "evidence"
+        shutil.copytree(template, root)
+        killed = run_killed(step, lambda: prune(root))  # noqa: B023
+        verdict = verify(root)
+        if (root / SEALING).exists():
+            assert verdict.faults[0].file == SEALING
+            seen.add("told")
+        else:
+            assert verdict.faults == []
+            seen.add("removed" if verdict.removed else "whole")
+        code = run_script(root, made / "allowed_signers").returncode
+        assert code == (1 if verdict.faults else 5)
+        prune(root)
+        keep(root, DAYS[4])
+        after = verify(root)
+        assert after.faults == []
+        assert [each.tombstone.day for each in after.removed] == DAYS[:2]
+        assert stone(root).log == last(root)
+        if not killed:
+            break
+        step += 1
+    assert step > 20
+    assert seen == {"told", "removed", "whole"}
