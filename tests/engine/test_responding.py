@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
 from tests.engine.daemon import Daemon, wait_for
 from tests.engine.test_log_daemon import ALARM, FILTER, line
+from tocsin.cli import cli
 from tocsin.engine import load_config, recent_traffic
 from tocsin.errors import ConfigError
 from tocsin.respond import read_network
@@ -72,6 +74,47 @@ def test_the_alarm_that_was_named_blocks_and_the_list_has_it_at_once(tmp_path):
         running.start()
         assert running.get("/api/v1/blocklist")[1] == "203.0.113.9/32\n"
         assert len(record(tmp_path)) == 2
+        assert [told["seq"] for told in told_of(running)] == [entry["seq"]]
+
+
+def told_of(running):
+    """What the ledger has of decisions, when the daemon has looked at all of them."""
+    path = f"/api/v1/ledger?kinds=block&start=0&end={time.time() + 60}"
+    return json.loads(running.get(path)[1])["data"]["entries"]
+
+
+def decide(folder, *words):
+    done = CliRunner().invoke(
+        cli, ["block", *words, "--config", str(folder / "tocsin.yaml")], standalone_mode=False
+    )
+    assert done.exception is None, done.exception
+
+
+def test_what_people_decide_is_in_the_ledger_once(tmp_path):
+    (tmp_path / "access.log").write_text(went_well(200))
+    with daemon(tmp_path) as running:
+        decide(tmp_path, "add", "203.0.113.0/24", "--reason", "guessing")
+        decide(tmp_path, "remove", "203.0.113.0/24", "--reason", "a customer")
+        for _ in range(3):
+            running.kill()
+            running.start()
+            entries = wait_for(lambda: told_of(running), "decisions are in the ledger")
+        assert [(e["body"]["what"], e["body"]["reason"]) for e in entries] == [
+            ("blocked", "guessing"), ("ended", "a customer"),
+        ]  # fmt: skip
+        of_record = [(event.network, event.by, event.time) for event in record(tmp_path)]
+        bodies = [entry["body"] for entry in entries]
+        assert [(b["network"], b["by"], b["decided"]) for b in bodies] == of_record
+        running.kill()
+        (tmp_path / ".tocsin/blocks.jsonl").write_bytes(b"")
+        running.start()
+        (*_, last) = wait_for(lambda: told_of(running)[2:], "the loss is in the ledger")
+        assert last["body"] == {"what": "the record lost decisions", "lost": 2}
+        decide(tmp_path, "add", "203.0.113.7", "--reason", "again")
+        running.kill()
+        running.start()
+        (again,) = wait_for(lambda: told_of(running)[3:], "the next decision")
+        assert again["body"]["reason"] == "again"
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_a_change_has_commit_author_approver_and_ticket(tocsin, tmp_path, monkey
         begun["revisions"]["rules.yml"], *of_rules,
     ]  # fmt: skip
     tocsin("report", "evidence", "--output", "report.html")
-    assert [row[4:] for row in rows(tmp_path)] == [
+    assert [row[3:] for row in rows(tmp_path)] == [
         [uncommitted, "not told", "NOBODY", "-"],
         [third[:12], AUTHOR.replace("<", "&lt;").replace(">", "&gt;"), "NOBODY", "-"],
         [
@@ -144,7 +144,7 @@ def test_who_approved_stands_beside_the_change(tocsin, tmp_path, agreed, shown):
     assert [each["revision"] for each in day["rules_in_force"]] == [told, told]
     tocsin("report", "evidence", "--output", "report.html")
     row = ["f00dfeedf00d", "Grace Hopper", shown, "CHG-7, SEC-9"]
-    assert [each[4:] for each in rows(tmp_path)] == [row]
+    assert [each[3:] for each in rows(tmp_path)] == [row]
 
 
 def test_a_secret_in_an_author_stays_out_of_the_bundle(tocsin, tmp_path):

@@ -175,6 +175,8 @@ def build(folder, days=31, first=FIRST, faults=FAULTS):
         down = faults.down.get(number)
         attacked = None if attack is None else start + attack
         lab.run(start + 2 * HOUR, attacked)
+        if number - 1 in faults.attacks:
+            _block(lab, start + 2 * HOUR)
         drill_daily(lab, number)
         if number == 20:
             _change_rules(lab, start + 2 * HOUR)
@@ -237,11 +239,22 @@ def _change_rules(lab, time):
     path = lab.folder / "security.yml"
     path.write_text(path.read_text().replace("> 15", "> 20"))
     config = load_config(lab.folder / "tocsin.yaml")
+    told = {"commit": "4f2a9c1e0d6b" * 3, "author": "Dana Okafor <dana@example.org>",
+            "committed": utc(time - HOUR), "remark": ""}  # fmt: skip
     body = {
+        "revisions": {each.path: told for each in config.rule_files},
         "configuration": {"path": config.path, "sha256": hashlib.sha256(config.text).hexdigest()},
         "rules": [{"path": each.path, "sha256": each.sha256} for each in config.rule_files],
     }
     lab.engine.core.commit(Step(time, ledger=[LedgerEntry(time, "configuration", body)]))
+
+
+def _block(lab, time):
+    """A rule blocked by itself, then somebody looked at it."""
+    body = {"network": "203.0.113.9/32", "reason": "wrong passwords", "decided": time}
+    decided = [("blocked without asking", "alarm burst"), ("ended", "dana"), ("blocked", "dana")]
+    entries = [LedgerEntry(time, "block", body | {"what": w, "by": by}) for w, by in decided]
+    lab.engine.core.commit(Step(time, ledger=entries))
 
 
 def _contents(lab, opened):
@@ -257,7 +270,8 @@ def _contents(lab, opened):
         "records": described.records, "late": described.late,
         "rules_in_force": [
             {"since": s.since, "configuration": s.configuration,
-             "rules": [{"path": path, "sha256": sha256} for path, sha256 in s.rules]}
+             "rules": [{"path": path, "sha256": sha256} for path, sha256 in s.rules],
+             "revision": s.revision, "revisions": s.revisions}
             for s in segments
         ],
     }  # fmt: skip

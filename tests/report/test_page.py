@@ -65,11 +65,14 @@ def evil_entries(day):
     silence = {"created_by": EVIL, "comment": EVIL, "matchers": [{"name": EVIL, "value": EVIL}, 3]}
     yield 8, "silence", {"what": EVIL, "silence": {**silence, "ends_at": 1 << 60}}
     yield 9, "silence", {"silence": EVIL}
+    yield 10, "block", {"what": EVIL, "by": EVIL, "network": EVIL}
 
 
 def evil_facts(day):
     rules = [{"path": EVIL + day, "sha256": EVIL}]
-    segment = {"since": "2026-11-27T00:00:00Z", "configuration": {"sha256": day}, "rules": rules}
+    told = dict.fromkeys(("commit", "author", "remark", "ticket"), EVIL)
+    segment = {"since": "2026-11-27T00:00:00Z", "configuration": {"sha256": day}, "rules": rules,
+               "revision": told, "revisions": {rules[0]["path"]: told}}  # fmt: skip
     plan = [{"sha256": EVIL, "version": EVIL, "since": EVIL, "signed": EVIL}]
     return {"sealed": EVIL, "key": EVIL, "rules_in_force": [segment], "plan": plan}
 

@@ -248,3 +248,20 @@ def test_an_alert_is_told_with_who_acknowledged_it_also_on_a_later_day(tmp_path)
     section = page[page.index("Alerts and who acknowledged them") :]
     assert "Alerts that fired: 2. Nobody acknowledged 1 of them" in section
     assert section.index("&lt;Unseen&gt;") < section.index(">Seen<")
+
+
+def test_decisions_about_blocks_are_counted_by_day_and_by_who_decided(tmp_path):
+    def entries(day):
+        yield 5, "block", {"by": "alarm burst", "network": "203.0.113.9/32"}
+        for network in ("198.51.100.1/32", "198.51.100.2/32"):
+            yield 6, "block", {"what": "blocked", "by": "dana", "network": network}
+        if day == NEXT:
+            yield 7, "block", {"what": "ended", "by": "dana", "network": network}
+
+    period = load_period(put(tmp_path / "evidence", 2, entries=entries), None, None)
+    counted = [(each.day, each.what, each.by, each.networks) for each in period.blocks]
+    both = [("blocked", "dana", 2), ("blocked", "alarm burst", 1)]
+    assert counted == [
+        *((DAY, *each) for each in both),
+        *((NEXT, *each) for each in (*both, ("ended", "dana", 1))),
+    ]

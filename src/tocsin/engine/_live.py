@@ -20,7 +20,7 @@ from tocsin.engine._line_drill import LineDrills
 from tocsin.engine._logs import Logs
 from tocsin.engine._metrics import Metrics
 from tocsin.engine._notifying import ROUTER_KEY, Notifying
-from tocsin.engine._responding import Responding
+from tocsin.engine._responding import BLOCKS_TOLD, Responding
 from tocsin.engine._scraping import TargetLoop
 from tocsin.errors import StoreError
 from tocsin.notify import make_client as make_notify_client
@@ -73,7 +73,8 @@ class Engine:
         self._client = make_client()
         self._notify_client = make_notify_client()
         self.notifying = self._make_notifying(config)
-        self.responding = Responding(self.core, lambda: self.config)
+        told = store.states().get(BLOCKS_TOLD, b"")
+        self.responding = Responding(self.core, lambda: self.config, told)
         self._restore()
         self._line_drills = LineDrills(self._drill_secret())
         self.logs = self._make_logs(config)
@@ -298,6 +299,7 @@ class Engine:
             now = clock.now()
             self.core.trim(now)
             self._watch_clock(now)
+            self.responding.remember()
             if now >= retain_at:
                 retain_at = now + _RETAIN
                 self.core.commit(Step(now, texts=texts_of(self.config)))

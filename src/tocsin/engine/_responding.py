@@ -1,4 +1,8 @@
-"""The block list of a running daemon: proposals, automatic blocks, and what is blocked now."""
+"""The block list of a running daemon: proposals, automatic blocks, and what is blocked now.
+
+Decisions stand in a file that the command writes too. Each of them, whoever made it, gets into the
+ledger once: how many are there is part of the step that writes them down.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,10 @@ if TYPE_CHECKING:
     from tocsin.engine._core import Core
     from tocsin.respond import Event, Network
 
-__all__ = ["Responding", "recent_traffic"]
+__all__ = ["BLOCKS_TOLD", "Responding", "recent_traffic"]
+
+BLOCKS_TOLD = "blocks/told"
+"""The key of a state: how many events of the record the ledger knows of."""
 
 _log = logging.getLogger(__name__)
 
@@ -33,11 +40,14 @@ def recent_traffic(config: Config, now: int) -> Traffic:
 class Responding:
     """Proposes offenders; blocks by itself only for the rules that the configuration names."""
 
-    def __init__(self, core: Core, config: Callable[[], Config]) -> None:
+    def __init__(self, core: Core, config: Callable[[], Config], told: bytes) -> None:
+        """`told` is the state BLOCKS_TOLD, empty if there is none."""
         self._core = core
         self._config = config
+        self._told = int(told or b"0")
         self._waiting = asyncio.Event()
         # What was proposed before the last stop, and not looked at.
+        self._looking = True
         self._waiting.set()
         self._left: set[str] = set()
         self._measured: tuple[int, Config, Traffic] | None = None
@@ -80,6 +90,11 @@ class Responding:
 
     def look(self) -> None:
         """Look at what is proposed again: some may be blocked without asking now."""
+        self._looking = True
+        self._waiting.set()
+
+    def remember(self) -> None:
+        """Write down what people decided since, if they did."""
         self._waiting.set()
 
     async def run(self) -> None:
@@ -87,8 +102,32 @@ class Responding:
         while True:
             await self._waiting.wait()
             self._waiting.clear()
-            if self._config().respond.automatic:
+            looking, self._looking = self._looking, False
+            if looking and self._config().respond.automatic:
                 await self._decide()
+            await self._tell()
+
+    async def _tell(self) -> None:
+        """Decisions that the ledger does not have yet, of people and of rules."""
+        now = self._core.clock.now()
+        try:
+            events = await asyncio.to_thread(self._record(self._config()).events)
+        except StoreError as error:
+            _log.warning("decisions about blocks are not in the ledger: %s", error)
+            self._core.degrade("blocks told", error.what)
+            return
+        self._core.recover("blocks told")
+        if len(events) == self._told:
+            return
+        lost = self._told - len(events)
+        entries = [_entry(event, now) for event in events[self._told :] if event.kind in _WORDS]
+        if lost > 0:
+            entries = [
+                LedgerEntry(now, "block", {"what": "the record lost decisions", "lost": lost})
+            ]
+        self._told = len(events)
+        states = {BLOCKS_TOLD: str(self._told).encode()}
+        self._core.commit(Step(now, ledger=entries, states=states))
 
     async def _decide(self) -> None:
         now, config = self._core.clock.now(), self._config()
@@ -103,7 +142,6 @@ class Responding:
         self._left = left
         if made:
             blocks.labels("blocked").inc(len(made))
-            self._core.commit(Step(now, ledger=[_entry(event) for event in made]))
 
     def _automatic(self, config: Config, now: int) -> tuple[list[Event], set[str]]:
         """What is blocked now, and the networks that are left to people."""
@@ -139,9 +177,13 @@ class Responding:
         return BlockRecord(config.storage_folder / "blocks.jsonl")
 
 
-def _entry(event: Event) -> LedgerEntry:
+_WORDS = {"approve": "blocked", "remove": "ended"}
+
+
+def _entry(event: Event, now: int) -> LedgerEntry:
+    what = "blocked without asking" if event.automatic else _WORDS[event.kind]
     body = {
-        "network": event.network, "by": event.by, "reason": event.reason,
-        "evidence": event.evidence, "expires": event.expires,
+        "what": what, "network": event.network, "by": event.by, "reason": event.reason,
+        "evidence": event.evidence, "expires": event.expires, "decided": event.time,
     }  # fmt: skip
-    return LedgerEntry(event.time, "block", body)
+    return LedgerEntry(now, "block", body)

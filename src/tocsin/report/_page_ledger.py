@@ -35,15 +35,14 @@ def show_changes(period: Period) -> Iterator[str]:
         yield "was asked to approve them. "
     yield "Who approved stands in the disposition of the day's exception; commit and author are "
     yield "what git, or the configuration, told when the change came into force.</p>\n"
-    yield '<table class="wide"><thead><tr><th>From (UTC)</th><th>File</th><th>Before</th>'
-    yield "<th>After</th><th>Commit</th><th>Author</th><th>Approved by</th><th>Ticket</th></tr>"
-    yield "</thead><tbody>"
+    yield '<table class="wide"><thead><tr><th>From (UTC)</th><th>File</th>'
+    yield "<th>Before, after</th><th>Commit</th><th>Author</th><th>Approved by</th>"
+    yield "<th>Ticket</th></tr></thead><tbody>"
     for change in period.changes[:SHOWN]:
         yield f'<tr><td class="time">{moment(change.time)}</td>'
-        yield f"<th>{esc(change.what)}</th>"
+        yield f'<th class="file">{esc(change.what)}</th>'
         before, after = change.before[:12] or "was not there", change.after[:12] or "is gone"
-        yield f'<td class="hash" data-of="before">{esc(before)}</td>'
-        yield f'<td class="hash" data-of="after">{esc(after)}</td>'
+        yield f'<td class="hash time" data-of="before, after">{esc(before)}<br>{esc(after)}</td>'
         yield f'<td data-of="commit">{_commit(change)}</td>'
         yield f'<td data-of="author">{esc(change.author or "not told")}</td>'
         yield f'<td data-of="approved by">{esc(_approver(change))}</td>'
