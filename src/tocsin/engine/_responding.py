@@ -126,8 +126,8 @@ class Responding:
                 LedgerEntry(now, "block", {"what": "the record lost decisions", "lost": lost})
             ]
         self._told = len(events)
-        states = {BLOCKS_TOLD: str(self._told).encode()}
-        self._core.commit(Step(now, ledger=entries, states=states))
+        told = str(self._told).encode()
+        self._core.commit(Step(now, ledger=entries, states={BLOCKS_TOLD: told}))
 
     async def _decide(self) -> None:
         now, config = self._core.clock.now(), self._config()
