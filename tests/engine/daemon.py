@@ -146,13 +146,15 @@ def lab_app(event_log):
 class Daemon:
     """`tocsin run` in a folder of its own."""
 
-    def __init__(self, folder, config, rules):
+    def __init__(self, folder, config, rules=None, *, ready=True):
+        """`ready`: whether entering waits until it answers."""
         self.folder = folder
+        self.ready = ready
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = None
         self.log = folder / "daemon.log"
-        self.write(config, rules)
+        self.write(config, rules or {"groups": []})
 
     def write(self, config, rules):
         (self.folder / "rules.yml").write_text(yaml.safe_dump(rules, sort_keys=False))
@@ -198,6 +200,10 @@ class Daemon:
     def alerts(self):
         return json.loads(self.get("/api/v1/alerts")[1])["data"]["alerts"]
 
+    def log_group(self):
+        (group,) = json.loads(self.get("/api/v1/log_groups")[1])["data"]["logGroups"]
+        return group
+
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
@@ -209,7 +215,7 @@ class Daemon:
         return self.process.wait(timeout=15)
 
     def __enter__(self):
-        return self.start()
+        return self.start(ready=self.ready)
 
     def __exit__(self, *exc):
         if self.process and self.process.poll() is None:

@@ -7,7 +7,6 @@ import random
 import threading
 import time
 import urllib.request
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from tests.engine.daemon import Daemon, lab_app, wait_for, webhook
@@ -31,7 +30,6 @@ correlation:
 """
 
 
-@contextmanager
 def daemon(folder, hook, paths, rules=RULES):
     (folder / "rules.sigma.yml").write_text(rules)
     config = {
@@ -39,16 +37,7 @@ def daemon(folder, hook, paths, rules=RULES):
         "correlations": ["rules.sigma.yml"],
         "receivers": [{"name": "team", "webhook": {"url": f"http://127.0.0.1:{hook.port}/"}}],
     }
-    made = Daemon(folder, config, {"groups": []})
-    try:
-        yield made.start()
-    finally:
-        made.__exit__()
-
-
-def group_of(running):
-    (group,) = json.loads(running.get("/api/v1/log_groups")[1])["data"]["logGroups"]
-    return group
+    return Daemon(folder, config)
 
 
 def test_the_sixteenth_failed_login_is_told_within_two_seconds(tmp_path):
@@ -61,7 +50,7 @@ def test_the_sixteenth_failed_login_is_told_within_two_seconds(tmp_path):
         for number in range(15):
             assert log_in(source) == 401
             assert log_in(f"198.51.100.{number}") == 401
-        wait_for(lambda: group_of(running)["read"] == 30, "all is read")
+        wait_for(lambda: running.log_group()["read"] == 30, "all is read")
         assert hook.messages == []
         tried = time.time()
         log_in(source)
@@ -131,8 +120,8 @@ def test_kill_9_at_any_moment_tells_each_attack_once(tmp_path, soak):
         finally:
             stop.set()
             writer.join()
-        wait_for(lambda: group_of(running)["read"] == done[0], "all is read")
-        assert group_of(running)["counted"] == done[0]
+        wait_for(lambda: running.log_group()["read"] == done[0], "all is read")
+        assert running.log_group()["counted"] == done[0]
         sources = done[0] // 16
 
         def told():

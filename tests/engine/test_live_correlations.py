@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import tempfile
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.correlation.test_data import RULES as SSHD
 from tests.engine.living_log import live, mishaps
-from tests.engine.test_logs import BEGIN, MINUTE, SECOND, Host
+from tests.engine.test_logs import BEGIN, MINUTE, SECOND, Host, temporary_host
 from tocsin.alarms import Place
 from tocsin.correlation import load_sigma
 from tocsin.definitions import Definitions
@@ -306,16 +304,6 @@ def test_a_storm_is_bounded_and_all_of_it_is_in_the_ledger(tmp_path):
     host.close()
 
 
-@contextmanager
-def temporary_host(**group):
-    with tempfile.TemporaryDirectory() as name:
-        host = Host(Path(name), config(Path(name), **group), BEGIN)
-        try:
-            yield host
-        finally:
-            host.close()
-
-
 EVENTS = st.lists(
     st.tuples(
         st.integers(0, 8 * 60 - 1),  # when, seconds after the begin
@@ -342,7 +330,7 @@ def test_live_finds_what_a_replay_finds(events, disturbances, pace):
         (at + delay, line(BEGIN + at * SECOND, status, who, user) * count)
         for at, delay, status, count, who, user in [first, *events]
     ]
-    with temporary_host() as host:
+    with temporary_host(config) as host:
         whole = live(host, BEGIN, written, disturbances, until=11 * 60, pace=pace)
         for minute in range(11, 25):
             host.at(BEGIN + minute * MINUTE)

@@ -7,7 +7,6 @@ import random
 import threading
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -47,7 +46,6 @@ def line(number, status=404):
     return f'203.0.113.9 - - [{stamp}] "GET /{number} HTTP/1.1" {status} 12 "-" "probe"\n'
 
 
-@contextmanager
 def daemon(folder, hook, *, threshold=10, period=60, ready=True, **group):
     (folder / "main.tf").write_text(FILTER + ALARM % (threshold, period))
     entry = {"name": "/web", "paths": ["access.log*"], **group}
@@ -56,16 +54,7 @@ def daemon(folder, hook, *, threshold=10, period=60, ready=True, **group):
         "definitions": ["main.tf"],
         "receivers": [{"name": "team", "webhook": {"url": f"http://127.0.0.1:{hook.port}/"}}],
     }
-    made = Daemon(folder, config, {"groups": []})
-    try:
-        yield made.start(ready=ready)
-    finally:
-        made.__exit__()
-
-
-def group_of(running):
-    (group,) = json.loads(running.get("/api/v1/log_groups")[1])["data"]["logGroups"]
-    return group
+    return Daemon(folder, config, ready=ready)
 
 
 def alarm_of(running):
@@ -85,7 +74,7 @@ def test_a_line_is_told_before_its_period_is_over(tmp_path, period):
         (alert,) = running.alerts()
         assert (alert["labels"]["alertname"], alert["state"]) == ("burst", "firing")
         assert alert["value"] == "NaN"
-        assert group_of(running)["read"] == 11
+        assert running.log_group()["read"] == 11
         # Who alone would have made it go off is put before those who decide.
         (event,) = BlockRecord(tmp_path / ".tocsin" / "blocks.jsonl").events()
         assert (event.kind, event.network, event.by) == ("propose", "203.0.113.9/32", "alarm burst")
@@ -123,8 +112,8 @@ def test_kill_9_at_any_moment_loses_no_line_and_counts_none_twice(tmp_path, soak
         finally:
             stop.set()
             writer.join()
-        wait_for(lambda: group_of(running)["read"] >= written[0], "all is read")
-        found = group_of(running)
+        wait_for(lambda: running.log_group()["read"] >= written[0], "all is read")
+        found = running.log_group()
         assert (found["read"], found["counted"], found["dropped"]) == (written[0], written[0], {})
         assert running.stop() == 0
 
@@ -150,7 +139,7 @@ def test_lines_over_http(tmp_path):
         assert send("/api/v1/logs//web", b"x\n", Origin="http://evil.example")[0] == 403
         assert send("/api/v1/logs//web", b"no gzip", **{"Content-Encoding": "gzip"})[0] == 400
         assert send("/api/v1/logs//web", b"x" * (17 << 20))[0] == 413
-        assert group_of(running)["read"] == 13
+        assert running.log_group()["read"] == 13
 
 
 def test_a_file_that_cannot_be_read_is_told_and_read_once_it_can(tmp_path):
@@ -161,18 +150,18 @@ def test_a_file_that_cannot_be_read_is_told_and_read_once_it_can(tmp_path):
         assert "log group /web" in running.get("/readyz")[1]
         log.unlink()
         log.write_text(line(1))
-        wait_for(lambda: group_of(running)["read"] == 1, "it is read")
+        wait_for(lambda: running.log_group()["read"] == 1, "it is read")
         wait_for(lambda: running.get("/readyz")[0] == 200, "all is well")
 
 
 def test_a_reload_keeps_counts_and_takes_the_new_threshold(tmp_path):
     with webhook() as hook, daemon(tmp_path, hook, threshold=1000) as running:
         (tmp_path / "access.log").write_text("".join(line(n) for n in range(30)))
-        wait_for(lambda: group_of(running)["read"] == 30, "all is read")
+        wait_for(lambda: running.log_group()["read"] == 30, "all is read")
         (tmp_path / "main.tf").write_text(FILTER + ALARM % (20, 60))
         running.process.send_signal(1)
         wait_for(lambda: "configuration loaded" in running.log.read_text(), "it is loaded")
         with (tmp_path / "access.log").open("a") as file:
             file.write(line(31))
         wait_for(lambda: hook.messages, "the alarm is told")
-        assert group_of(running)["read"] == 31
+        assert running.log_group()["read"] == 31

@@ -261,9 +261,9 @@ def test_pushed_lines_count_and_other_groups_take_none(tmp_path):
 
 
 @contextmanager
-def temporary_host(**group):
+def temporary_host(config_of):
     with tempfile.TemporaryDirectory() as name:
-        host = Host(Path(name), config(Path(name), **group), BEGIN)
+        host = Host(Path(name), config_of(Path(name)), BEGIN)
         try:
             yield host
         finally:
@@ -295,7 +295,7 @@ def test_live_finds_what_a_replay_finds(events, disturbances, pace):
         (at + delay, line(BEGIN + at * SECOND, status, who) * count)
         for at, delay, status, count, who in [first, *events]
     ]
-    with temporary_host() as host:
+    with temporary_host(config) as host:
         whole = live(host, BEGIN, written, disturbances, until=16 * 60, pace=pace)
         for minute in range(16, 40):
             host.at(BEGIN + minute * MINUTE)
