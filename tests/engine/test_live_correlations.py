@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
