@@ -28,17 +28,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["SEALING", "Survey", "open_files", "read_day_folder", "read_file", "survey"]
+__all__ = [
+    "LARGEST",
+    "READ_WHOLE",
+    "SEALING",
+    "Survey",
+    "open_files",
+    "read_day_folder",
+    "read_file",
+    "survey",
+]
 
 SEALING = ".sealing"
 """Where a day is put together before it takes its place."""
 _ARTEFACTS = frozenset({MANIFEST, SIGNATURE, HEAD, *ATTACHED})
-_TEXTS = _ARTEFACTS | {
+READ_WHOLE = _ARTEFACTS | {
     "day.json", "ledger.jsonl", CUSTODY, HOLDS, TOMBSTONE, TOMBSTONE_SIGNATURE,
 }  # fmt: skip
 _DEEPEST = 4
 _MOST_FILES = 50_000
-_LARGEST = 256 << 20
+LARGEST = 256 << 20
 """Bytes of one file: a file of holes costs its maker nothing, and its reader hours."""
 _CHUNK = 1 << 20
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -156,8 +165,8 @@ class _Reading:
                 return
             if status.st_nlink != 1:
                 self._odd(name, "a hard link: it can be written under another name")
-            if status.st_size > _LARGEST:
-                self._odd(name, f"larger than {_LARGEST >> 20} MiB, as none of ours is")
+            if status.st_size > LARGEST:
+                self._odd(name, f"larger than {LARGEST >> 20} MiB, as none of ours is")
                 return
             self._hash(file, name, status.st_size)
         except OSError as error:
@@ -167,7 +176,7 @@ class _Reading:
 
     def _hash(self, file: int, name: str, size: int) -> None:
         data = os.read(file, min(size + 1, _CHUNK))
-        if name in _TEXTS:
+        if name in READ_WHOLE:
             parts = [data]
             while data := os.read(file, _CHUNK):
                 parts.append(data)
@@ -180,7 +189,7 @@ class _Reading:
         self.digests[name] = digest.hexdigest()
 
 
-def read_file(path: Path, most: int = _LARGEST) -> bytes:
+def read_file(path: Path, most: int = LARGEST) -> bytes:
     """A regular file that is no link. Raises OSError."""
     file = os.open(path, _FLAGS)
     with open(file, "rb") as stream:  # noqa: PTH123 - an open file has no path
