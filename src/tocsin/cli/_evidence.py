@@ -22,6 +22,7 @@ from tocsin.cli._clock_state import clock_state
 from tocsin.cli._elsewhere import Elsewhere, elsewhere_options
 from tocsin.cli._evidence_attest import attest
 from tocsin.cli._evidence_disposition import disposition
+from tocsin.cli._evidence_copy import copy
 from tocsin.cli._evidence_hold import hold
 from tocsin.cli._evidence_key import key
 from tocsin.cli._evidence_open import open_
@@ -150,8 +151,8 @@ def collect(
 
 
 for command in (
-    anchor, attest, disposition, hold, key, open_, oscal, plan, prune, reperform, report, sample,
-    seal, verify,
+    anchor, attest, copy, disposition, hold, key, open_, oscal, plan, prune, reperform, report,
+    sample, seal, verify,
 ):  # fmt: skip
     evidence.add_command(command)
 
