@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from pathlib import Path
 
 import click
 
+from tocsin.cli._custody import hand_out
 from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._openings import find_opening, openings_folder
 from tocsin.errors import EvidenceError
@@ -32,5 +34,10 @@ def open_(commitment: str, folder: Path | None, config: Path) -> None:
             hint=f"what opens commitments is in {openings_folder(root)}",
         )
     text = f"{found.salt}:{found.label}={found.value}"
-    click.echo(f"{found.label}  {printable(found.value)}\nsalt  {found.salt}")
-    click.echo(f"check: printf '%s' {shlex.quote(text)} | sha256sum")
+    told = (
+        f"{found.label}  {printable(found.value)}\nsalt  {found.salt}\n"
+        f"check: printf '%s' {shlex.quote(text)} | sha256sum\n"
+    )
+    digest = hashlib.sha256(told.encode("utf-8", "backslashreplace")).hexdigest()
+    hand_out(root, "open", (), {"stdout": digest}, commitment=commitment)
+    click.echo(told, nl=False)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import click
 
+from tocsin.cli._custody import hand_out
 from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._output import write_whole
 from tocsin.cli._periods import load_period, period_options
@@ -27,7 +29,8 @@ def oscal(
 
     Writes assessment-plan.json and assessment-results.json. The same days make the same bytes.
     """
-    period = load_period(evidence_folder(folder, config), from_, to_)
+    root = evidence_folder(folder, config)
+    period = load_period(root, from_, to_)
     plan, results = assessment_plan(period), assessment_results(period)
     wrong = check_oscal(plan, results)
     if wrong:
@@ -36,6 +39,9 @@ def oscal(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"can't write {output}: {error.strerror}") from None
-    for name, data in (("assessment-plan.json", plan), ("assessment-results.json", results)):
+    made = {"assessment-plan.json": plan, "assessment-results.json": results}
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in made.items()}
+    hand_out(root, "oscal", period.sealed, hashes)
+    for name, data in made.items():
         write_whole(output / name, data)
         click.echo(f"{output / name}")

@@ -11,10 +11,13 @@ from tocsin.bundle import open_files, read_file, survey
 from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._output import format_option, write_json
+from tocsin.cli._periods import read_some
 from tocsin.cli._referee import Referee
 from tocsin.errors import EvidenceError, ParseError, StoreError
 from tocsin.evidence import LATE, LEDGER, Reperformer
 from tocsin.printable import printable
+from tocsin.report import read_day_files, wanted
+from tocsin.seal import TOMBSTONE, is_day
 
 if TYPE_CHECKING:
     from tocsin.evidence import Reperformed
@@ -38,6 +41,7 @@ def reperform(day: str, folder: Path | None, referee: bool, config: Path, form: 
     taken with it. `tocsin evidence verify` says whether the folder is what was sealed.
     """
     root = evidence_folder(folder, config)
+    _refuse_removed(root, day.replace("-", ""))
     records: list[Reperformed] = []
     judged: dict[str, list[str]] = {}
     for place, files in _parts(root, day.replace("-", "")).items():
@@ -55,6 +59,13 @@ def reperform(day: str, folder: Path | None, referee: bool, config: Path, form: 
             _print(each, judged.get(each.file))
     wrong = any(not each.equal for each in records) or any(map(any, judged.values()))
     return ExitCode.FAILED if wrong else ExitCode.OK
+
+
+def _refuse_removed(root: Path, day: str) -> None:
+    """Raises EvidenceError where the day's files were removed under the retention policy."""
+    if is_day(day) and (root / day / TOMBSTONE).exists():
+        removed = read_day_files(day, read_some(root, day, wanted)).removed
+        raise EvidenceError(f"{day}: {removed}", hint="nothing is left to compute from")
 
 
 def _parts(root: Path, day: str) -> dict[str, dict[str, bytes]]:
@@ -83,7 +94,9 @@ def _parts(root: Path, day: str) -> dict[str, dict[str, bytes]]:
 
 
 def _ledger(root: Path, first: str, last: str) -> bytes:
-    days = (day for day in survey(root).days if first <= day <= last)
+    days = [day for day in survey(root).days if first <= day <= last]
+    for day in days:
+        _refuse_removed(root, day)
     return b"".join(read_file(root / day / LEDGER) for day in days)
 
 

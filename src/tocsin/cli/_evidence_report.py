@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tocsin.bundle import verify_folder
+from tocsin.cli._custody import hand_out
 from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._evidence_verify import trust_of, trust_options
 from tocsin.cli._output import write_whole
@@ -46,6 +48,8 @@ def report(
     path = output or Path(f"evidence-{period.first}-{period.last}.html")
     page = report_page(period, checked)
     made = [(path, page)] if pdf is None else [(path, page), (pdf, make_pdf(paper_page(page)))]
+    hashes = {each.name: hashlib.sha256(data).hexdigest() for each, data in made}
+    hand_out(root, "report", period.sealed, hashes)
     for each, data in made:
         write_whole(each, data)
         click.echo(f"{each}")

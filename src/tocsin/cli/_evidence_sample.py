@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import click
 
 from tocsin.bundle import last_day, read_file, survey
+from tocsin.cli._custody import hand_out, hash_of_files
 from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._periods import load_period, period_options, read_day
 from tocsin.errors import EvidenceError, ParseError, StoreError
@@ -48,11 +50,15 @@ def sample(
     kept = None if anchor_file is None else read_checkpoint(_read(anchor_file))
     chain = Chain(manifests, kept or last.checkpoint)
     files = make_sample(period, seed, count, chain, lambda day: read_day(root, day))
-    _write(output, files)
     drawn = files["drawn"].decode().split()
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    hand_out(root, "sample", drawn, {output.name: hash_of_files(hashes)}, seed=seed)
+    _write(output, files)
     click.echo(f"{output}  {len(drawn)} of {len(period.days)} days, {len(files)} files")
+    removed = {head.day for head in period.heads if head.removed}
     for day in drawn:
         told = "" if day in manifests else "  NOT SEALED: an exception"
+        told = "  REMOVED under the retention policy: only its hashes" if day in removed else told
         click.echo(f"{day}{told}")
     click.echo(f"\nhint: cd {output}; sh check.sh ALLOWED_SIGNERS ANCHOR", err=True)
 

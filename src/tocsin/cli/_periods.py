@@ -11,7 +11,17 @@ from tocsin.bundle import open_files, read_file, survey
 from tocsin.errors import EvidenceError, ParseError, StoreError
 from tocsin.printable import printable
 from tocsin.report import put_together, read_day_files, wanted
-from tocsin.seal import ATTACHED, HEAD, MANIFEST, SIGNATURE, is_day, read_manifest
+from tocsin.seal import (
+    ATTACHED,
+    HEAD,
+    MANIFEST,
+    SIGNATURE,
+    TOMBSTONE,
+    TOMBSTONE_SIGNATURE,
+    is_day,
+    read_manifest,
+    read_tombstone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -79,13 +89,28 @@ def day_name(text: str) -> str:
     return name
 
 
+def _left(
+    folder: Path, day: str, manifest: bytes, choose: Callable[[str], bool]
+) -> dict[str, bytes]:
+    """The tombstone of a day. Raises ParseError where it is not one of this day, OSError."""
+    names = (TOMBSTONE, TOMBSTONE_SIGNATURE)
+    found = {name: read_file(folder / name) for name in names}
+    stone = read_tombstone(found[TOMBSTONE])
+    if (stone.day, stone.manifest) != (day, hashlib.sha256(manifest).hexdigest()):
+        raise ParseError("the tombstone is not one of this day")
+    return {name: data for name, data in found.items() if choose(name)}
+
+
 def read_day(root: Path, day: str) -> dict[str, bytes]:
     """Every file of a sealed day."""
     return read_some(root, day, lambda _name: True)
 
 
 def read_some(root: Path, day: str, choose: Callable[[str], bool]) -> dict[str, bytes]:
-    """Chosen files of a sealed day by name. Raises EvidenceError where one was altered."""
+    """Chosen files of a sealed day by name. Raises EvidenceError where one was altered.
+
+    Of a day that was removed, what is left, with its tombstone.
+    """
     folder = root / day
     found = {}
     try:
@@ -94,6 +119,8 @@ def read_some(root: Path, day: str, choose: Callable[[str], bool]) -> dict[str, 
         for name in (MANIFEST, SIGNATURE, HEAD, *ATTACHED):
             if choose(name) and (name not in ATTACHED or (folder / name).exists()):
                 found[name] = read_file(folder / name)
+        if (folder / TOMBSTONE).exists():
+            return found | _left(folder, day, manifest, choose)
         for name, sha256 in listed.items():
             if choose(name):
                 found[name] = read_file(folder / name)

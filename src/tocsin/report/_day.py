@@ -12,7 +12,7 @@ import msgspec
 from tocsin.errors import ParseError
 from tocsin.evidence import LATE
 from tocsin.report._disposition import Disposition, read_disposition
-from tocsin.seal import ATTACHED, HEAD, MANIFEST, Checkpoint, read_checkpoint
+from tocsin.seal import ATTACHED, HEAD, MANIFEST, TOMBSTONE, Checkpoint, read_checkpoint, read_tombstone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -119,11 +119,13 @@ class DayRead:
     entries_left_out: int = 0
     unread: list[str] = field(default_factory=list)
     """Files that look like records and can't be read."""
+    removed: str = ""
+    """What became of the day's files, if they were removed under the retention policy."""
 
 
 def wanted(name: str) -> bool:
     """Whether a report reads the file of this name, relative to the day's folder."""
-    if name in {"day.json", "ledger.jsonl", MANIFEST, HEAD, *ATTACHED}:
+    if name in {"day.json", "ledger.jsonl", MANIFEST, HEAD, TOMBSTONE, *ATTACHED}:
         return True
     if not name.endswith(".json"):
         return False
@@ -219,6 +221,9 @@ def read_day_files(name: str, files: Mapping[str, bytes]) -> DayRead:
         name, files.get(MANIFEST, b""), checkpoint,
         tuple(each for each in ATTACHED if each in files),
     )  # fmt: skip
+    if TOMBSTONE in files:
+        day.removed = _removed(files[TOMBSTONE])
+        return day
     _facts(day, files.get("day.json", b""))
     for file in sorted(files):
         if file == "day.json" or not file.endswith(".json"):
@@ -240,6 +245,17 @@ def read_day_files(name: str, files: Mapping[str, bytes]) -> DayRead:
         else:
             day.entries_left_out += 1
     return day
+
+
+def _removed(data: bytes) -> str:
+    try:
+        stone = read_tombstone(data)
+    except ParseError as error:
+        return f"its files are gone, and its tombstone can't be read: {error.what}"
+    return (
+        f"its files were removed under the retention policy {stone.policy} on {stone.removed[:10]}"
+        f" by {stone.by}: {stone.reason}; their hashes are kept"
+    )
 
 
 def _facts(day: DayRead, data: bytes) -> None:

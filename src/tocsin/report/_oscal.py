@@ -176,7 +176,7 @@ def _result(period: Period, names: _Names, day: str, head: Head | None) -> dict[
     result: dict[str, Any] = {
         "uuid": names.uuid(f"result/{day}"),
         "title": f"Controls on {day_text(day)}",
-        "description": "Sealed." if head is not None else "The day was not sealed.",
+        "description": _sealed(head),
         "start": utc(begin), "end": utc(begin + DAY),
         "reviewed-controls": _reviewed(ids),
     }  # fmt: skip
@@ -189,6 +189,12 @@ def _result(period: Period, names: _Names, day: str, head: Head | None) -> dict[
             found for control, cell in cells for found in _findings(names, control, cell)
         ]
     return result
+
+
+def _sealed(head: Head | None) -> str:
+    if head is None:
+        return "The day was not sealed."
+    return _text(f"Sealed, but {head.removed}") if head.removed else "Sealed."
 
 
 def _observation(

@@ -71,6 +71,8 @@ class Head:
     checkpoint: Checkpoint | None
     attached: tuple[str, ...]
     sealed: str
+    removed: str = ""
+    """What became of the day's files, if they were removed under the retention policy."""
 
 
 @dataclass(slots=True)
@@ -138,7 +140,7 @@ def put_together(
     drills = tuple(drills_of(inside))
     expected = {*expected, *(control for read in inside for control in read.expected)}
     ids = sorted({control for control, _ in runs} | expected)
-    sealed = {read.name for read in inside}
+    sealed = {read.name: read.removed for read in inside}
     cells = {}
     for control in ids:
         for day in days:
@@ -147,7 +149,7 @@ def put_together(
                 drill for drill in drills
                 if (drill.control, drill.day) == key and not drill.passed
             )  # fmt: skip
-            state, reasons = _judge(runs.get(key, []), failed, day in sealed)
+            state, reasons = _judge(runs.get(key, []), failed, sealed.get(day))
             cells[key] = Cell(
                 control, day, state, reasons, tuple(runs.get(key, ())), tuple(said.get(key, ()))
             )
@@ -155,7 +157,7 @@ def put_together(
         first, last, days,
         tuple(_control(control, days, cells) for control in ids),
         cells,
-        tuple(Head(r.name, r.checkpoint, r.attached, r.sealed) for r in inside),
+        tuple(Head(r.name, r.checkpoint, r.attached, r.sealed, r.removed) for r in inside),
         tuple(gaps_of(inside)), drills, _changes(inside, cells), notifications_of(inside),
         tuple(alerts_of(reads, last)), tuple(silences_of(inside)), tuple(blocks_of(inside)),
         inside[-1].plan if inside else (),
@@ -185,18 +187,25 @@ def _changes(
 
 
 def _judge(
-    runs: Sequence[Run], failed: Sequence[DrillRun], sealed: bool
+    runs: Sequence[Run], failed: Sequence[DrillRun], sealed: str | None
 ) -> tuple[str, tuple[str, ...]]:
-    """The state that the records make, and why; a drill that failed is an exception."""
+    """The state that the records make, and why; a drill that failed is an exception.
+
+    `sealed` is None of a day that is not sealed, and says what became of one that was removed.
+    """
     state, made = decide(runs)
     if state is State.EXCEPTION or failed:
         seen = made if state is State.EXCEPTION else ()
         reasons = [reason for run in seen for reason in run.reasons]
         reasons += [f"drill {drill.name} failed: {drill.why}" for drill in failed]
         return str(State.EXCEPTION), tuple(dict.fromkeys(reasons))
+    if not made and sealed:
+        return str(State.NO_DATA), (sealed,)
     if not made:
         why = (
-            "the sealed day holds no record of this control" if sealed else "the day was not sealed"
+            "the day was not sealed"
+            if sealed is None
+            else "the sealed day holds no record of this control"
         )
         return str(state), (why,)
     last = made[-1]
@@ -230,6 +239,13 @@ def _notes(inside: Sequence[DayRead], days: Sequence[str]) -> list[str]:
     missing = len(days) - len(inside)
     if missing:
         notes.append(f"{missing} of {len(days)} days are not sealed")
+    removed: dict[str, list[str]] = {}
+    for read in inside:
+        if read.removed:
+            removed.setdefault(read.removed, []).append(read.name)
+    for told, gone in removed.items():
+        span = gone[0] if len(gone) == 1 else f"{len(gone)} days, {gone[0]} to {gone[-1]}"
+        notes.append(f"{span}: {told}")
     for read in inside:
         notes += [f"{read.name}/{file} can't be read" for file in read.unread]
         if read.entries_left_out:

@@ -107,12 +107,14 @@ def _population(period: Period, seed: str, drawn: Sequence[str], chain: Chain) -
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     controls = [control.id for control in period.controls]
+    removed = {head.day for head in period.heads if head.removed}
     rows.writerow(["day", "sealed", "drawn", "rank", "manifest_sha256", *controls])
     for day in period.days:
         manifest = chain.manifests.get(day)
         rows.writerow(
             [
-                day, "yes" if manifest is not None else "no", "yes" if day in drawn else "no",
+                day, "no" if manifest is None else "removed" if day in removed else "yes",
+                "yes" if day in drawn else "no",
                 rank(seed, day),
                 "" if manifest is None else hashlib.sha256(manifest).hexdigest(),
                 *(period.cells[control, day].state for control in controls),

@@ -73,19 +73,35 @@ hash_of() { # of the escapes $1 -> $bytes
   bytes_of "$(printf "$1" | sha256sum | cut -c1-64)"
 }
 
-checked=0 absent=''
+checked=0 absent='' removed=''
 while read -r day; do
   if [ ! -f "proofs/$day" ]; then
     grep -q "^$day,no," population.csv || fault "$day: sealed, but not here"
     absent="$absent $day"
     continue
   fi
-  checked=$((checked + 1))
   ssh-keygen -Y verify -f "$signers" -I "$origin" -n tocsin-evidence -s "$day/SHA256SUMS.sig" \
     -O "verify-time=${day}235959" <"$day/SHA256SUMS" >/dev/null 2>&1 ||
     fault "$day/SHA256SUMS.sig: no signature of this file by an allowed signer"
-  (cd "$day" && sha256sum -c SHA256SUMS >/dev/null 2>&1) || fault "$day: files differ from SHA256SUMS"
-  { sed -e 's|^.\{66\}||' -e '/^\.\./d' "$day/SHA256SUMS"
+  if [ -e "$day/tombstone" ]; then
+    removed="$removed $day"
+    grep -q "^$day,removed," population.csv || fault "$day: has a tombstone, but population.csv does not say so"
+    moment=$(sed -n 's/^removed //p' "$day/tombstone" | tr -cd 0-9)
+    ssh-keygen -Y verify -f "$signers" -I "$origin" -n tocsin-evidence -s "$day/tombstone.sig" \
+      -O "verify-time=$moment" <"$day/tombstone" >/dev/null 2>&1 ||
+      fault "$day/tombstone.sig: no signature of this file by an allowed signer"
+    hash=$(sha256sum <"$day/SHA256SUMS")
+    printf 'day %s\nmanifest %s\n' "$day" "${hash%% *}" >"$tmp/stone"
+    sed -n 2,3p "$day/tombstone" | cmp -s - "$tmp/stone" || fault "$day/tombstone: not of this day"
+    sed -n '/  \.\.\//p' "$day/SHA256SUMS" >"$tmp/sums"
+  else
+    checked=$((checked + 1))
+    cat "$day/SHA256SUMS" >"$tmp/sums"
+  fi
+  [ ! -s "$tmp/sums" ] || (cd "$day" && sha256sum -c "$tmp/sums" >/dev/null 2>&1) ||
+    fault "$day: files differ from SHA256SUMS"
+  { sed -e 's|^.\{66\}||' -e '/^\.\./d' "$tmp/sums"
+    for name in tombstone tombstone.sig; do [ ! -f "$day/$name" ] || echo "$name"; done
     for name in SHA256SUMS SHA256SUMS.sig checkpoint; do echo "$name"; done
     for name in checkpoint.cosig checkpoint.tsr; do [ ! -f "$day/$name" ] || echo "$name"; done
   } | sort >"$tmp/expected"
@@ -109,6 +125,7 @@ while read -r day; do
 done <drawn
 finish
 echo "$checked of $count days drawn of $(grep -c . "$tmp/days") are the days that were sealed, of $size in all"
+[ -z "$removed" ] || echo "REMOVED under the retention policy, so that only their hashes are here:$removed"
 [ -z "$absent" ] || echo "NOT SEALED:$absent; each is an exception"
 [ -n "$anchor" ] && exit 0
 echo "UNANCHORED: no anchor was given, so whoever has the key could have written all of it anew"
