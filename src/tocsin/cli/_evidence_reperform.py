@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tocsin.bundle import open_files, read_file, survey
+from tocsin.cli._custody import hand_out
 from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._exit import ExitCode
-from tocsin.cli._output import format_option, write_json
+from tocsin.cli._output import as_json, format_option
 from tocsin.cli._periods import read_some
 from tocsin.cli._referee import Referee
 from tocsin.errors import EvidenceError, ParseError, StoreError
@@ -20,6 +22,8 @@ from tocsin.report import read_day_files, wanted
 from tocsin.seal import TOMBSTONE, is_day
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tocsin.evidence import Reperformed
 
 __all__ = ["reperform"]
@@ -53,10 +57,13 @@ def reperform(day: str, folder: Path | None, referee: bool, config: Path, form: 
     if not records:
         raise EvidenceError(f"no record in {root / day}", hint="DAY is YYYYMMDD or YYYY-MM-DD")
     if form == "json":
-        write_json([_as_data(each, judged.get(each.file)) for each in records])
+        text = as_json([_as_data(each, judged.get(each.file)) for each in records])
     else:
-        for each in records:
-            _print(each, judged.get(each.file))
+        told = (_lines(each, judged.get(each.file)) for each in records)
+        text = "\n".join(line for lines in told for line in lines)
+    digest = hashlib.sha256(f"{text}\n".encode("utf-8", "backslashreplace")).hexdigest()
+    hand_out(root, "reperform", [day.replace("-", "")], {"stdout": digest})
+    click.echo(text)
     wrong = any(not each.equal for each in records) or any(map(any, judged.values()))
     return ExitCode.FAILED if wrong else ExitCode.OK
 
@@ -100,24 +107,24 @@ def _ledger(root: Path, first: str, last: str) -> bytes:
     return b"".join(read_file(root / day / LEDGER) for day in days)
 
 
-def _print(each: Reperformed, judged: list[str] | None) -> None:
+def _lines(each: Reperformed, judged: list[str] | None) -> Iterator[str]:
     counts = ", ".join(
         f"{count} {word}"
         for word in ("computed", "compared", "read")
         if (count := sum(one.how.startswith(word) for one in each.inputs))
     )
     word = "equal  " if each.equal else "DIFFERS"
-    click.echo(f"{word}  {printable(each.file)}  {each.state or 'no verdict'}  inputs: {counts}")
+    yield f"{word}  {printable(each.file)}  {each.state or 'no verdict'}  inputs: {counts}"
     for text in each.wrong:
-        click.echo(f"         {printable(text, 300)}")
+        yield f"         {printable(text, 300)}"
     for one in each.inputs:
         if one.wrong:
-            click.echo(f"         {printable(one.name)}: {printable(one.wrong, 300)}")
+            yield f"         {printable(one.name)}: {printable(one.wrong, 300)}"
     if judged is not None:
         bad = [text for text in judged if text]
-        click.echo(f"         Prometheus: {len(judged) - len(bad)} of {len(judged)} queries equal")
+        yield f"         Prometheus: {len(judged) - len(bad)} of {len(judged)} queries equal"
         for text in bad:
-            click.echo(f"         Prometheus: {printable(text, 300)}")
+            yield f"         Prometheus: {printable(text, 300)}"
 
 
 def _as_data(each: Reperformed, judged: list[str] | None) -> dict[str, object]:

@@ -14,7 +14,7 @@ from tocsin.errors import StoreError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["format_option", "moment", "write_json", "write_whole"]
+__all__ = ["as_json", "format_option", "moment", "write_json", "write_whole"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -28,8 +28,12 @@ format_option = click.option(
 )
 
 
+def as_json(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
 def write_json(value: Any) -> None:
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    click.echo(as_json(value))
 
 
 def moment(micros: int) -> str:

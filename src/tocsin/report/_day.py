@@ -12,7 +12,15 @@ import msgspec
 from tocsin.errors import ParseError
 from tocsin.evidence import LATE
 from tocsin.report._disposition import Disposition, read_disposition
-from tocsin.seal import ATTACHED, HEAD, MANIFEST, TOMBSTONE, Checkpoint, read_checkpoint, read_tombstone
+from tocsin.seal import (
+    ATTACHED,
+    HEAD,
+    MANIFEST,
+    TOMBSTONE,
+    Checkpoint,
+    read_checkpoint,
+    read_tombstone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
