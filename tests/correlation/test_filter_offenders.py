@@ -79,13 +79,18 @@ def lines(*statuses, client="203.0.113.9"):
 
 def test_only_the_window_counts_and_only_its_own_log_group():
     at = 1_795_255_200_000_000
-    found = FilterOffenders([Wanted(HTTP[0], (), at + 1_000_000, at + 3_000_000)], DEFAULTS, 99)
+    found = FilterOffenders([Wanted(HTTP[0], (), at - 600_000_000, at + 60_000_000)], DEFAULTS, 99)
     form = form_of()
     found.take("other", form, lines(404, 404), lambda at: "x")
-    found.take("web", form, lines(404, 404, 200, 404), lambda at: "x")
-    assert found.matched == 1
-    (one,) = found.top(9, {}, 1)
-    assert (one.name, one.first, one.last) == ("203.0.113.9", at + 1_000_000, at + 1_000_000)
+    found.take(
+        "web",
+        form,
+        lines(404, 404, 200, 404) + lines(404).replace(b"10:00:", b"10:01:"),
+        lambda at: "x",
+    )
+    assert found.matched == 3
+    (one,) = found.top(9, {}, 3)
+    assert (one.name, one.first, one.last) == ("203.0.113.9", at, at + 3_000_000)
 
 
 @pytest.mark.parametrize("most", [0, 1, 5])

@@ -17,6 +17,7 @@ from tocsin.cli._files import expand
 from tocsin.cli._log_options import log_options
 from tocsin.cli._output import format_option, moment, write_json, write_whole
 from tocsin.cli._parameters import parameter_option
+from tocsin.cli._replay_behind import behind_json, behind_lines
 from tocsin.cli._replay_html import replay_page
 from tocsin.cli._replay_rules import print_correlated, rules_json
 from tocsin.correlation import RuleSet, is_sigma_test, load_sigma
@@ -246,12 +247,8 @@ def _print(behind: Behind, end: int | None) -> None:
         f"    {_count(behind.events, 'matching event')} of {_count(behind.distinct, 'client')}, "
         f"{moment(behind.start)} to {moment(behind.end)}"
     )
-    for client, count in behind.sources:
-        click.echo(f"    {count:>9}  {printable(client, 60)}")
-    if behind.unknown:
-        click.echo(f"    {behind.unknown:>9}  of no known client")
-    if behind.overflowed:
-        click.echo(f"    {behind.overflowed:>9}  of clients that were not kept: too many")
+    for each in behind_lines(behind):
+        click.echo(f"    {each}")
 
 
 def _print_thresholds(name: str, tried: list[Threshold]) -> None:
@@ -335,11 +332,7 @@ def _behind_json(behind: Behind) -> dict[str, Any]:
             {"time": moment(each.time), "value": each.value, "samples": each.sample_count}
             for each in change.datapoints
         ],
-        "events": behind.events,
-        "clients": behind.distinct,
-        "busiest": [{"client": client, "events": count} for client, count in behind.sources],
-        "of_no_known_client": behind.unknown,
-        "of_clients_not_kept": behind.overflowed,
+        **behind_json(behind),
     }
 
 

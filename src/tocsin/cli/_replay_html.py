@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tocsin.alarms import MetricAlarm
+from tocsin.cli._replay_behind import looked_at
 from tocsin.cli._replay_html_rules import rules_section
 from tocsin.cli._replay_style import STYLE
 from tocsin.cli._replay_text import escaped, time_element
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tocsin.alarms import CompositeAlarm
+    from tocsin.correlation import TopOffender
     from tocsin.replay import Behind, Curve, Replayed
 
 __all__ = ["replay_page"]
@@ -296,7 +298,8 @@ def _who(behind: Behind) -> str:
         return ""
     events = f"{behind.events} matching event{'' if behind.events == 1 else 's'}"
     clients = f"{behind.distinct} client{'' if behind.distinct == 1 else 's'}"
-    rows = [(count, escaped(client, 60)) for client, count in behind.sources]
+    rows = [(each.events, _facts(each)) for each in behind.offenders]
+    rows = rows or [(count, escaped(client, 60)) for client, count in behind.sources]
     rows += [
         (count, what)
         for count, what in (
@@ -306,7 +309,17 @@ def _who(behind: Behind) -> str:
         if count
     ]
     listed = "".join(f"<li><b>{count}</b> {client}</li>" for count, client in rows)
-    return f"{events} of {clients}<ul>{listed}</ul>"
+    told = looked_at(behind)
+    return f"{events} of {clients}<ul>{listed}</ul>{told and f'<small>{told}</small>'}"
+
+
+def _facts(each: TopOffender) -> str:
+    """A client with its users, its times and where some of its lines stand."""
+    users = ", ".join(escaped(name, 60) for name in each.others) + (", ..." if each.more else "")
+    parts = [f"users {users}"] if each.others else []
+    parts.append(f"{time_element(each.first)} to {time_element(each.last)}")
+    parts += [escaped(place, 300) for place in each.samples]
+    return f"{escaped(each.name, 60)}<br><small>{'<br>'.join(parts)}</small>"
 
 
 def _short(micros: int) -> str:

@@ -31,6 +31,7 @@ td { font-variant-numeric: tabular-nums; }
 .changes td:last-child { min-width: 9rem; }
 .changes tr.to-alarm td:first-child { border-left: 4px solid var(--alarm); padding-left: 0.5rem; }
 .changes ul { margin: 0; padding: 0; list-style: none; }
+.changes small { color: var(--soft); overflow-wrap: anywhere; }
 .account { font-variant-numeric: tabular-nums; font-weight: 600; }
 .warnings { padding-left: 1.2rem; color: var(--soft); }
 .legend { color: var(--soft); font-size: 0.875rem; }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.correlation._addresses import group_value
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["FilterOffenders", "Wanted"]
 
 _ALWAYS = 1 << 62
+_OUTSIDE = 1000
 
 
 class Wanted(NamedTuple):
@@ -38,16 +40,22 @@ class Wanted(NamedTuple):
     dimensions: tuple[tuple[str, str], ...]
     """Of the metric, in order of their names."""
     begin: int
-    """The first time, microseconds since 1970 UTC."""
+    """The first minute, microseconds since 1970 UTC."""
     end: int
-    """The time after the last."""
+    """The minute after the last."""
 
 
 class FilterOffenders:
     """Counts the events that are wanted by who is behind them."""
 
-    def __init__(self, wanted: Iterable[Wanted], settings: Settings, most: int) -> None:
-        """`most` bounds the lines that are parsed, and so time and memory."""
+    def __init__(
+        self, wanted: Iterable[Wanted], settings: Settings, most: int, events: int = 0
+    ) -> None:
+        """`most` bounds the lines that are parsed, and so time and memory.
+
+        `events` is how many events there are as far as is known: of more than `most`, some are
+        looked at, from the first to the last of them.
+        """
         self._wanted: dict[tuple[str, str], list[Wanted]] = {}
         for each in wanted:
             self._wanted.setdefault(each.filter.key, []).append(each)
@@ -56,7 +64,12 @@ class FilterOffenders:
         self._recent = RecentOffenders(_rules(self._filters), kept=most)
         self._ways: dict[tuple[int, str], tuple[Format, EventReader, Candidates]] = {}
         self._most = self.room = most
-        """Lines that may still be parsed."""
+        """Lines that may still be looked at."""
+        self._spare = _OUTSIDE + 3 * most
+        """Lines of other times that may still be parsed: they are found beside those wanted."""
+        self._share = most / max(1, most, events)
+        # Always the same ones: a replay says the same twice.
+        self._draw = Random(0).random  # noqa: S311 - nothing is kept secret by it
         self.matched = 0
         """Events that were found; one that several filters count is several, as in their counts."""
 
@@ -68,6 +81,22 @@ class FilterOffenders:
             for each in wanted
         )
 
+    def times(self, log_group: str) -> list[tuple[int, int]]:
+        """When events of a log group are wanted: each time once, in order."""
+        found = sorted(
+            (each.begin, each.end)
+            for wanted in self._wanted.values()
+            for each in wanted
+            if each.filter.log_group == log_group
+        )
+        joined: list[tuple[int, int]] = []
+        for begin, end in found:
+            if joined and begin <= joined[-1][1]:
+                joined[-1] = joined[-1][0], max(joined[-1][1], end)
+            else:
+                joined.append((begin, end))
+        return joined
+
     def take(self, log_group: str, form: Format, block: bytes, place: Callable[[int], str]) -> None:
         """Look at whole lines; `place` says where the line is that begins at a byte of them."""
         way = self._ways.get((id(form), log_group))
@@ -76,10 +105,9 @@ class FilterOffenders:
             candidates = Candidates(filters, form, self._settings)
             way = self._ways[id(form), log_group] = form, EventReader(form), candidates
         _, reader, candidates = way
-        for start, line in candidates(block):
-            if self.room <= 0:
-                return
-            self.room -= 1
+        for start, line in candidates(block, self.times(log_group)):
+            if not self._is_drawn():
+                continue
             event = reader.read(line, place(start))
             if isinstance(event, Event):
                 self._take(event, log_group)
@@ -90,14 +118,23 @@ class FilterOffenders:
         """Look at events that came with their time."""
         reader = EventReader(form)
         for time, text in events:
-            if self.room <= 0:
-                return
-            self.room -= 1
+            if not self._is_drawn():
+                continue
             event = reader.read(text, place, time)
             if isinstance(event, Event):
                 self._take(event, log_group)
 
+    def _is_drawn(self) -> bool:
+        """Whether to parse the next line."""
+        return self.room > 0 and (self._share >= 1 or self._draw() < self._share)
+
     def _take(self, event: Event, log_group: str) -> None:
+        if not any(e.begin <= event.time < e.end for w in self._wanted.values() for e in w):
+            self._spare -= 1
+            if not self._spare:
+                self.room = 0
+            return
+        self.room -= 1
         seen = False
         for at, (key, wanted) in enumerate(self._wanted.items()):
             asked = {each.dimensions for each in wanted if each.begin <= event.time < each.end}

@@ -161,7 +161,7 @@ class Behind:
             if self._metrics[each.key] == (metric.namespace, metric.metric_name)
         ]  # fmt: skip
         most = min(self._parsed, self._room)
-        found = FilterOffenders(wanted, self._settings, most)
+        found = FilterOffenders(wanted, self._settings, most, events)
         for each in reversed(self._kept):
             if not found.asks(each.log_group, each.first, each.last):
                 continue

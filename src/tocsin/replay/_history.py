@@ -1,23 +1,21 @@
-"""What alarms look at in a replay, made of what was counted; and who was behind it."""
+"""What alarms look at in a replay, made of what was counted."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tocsin.alarms import Metric, Samples, SampleTable
-from tocsin.durations import MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from tocsin.pattern import MetricFilter, Minutes, Series, Settings
-    from tocsin.scan import Table
 
-__all__ = ["busiest", "history"]
+__all__ = ["history"]
 
 Ints = NDArray[np.int64]
 _Rows = list[tuple[float, "Callable[[], tuple[Ints, Ints]]"]]
@@ -62,21 +60,3 @@ def _samples(rows: _Rows) -> Samples:
         # Most filters count: one value is all they have.
         values = np.broadcast_to(values[0], values.shape)
     return Samples(times, values, counts)
-
-
-def busiest(
-    tally: Table, filters: Sequence[MetricFilter], metrics: Collection[Metric], start: int, end: int
-) -> tuple[Counter[str], int]:
-    """Matching events by client from one minute to before another, and those of no client kept."""
-    clients: Counter[str] = Counter()
-    overflowed = 0
-    for metric in metrics:
-        dimensions = tuple((each.name, each.value) for each in metric.dimensions)
-        for each in filters:
-            made = each.transformation
-            if (made.namespace, made.metric) == (metric.namespace, metric.metric_name):
-                for minute in range(start - start % MINUTE, end, MINUTE):
-                    cell = each.key, minute, dimensions
-                    clients.update(tally.sources.get(cell, {}))
-                    overflowed += tally.lost[cell]
-    return clients, overflowed

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tocsin.alarms import MetricAlarm, alarm_metrics
-from tocsin.durations import MINUTE, SECOND
+from tocsin.durations import MINUTE
 from tocsin.errors import ParseError, Problem, Span, TocsinError
 from tocsin.pattern import DEFAULTS
 from tocsin.replay._alarms import run_alarms, thresholds
+from tocsin.replay._behind import Behind, behind, look_back
 from tocsin.replay._chart import Curve, curve
 from tocsin.replay._files import log_group_of, open_log
-from tocsin.replay._history import busiest, history
+from tocsin.replay._history import history
 from tocsin.replay._rules import correlate, count_offenders
 from tocsin.replay._workers import count_log, worker_processes, workers_for
 from tocsin.scan import Scanner, Table
@@ -22,18 +23,17 @@ from tocsin.source import ReadCounts, read_head
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tocsin.alarms import CompositeAlarm, Transition
+    from tocsin.alarms import CompositeAlarm
     from tocsin.correlation import By, RuleSet, TopOffenders
     from tocsin.pattern import MetricFilter, Settings
     from tocsin.replay._alarms import Threshold
+    from tocsin.replay._behind import Part
     from tocsin.replay._files import Opened
     from tocsin.replay._rules import Correlated
     from tocsin.replay._workers import Workers
     from tocsin.source import LogLimits
 
-__all__ = ["Behind", "ReplayOptions", "Replayed", "Replayer"]
-
-_BUSIEST = 10
+__all__ = ["ReplayOptions", "Replayed", "Replayer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +49,6 @@ class ReplayOptions:
     offset: int = 0
     """Seconds east of UTC, of stamps without a zone."""
     settings: Settings = DEFAULTS
-
-
-@dataclass(frozen=True, slots=True)
-class Behind:
-    """A transition with who was behind it."""
-
-    transition: Transition
-    start: int
-    """Where the datapoints that decided begin."""
-    end: int
-    events: int
-    """Matching events in that time."""
-    sources: tuple[tuple[str, int], ...] = ()
-    """The busiest, each with its matching events."""
-    distinct: int = 0
-    unknown: int = 0
-    """Matching events that name no client."""
-    overflowed: int = 0
-    """Matching events whose client was not kept."""
 
 
 @dataclass(slots=True)
@@ -173,7 +154,10 @@ class Replayer:
         minutes = done.tally.minutes.events.minutes()
         if minutes is not None:
             done.begin, done.end = minutes[0], minutes[1] + MINUTE
-            self._judge(done, done.begin, done.end, report=report, charts=charts)
+            found = self._judge(done, done.begin, done.end, report=report, charts=charts)
+            done.transitions = look_back(
+                found, opened, self._filters, self._options.settings, self._limits
+            )
         return done
 
     def correlate(
@@ -230,7 +214,9 @@ class Replayer:
             if count:
                 done.warnings.append(Problem(Span(each.log.name), what, severity="warning"))
 
-    def _judge(self, done: Replayed, begin: int, end: int, *, report: bool, charts: bool) -> None:
+    def _judge(
+        self, done: Replayed, begin: int, end: int, *, report: bool, charts: bool
+    ) -> list[tuple[Behind, list[Part]]]:
         metrics = {
             metric
             for alarm in self._alarms
@@ -239,30 +225,14 @@ class Replayer:
         }
         table = history(done.tally.minutes, self._filters, self._options.settings, metrics)
         by_name = {each.alarm_name: each for each in self._alarms}
-        for transition in run_alarms(self._alarms, table, begin, end):
-            done.transitions.append(self._behind(transition, by_name[transition.alarm], done.tally))
-        until = max([end, *(each.transition.time for each in done.transitions)])
+        changes = run_alarms(self._alarms, table, begin, end)
+        until = max([end, *(each.time for each in changes)])
         for alarm in self._alarms:
             if isinstance(alarm, MetricAlarm) and report:
                 done.thresholds[alarm.alarm_name] = thresholds(alarm, table, begin, end)
             if isinstance(alarm, MetricAlarm) and charts:
                 done.curves[alarm.alarm_name] = curve(alarm, table, (begin, end), until)
-
-    def _behind(
-        self, transition: Transition, alarm: MetricAlarm | CompositeAlarm, tally: Table
-    ) -> Behind:
-        times = [each.time for each in transition.datapoints]
-        if not times or not isinstance(alarm, MetricAlarm):
-            return Behind(transition, transition.time, transition.time, 0)
-        start, end = min(times), max(times) + alarm.seconds * SECOND
-        metrics = {metric for metric, _ in alarm_metrics(alarm)}
-        clients, overflowed = busiest(tally, self._filters, metrics, start, end)
-        unknown = clients.pop("", 0)
-        ranked = sorted(clients.items(), key=lambda each: (-each[1], each[0]))
-        return Behind(
-            transition, start, end, clients.total() + unknown + overflowed,
-            tuple(ranked[:_BUSIEST]), len(clients), unknown, overflowed,
-        )  # fmt: skip
+        return behind(changes, by_name, done.tally, self._filters)
 
     def _unfed(self) -> list[Problem]:
         """Alarms that can't see anything here: their silence is no success."""

@@ -52,12 +52,18 @@ class Candidates:
         self._texts = [] if self._every else sorted(found)
         self._search = make_search(self._texts, best_engine()) if self._texts else None
 
-    def __call__(self, block: bytes) -> Iterator[tuple[int, bytes]]:
-        """Where each begins, and the line without its line end."""
+    def __call__(
+        self, block: bytes, times: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[int, bytes]]:
+        """Where each begins, and the line without its line end.
+
+        `times` are whole minutes, each the first and the one after the last; lines of other
+        minutes are left out where that is known.
+        """
         if not block:
             return
-        if self._read is not None:
-            found = self._read(block)
+        found = self._read(block) if self._read is not None else None
+        if found is not None:
             starts, ends = found.starts, found.ends
             chosen = self._chosen(found)
         else:
@@ -69,6 +75,12 @@ class Candidates:
         if self._search is not None:
             for _, line in matching_lines(self._search, self._texts, block, starts):
                 chosen[line] = True
+        if found is not None:
+            # Of lines that are not sure the minute is not known.
+            apart = np.ones(len(found.sure), np.bool_)
+            for begin, end in times:
+                apart &= (found.minute < begin) | (found.minute >= end)
+            chosen[found.sure[apart]] = False
         for line in np.flatnonzero(chosen).tolist():
             start = int(starts[line])
             yield start, block[start : ends[line]].removesuffix(b"\r")
@@ -76,10 +88,10 @@ class Candidates:
     def _chosen(self, found: Columns) -> Bools:
         """What status and shape do not rule out."""
         chosen = np.zeros(len(found.starts), np.bool_)
-        chosen[found.unsure] = True
         for plan in self._plans:
             if plan.way == "all":
                 chosen[found.sure] = True
             elif plan.way in ("status", "some"):
                 chosen[found.sure[plan.wanted(found.status)]] = True
+        chosen[found.unsure] = True
         return chosen

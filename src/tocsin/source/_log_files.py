@@ -30,6 +30,7 @@ __all__ = [
     "LogLimits",
     "ReadCounts",
     "inflate",
+    "is_plain",
     "read_head",
     "read_log",
     "records",
@@ -179,19 +180,32 @@ def read_log(
 def split_log(log: LogFile, size: int) -> list[tuple[int, int | None]]:
     """Parts of about a size that are read one by one with the same result as the whole.
 
-    A part is where it begins and ends; the last one ends with the file. Archives, documents,
-    journal exports, UTF-16 and standard input are one part. Raises SourceError.
+    A part is where it begins and ends; the last one ends with the file. What is not `is_plain`
+    is one part. Raises SourceError.
     """
     begins = [0]
     try:
-        if log.path != "-" and log.size > size and not (log.is_delivery or log.journal):
+        if log.size > size and is_plain(log):
             with Path(log.path).open("rb") as file:
-                raw = file.read(3)
-                if not raw.startswith(_GZIP) and (encoding_of(raw) or ("", 0))[0] == UTF_8:
-                    begins += _line_starts(file, log.size, size)
+                begins += _line_starts(file, log.size, size)
     except OSError as error:
         raise SourceError(f"{log.name}: {error.strerror}") from None
     return list(zip(begins, [*begins[1:], None], strict=True))
+
+
+def is_plain(log: LogFile) -> bool:
+    """Whether its lines are the bytes of a file, so that one can begin anywhere in it.
+
+    Archives, documents, journal exports, UTF-16 and standard input are not. Raises SourceError.
+    """
+    if log.path == "-" or log.is_delivery or log.journal:
+        return False
+    try:
+        with Path(log.path).open("rb") as file:
+            raw = file.read(3)
+    except OSError as error:
+        raise SourceError(f"{log.name}: {error.strerror}") from None
+    return not raw.startswith(_GZIP) and (encoding_of(raw) or ("", 0))[0] == UTF_8
 
 
 def _line_starts(file: BinaryIO, whole: int, size: int) -> Iterator[int]:
