@@ -31,6 +31,10 @@ class _Previous(msgspec.Struct):
     manifest_sha256: str
 
 
+class _Custody(msgspec.Struct):
+    restarted: str = ""
+
+
 class _Day(msgspec.Struct):
     schema: str
     day: str
@@ -39,6 +43,7 @@ class _Day(msgspec.Struct):
     ledger: _Ledger
     previous: _Previous | None = None
     retention: str = ""
+    custody: _Custody = msgspec.field(default_factory=_Custody)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,8 @@ class DayFacts:
     """Why the ledger begins anew on this day; empty where it goes on."""
     retention: str = ""
     """How long days are kept, as the configuration said when it was sealed; empty without one."""
+    custody_restarted: str = ""
+    """Why the custody log begins anew on this day; empty where it goes on."""
 
 
 def day_text(facts: DayFacts, more: Mapping[str, Any]) -> bytes:
@@ -74,8 +81,6 @@ def day_text(facts: DayFacts, more: Mapping[str, Any]) -> bytes:
     }
     if facts.restarted:
         value["ledger"]["restarted"] = facts.restarted
-    if facts.retention:
-        value["retention"] = facts.retention
     if facts.before:
         value["previous"] = {"day": facts.before, "manifest_sha256": facts.manifest_before}
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False)
@@ -96,4 +101,5 @@ def read_day(data: bytes) -> DayFacts:
     return DayFacts(
         found.day, found.number, found.origin, previous.day, previous.manifest_sha256,
         LedgerEnd(found.ledger.last, found.ledger.sha256), found.ledger.restarted, found.retention,
+        found.custody.restarted,
     )  # fmt: skip

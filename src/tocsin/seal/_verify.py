@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tocsin.errors import ParseError
 from tocsin.printable import printable
 from tocsin.seal._day import read_day
 from tocsin.seal._ledger import LedgerEnd, check_ledger
 from tocsin.seal._manifest import (
     ATTACHED,
+    CUSTODY,
     HEAD,
     MANIFEST,
     REQUIRED,
@@ -250,6 +253,7 @@ class Verifier:
             if said != is_:
                 self._fault("day.json", f"the {what} is given as {printable(str(said), 80)!r}"
                             f", but is {is_!r}")  # fmt: skip
+        self._custody(day.texts.get(CUSTODY, b""), facts.custody_restarted)
         begin = self._ledger
         if facts.restarted:
             begin = LedgerEnd(0, begin.sha256)
@@ -263,6 +267,21 @@ class Verifier:
             return
         if end != facts.ledger:
             self._fault("ledger.jsonl", "does not end where day.json says")
+
+    def _custody(self, log: bytes, restarted: str) -> None:
+        """A line that a kill cut is there, and told."""
+        if restarted:
+            told = f"{self._day}: the custody log begins anew: {printable(restarted)}"
+            self._verdict.notes.append(told)
+        for number, line in enumerate(log.split(b"\n")[:-1], 1):
+            try:
+                msgspec.json.decode(line, type=dict[str, object])
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                if len(self._verdict.notes) < _MOST_FAULTS:
+                    told = (
+                        f"{self._day}/{CUSTODY}:{number}: a line that was cut off, or none of ours"
+                    )
+                    self._verdict.notes.append(told)
 
     def _missing(self, first: int, last: int) -> None:
         entries = f"entry {first}" if first == last else f"entries {first} to {last}"
