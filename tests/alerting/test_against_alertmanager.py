@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import tempfile
 import threading
 import time
@@ -14,12 +12,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.alerting.trees import RECEIVERS, alertmanager_yaml, labels, roots, routing, rules
-from tests.engine.daemon import free_port, serving, wait_for
+from tests.engine.daemon import serving, wait_for
+from tests.referees import alertmanager
 from tocsin.alerting import NotifiedAlert, Router, fingerprint
 from tocsin.notify import rfc3339
 
@@ -27,14 +25,6 @@ SECOND = 1_000_000
 WAIT, INTERVAL = "300ms", "600ms"
 SHOWN = 0.9
 """Seconds in which a message too many would have come."""
-
-
-@pytest.fixture(scope="module")
-def binary():
-    found = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
-    if found is None:
-        pytest.skip("Alertmanager is not installed: apt-get install prometheus-alertmanager")
-    return found
 
 
 @contextmanager
@@ -62,37 +52,19 @@ def hooks():
 
 
 @contextmanager
-def alertmanager(binary, folder, text):
-    (folder / "am.yml").write_text(text)
-    port = free_port()
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [binary, "--config.file=am.yml", "--storage.path=data", "--cluster.listen-address=",
-             f"--web.listen-address=127.0.0.1:{port}"],
-            cwd=folder, stdout=log, stderr=log,
-        )  # fmt: skip
+def posting(folder, text):
+    """A real Alertmanager; yields what gives it alerts."""
 
     def post(alerts):
         request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/api/v2/alerts", json.dumps(alerts).encode(),
+            f"{url}/api/v2/alerts", json.dumps(alerts).encode(),
             {"Content-Type": "application/json"},
         )  # fmt: skip
         with urllib.request.urlopen(request, timeout=5) as answer:
             assert answer.status == 200
 
-    def answers():
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5) as answer:
-                return answer.status == 200
-        except OSError:
-            return False
-
-    try:
-        wait_for(answers, "Alertmanager answers")
+    with alertmanager(folder, text) as url:
         yield post
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def alert(each, starts, ends=0):
@@ -125,7 +97,7 @@ def messages(routed):
     st.lists(labels, min_size=1, max_size=8, unique_by=lambda each: tuple(sorted(each.items()))),
     st.sets(st.integers(0, 7)),
 )  # fmt: skip
-def test_the_same_messages_as_alertmanager(binary, root, inhibit_rules, label_sets, over):
+def test_the_same_messages_as_alertmanager(root, inhibit_rules, label_sets, over):
     root = root | {"group_wait": WAIT, "group_interval": INTERVAL}
     with hooks() as (port, seen), tempfile.TemporaryDirectory() as name:
         receivers = [
@@ -134,7 +106,7 @@ def test_the_same_messages_as_alertmanager(binary, root, inhibit_rules, label_se
         ]
         text = alertmanager_yaml(root, inhibit_rules, receivers)
         router = Router(routing(root, inhibit_rules))
-        with alertmanager(binary, Path(name), text) as post:
+        with posting(Path(name), text) as post:
             now = time.time_ns() // 1000
             firing = [alert(each, now) for each in label_sets]
             router.put(firing, now)

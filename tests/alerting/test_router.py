@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -91,6 +92,13 @@ def test_waits_repeats_and_ends():
     ((_, _, _, status, _),) = told(router.due(moments[-1] + 5 * MINUTE))
     assert status == "resolved"
     assert router.state.groups == {}
+
+
+@pytest.mark.parametrize(("by", "groups"), [([], 2), (["team"], 1), (["..."], 2)])
+def test_an_empty_group_by_of_a_child_is_its_parents(by, groups):
+    router = Router(simple(routes=[{"group_by": by}]))
+    router.put([alert({"alertname": name}, BEGIN) for name in ("Up", "Down")], BEGIN)
+    assert len(told(router.due(BEGIN + MINUTE))) == groups
 
 
 def test_an_alert_older_than_the_wait_is_told_at_once():

@@ -16,6 +16,8 @@ from urllib.parse import quote
 import pytest
 import uvicorn
 from tests.console.sample_view import SampleView
+from tests.engine.daemon import wait_for
+from tests.referees import prometheus
 from tests.remote.serving import serve_wsgi
 
 from tocsin.console import create_app
@@ -43,15 +45,6 @@ MAPS = {"metric", "labels", "annotations", "discoveredLabels"}
 OURS = {"application", "timeSeriesCount"}
 
 
-def wait_for(condition, what: str):
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        threading.Event().wait(0.05)
-    raise AssertionError(f"{what} did not happen")
-
-
 @contextmanager
 def tocsin_api():
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -69,35 +62,24 @@ def tocsin_api():
 
 
 @contextmanager
-def prometheus(folder):
+def watching(folder):
     def app(_environ, start):
         start("200 OK", [("Content-Type", "text/plain; version=0.0.4")])
         return [HOSTED]
 
-    with serve_wsgi(app) as target, socket.socket() as free:
+    with serve_wsgi(app) as target:
         (folder / "rules.yml").write_text(RULES)
         jobs = [("web", target.removeprefix("http://")), ("dead", "127.0.0.1:9")]
         scrape = ", ".join(
             f"{{job_name: {job}, static_configs: [{{targets: ['{to}']}}]}}" for job, to in jobs
         )
-        (folder / "prometheus.yml").write_text(
+        config = (
             "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\n"
             f"rule_files: [rules.yml]\nscrape_configs: [{scrape}]\n"
         )
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
-        process = subprocess.Popen(
-            ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
-             f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"],
-        )  # fmt: skip
-        url = f"http://127.0.0.1:{port}"
-        try:
+        with prometheus(folder, config) as url:
             wait_for(lambda: alerts_fire(url), "a firing alert in Prometheus")
             yield url
-        finally:
-            process.terminate()
-            process.wait(10)
 
 
 def alerts_fire(url):
@@ -132,7 +114,6 @@ def shape(value, key=""):
     return "number" if isinstance(value, int | float) else type(value).__name__
 
 
-@pytest.mark.skipif(not shutil.which("prometheus"), reason="no prometheus on this machine")
 def test_answers_have_the_shape_of_prometheus(tmp_path):
     selected = "&match[]=up"
     paths = [
@@ -148,7 +129,7 @@ def test_answers_have_the_shape_of_prometheus(tmp_path):
         "rules?type=x", "alerts", "targets", "targets?state=active", "targets?state=dropped",
         "metadata", "metadata?metric=nothing", "status/buildinfo", "status/runtimeinfo",
     ]  # fmt: skip
-    with prometheus(tmp_path) as theirs, tocsin_api() as ours:
+    with watching(tmp_path) as theirs, tocsin_api() as ours:
         now = time.time_ns() // SECOND // 1000
         for path in paths:
             path = "/api/v1/" + path.format(now=now) if "{now}" in path else f"/api/v1/{path}"  # noqa: PLW2901

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -15,9 +14,10 @@ import pytest
 from tests.drill.test_daemon import config as series_config
 from tests.drill.test_daemon import entries, tocsin
 from tests.drill.test_lines import LINE
-from tests.engine.daemon import Daemon, free_port, target, wait_for, webhook
-from tests.engine.test_log_daemon import ALARM, FILTER, alarm_of, group_of, line
+from tests.engine.daemon import Daemon, target, wait_for, webhook
+from tests.engine.test_log_daemon import ALARM, FILTER, alarm_of, line
 from tests.evidence.answering import answering
+from tests.referees import alertmanager
 from tocsin.store import BlockRecord
 
 DRILL = {
@@ -64,7 +64,7 @@ def folder(tmp_path):
 
 
 def nothing_real_came_of_it(daemon, team, lines=1):
-    group = group_of(daemon)
+    group = daemon.log_group()
     assert (group["counted"], group["read"] - group["counted"]) == (
         lines,
         sum(group["dropped"].values()),
@@ -82,7 +82,7 @@ def test_lines_go_the_way_of_all_lines_and_count_nowhere(folder, file):
     with webhook() as team, webhook() as room:
         made = config(team.port, room.port, **({"file": file} if file else {}))
         with Daemon(folder, made, {"groups": []}) as daemon:
-            wait_for(lambda: group_of(daemon)["counted"] == 1, "the real line is read")
+            wait_for(lambda: daemon.log_group()["counted"] == 1, "the real line is read")
             done = tocsin(folder, "drill", "--format", "json")
             assert done.returncode == 0, done.stdout + done.stderr
             (found,) = json.loads(done.stdout)
@@ -122,7 +122,7 @@ def test_lines_that_others_hand_on_stay_apart_too(folder):
         made["drills"][0]["within"] = "2s"
         (folder / "elsewhere.log").touch()
         with Daemon(folder, made, {"groups": []}) as daemon:
-            wait_for(lambda: group_of(daemon)["counted"] == 1, "the real line is read")
+            wait_for(lambda: daemon.log_group()["counted"] == 1, "the real line is read")
             assert "did not read the lines" in tocsin(folder, "drill").stdout
             lines = (folder / "elsewhere.log").read_text().splitlines()
             post(daemon, "/api/v1/logs//web", "\n".join(lines).encode(), "text/plain")
@@ -142,7 +142,7 @@ def test_lines_of_a_drill_that_was_cut_short_stay_apart(folder):
         made = config(team.port, room.port, file="elsewhere.log")
         (folder / "elsewhere.log").touch()
         with Daemon(folder, made, {"groups": []}) as daemon:
-            wait_for(lambda: group_of(daemon)["counted"] == 1, "the real line is read")
+            wait_for(lambda: daemon.log_group()["counted"] == 1, "the real line is read")
             command = [sys.executable, "-m", "tocsin.cli", "drill"]
             with subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL) as ask:
                 wait_for((folder / "elsewhere.log").read_text, "the lines are written")
@@ -151,7 +151,7 @@ def test_lines_of_a_drill_that_was_cut_short_stay_apart(folder):
             with (folder / "access.log").open("a") as log:
                 log.write((folder / "elsewhere.log").read_text())
             daemon.start()
-            wait_for(lambda: group_of(daemon)["read"] > 1, "the lines are read")
+            wait_for(lambda: daemon.log_group()["read"] > 1, "the lines are read")
             assert set(nothing_real_came_of_it(daemon, team)) == {"of a drill"}
             assert room.messages == []
 
@@ -216,26 +216,19 @@ def test_a_service_that_pages_is_told_of_an_end_only(tmp_path):
 @contextmanager
 def paging_alertmanager(folder, hook):
     """A real Alertmanager that tells a webhook of everything, at once."""
-    binary = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
-    if binary is None:
-        pytest.skip("Alertmanager is not installed: apt-get install prometheus-alertmanager")
-    (folder / "am.yml").write_text(json.dumps({
+    config = {
         "route": {"receiver": "hook", "group_wait": "0s", "group_by": ["..."]},
-        "receivers": [{"name": "hook", "webhook_configs": [
-            {"url": f"http://127.0.0.1:{hook.port}/", "send_resolved": True}]}],
-    }))  # fmt: skip
-    port = free_port()
-    with (folder / "am.log").open("wb") as log:
-        process = subprocess.Popen(
-            [binary, "--config.file=am.yml", "--storage.path=am", "--cluster.listen-address=",
-             f"--web.listen-address=127.0.0.1:{port}"],
-            cwd=folder, stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+        "receivers": [
+            {
+                "name": "hook",
+                "webhook_configs": [
+                    {"url": f"http://127.0.0.1:{hook.port}/", "send_resolved": True}
+                ],
+            }
+        ],
+    }
+    with alertmanager(folder, json.dumps(config)) as url:
+        yield url
 
 
 def test_an_alertmanager_pages_nobody_for_a_drill(tmp_path):

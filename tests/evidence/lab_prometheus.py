@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
-import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.engine.daemon import wait_for
+from tests.referees import prometheus as started
+
 BINARY = shutil.which("prometheus")
 PROMTOOL = shutil.which("promtool")
-MISSING = "Debian's prometheus package is not installed"
 RULES = Path(__file__).parents[2] / "examples/lab/rules/security.yml"
 DAY = 86400
 EVERY = 15
@@ -62,56 +62,28 @@ def _by_bucket(lines):
 def prometheus(folder, text, *, port, rules=RULES, flags=()):
     """Start a server over the samples, scraping itself as the job `login`."""
     (folder / "samples.om").write_text(text)
-    (folder / "prometheus.yml").write_text(
-        json.dumps(
-            {
-                "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-                "rule_files": [str(rules)] if rules else [],
-                "scrape_configs": [
-                    {"job_name": "login", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
-                ],
-            }
-        )
-    )
+    config = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(rules)] if rules else [],
+        "scrape_configs": [
+            {"job_name": "login", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
+        ],
+    }
     subprocess.run(
         [PROMTOOL, "tsdb", "create-blocks-from", "openmetrics", "samples.om", "data"],
         check=True, cwd=folder, capture_output=True,
     )  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [BINARY, "--config.file=prometheus.yml", "--storage.tsdb.path=data",
-             f"--web.listen-address=127.0.0.1:{port}", *flags],
-            cwd=folder, stdout=log, stderr=log,
-        )  # fmt: skip
-        try:
-            address = f"http://127.0.0.1:{port}"
-            _wait(address, process, folder / "log", bool(rules))
-            yield address
-        finally:
-            process.terminate()
-            process.wait(20)
+    with started(folder, json.dumps(config), *flags, port=port) as address:
+        wait_for(lambda: _has_looked(address, bool(rules)), "rules are evaluated", 60)
+        yield address
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _wait(address, process, log, rules):
-    """Until it has scraped its target and evaluated its rules."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            healths = [t["health"] for t in _ask(address, "targets")["activeTargets"]]
-            groups = _ask(address, "rules")["groups"]
-            seen = [rule["health"] for group in groups for rule in group["rules"]]
-        except OSError:
-            healths, seen = [], []
-        if healths == ["up"] and (not rules or (seen and "unknown" not in seen)):
-            return
-        time.sleep(0.05)
-    raise RuntimeError(f"prometheus is not ready: {log.read_text()[-2000:]}")
+def _has_looked(address, rules):
+    """Whether it has scraped its target and evaluated its rules."""
+    healths = [each["health"] for each in _ask(address, "targets")["activeTargets"]]
+    groups = _ask(address, "rules")["groups"]
+    seen = [rule["health"] for group in groups for rule in group["rules"]]
+    return healths == ["up"] and (not rules or (seen and "unknown" not in seen))
 
 
 def _ask(address, path):

@@ -7,7 +7,7 @@ import os
 
 from click.testing import CliRunner
 from tests.engine.daemon import wait_for, webhook
-from tests.engine.test_log_daemon import alarm_of, daemon, group_of, line
+from tests.engine.test_log_daemon import alarm_of, daemon, line
 
 from tocsin.cli._evidence import evidence
 
@@ -61,15 +61,15 @@ def test_a_log_that_is_read_and_an_alarm_that_goes_off(tmp_path):
         inputs = {one["name"]: one for one in record["inputs"]}
         assert inputs["alarms-now"]["request"]["endpoint"] == "/api/v1/alarms"
         assert all("failure" not in one["answer"] for one in record["inputs"])
-        assert group_of(running)["read"] == 11
+        assert running.log_group()["read"] == 11
         log.unlink()
         os.mkfifo(log)
-        wait_for(lambda: group_of(running)["problems"], "the log can't be read")
+        wait_for(lambda: running.log_group()["problems"], "the log can't be read")
         record, kinds = collect(running)
         assert kinds["log-groups-now"] == {"lacking"}
         log.unlink()
         log.write_text(line(12))
-        wait_for(lambda: not group_of(running)["problems"], "the log can be read again")
+        wait_for(lambda: not running.log_group()["problems"], "the log can be read again")
         url = "/api/v1/ledger?start=0&end=9999999999&kinds=gap"
         entries = json.loads(running.get(url)[1])["data"]["entries"]
         states = [

@@ -13,8 +13,10 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.engine.daemon import free_port
 from tests.evidence import lab_prometheus as lab
 from tests.evidence.month import BEGIN, HOUR, MINUTE, Month
+from tests.referees import NO_PROMETHEUS
 
 from tocsin.cli._evidence import evidence
 from tocsin.cli._exit import code_of
@@ -212,11 +214,11 @@ def test_no_bytes_break_the_reader(data):
             continue
 
 
-@pytest.mark.skipif(not (lab.BINARY and lab.PROMTOOL), reason=lab.MISSING)
+@pytest.mark.skipif(not (lab.BINARY and lab.PROMTOOL), reason=NO_PROMETHEUS)
 @pytest.mark.skipif(NOW - TODAY < 180, reason="the day is too young")
 def test_evidence_of_a_real_prometheus_is_computed_again_by_us_and_by_another(tmp_path):
     """Answers of Debian's Prometheus, our evaluation of its samples, and a fresh Prometheus."""
-    port = lab.free_port()
+    port = free_port()
     yesterday = TODAY - lab.DAY
     attack = range(yesterday + 3 * 3600, yesterday + 3 * 3600 + 900)
     text = lab.exposition(

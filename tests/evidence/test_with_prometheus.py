@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
+from tests.engine.daemon import free_port
 from tests.evidence import lab_prometheus as lab
+from tests.referees import NO_PROMETHEUS
 
 from tocsin.cli._evidence import evidence
 
-pytestmark = pytest.mark.skipif(not (lab.BINARY and lab.PROMTOOL), reason=lab.MISSING)
+pytestmark = pytest.mark.skipif(not (lab.BINARY and lab.PROMTOOL), reason=NO_PROMETHEUS)
 
 NOW = int(time.time())
 SUITE = 1800
@@ -40,7 +42,7 @@ def collect(folder, address, *more):
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory):
     """The address of a source where nothing went wrong."""
-    port = lab.free_port()
+    port = free_port()
     text = lab.exposition(YESTERDAY - 900, NOW + SUITE, f"127.0.0.1:{port}")
     with lab.prometheus(tmp_path_factory.mktemp("clean"), text, port=port) as address:
         yield address
@@ -80,7 +82,7 @@ def test_the_rules_in_force_are_told_apart_by_their_definition(clean, tmp_path):
     assert len(before) == 3
     changed = tmp_path / "security.yml"
     changed.write_text(lab.RULES.read_text().replace("> 15", "> 1500"))
-    port = lab.free_port()
+    port = free_port()
     (tmp_path / "p").mkdir()
     text = lab.exposition(NOW - 600, NOW, f"127.0.0.1:{port}")
     with lab.prometheus(tmp_path / "p", text, port=port, rules=changed) as address:
@@ -122,7 +124,7 @@ def test_a_second_run_writes_beside_the_first(clean, tmp_path):
 
 
 def test_a_day_with_an_attack_a_slow_down_and_an_outage(tmp_path):
-    port = lab.free_port()
+    port = free_port()
     at = lambda hours: range(YESTERDAY + int(hours * 3600), YESTERDAY + int(hours * 3600) + 900)  # noqa: E731
     text = lab.exposition(
         YESTERDAY - 900, NOW, f"127.0.0.1:{port}",
@@ -155,7 +157,7 @@ def test_a_day_with_an_attack_a_slow_down_and_an_outage(tmp_path):
 
 @pytest.mark.skipif(NOW - TODAY < 180, reason="the day is too young")
 def test_without_rules_nothing_was_monitored(tmp_path):
-    port = lab.free_port()
+    port = free_port()
     text = lab.exposition(TODAY - 900, NOW + SUITE, f"127.0.0.1:{port}")
     with lab.prometheus(tmp_path, text, port=port, rules=None) as address:
         _, found = collect(tmp_path / "e", address)
@@ -182,7 +184,7 @@ controls:
 def test_a_source_whose_series_can_be_deleted_is_an_exception(tmp_path, flags, state, why):
     (tmp_path / "controls.yaml").write_text(CONTROL)
     (tmp_path / "tocsin.yaml").write_text("evidence: {controls: [controls.yaml]}\n")
-    port = lab.free_port()
+    port = free_port()
     text = lab.exposition(NOW - 60, NOW, f"127.0.0.1:{port}")
     (tmp_path / "p").mkdir()
     with lab.prometheus(tmp_path / "p", text, port=port, rules=None, flags=flags) as address:

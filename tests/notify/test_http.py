@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import socket
-import subprocess
-import threading
 import time
 import urllib.request
-from contextlib import contextmanager
 
 import pytest
 from tests.notify.telling import START, a_notification, an_alert
+from tests.referees import alertmanager
 from tests.remote.serving import serve_raw
 
 from tocsin.alerting import Refused, Retry, Sent, fingerprint
@@ -149,40 +145,11 @@ def test_the_terminal():
     assert isinstance(asyncio.run(TerminalNotifier(gone).send(a_notification())), Refused)
 
 
-@contextmanager
-def alertmanager(folder):
-    config = folder / "alertmanager.yml"
-    config.write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        ["prometheus-alertmanager", f"--config.file={config}", f"--storage.path={folder}/data",
-         f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=", "--log.level=error"],
-    )  # fmt: skip
-    try:
-        url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                urllib.request.urlopen(f"{url}/-/ready").close()
-                break
-            except OSError:
-                threading.Event().wait(0.05)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
 def known(url):
     with urllib.request.urlopen(f"{url}/api/v2/alerts") as answer:
         return json.load(answer)
 
 
-@pytest.mark.skipif(
-    not shutil.which("prometheus-alertmanager"), reason="no prometheus-alertmanager on this machine"
-)
 def test_a_real_alertmanager_takes_alerts_and_their_end(tmp_path):
     now = time.time_ns() // 1000
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from tests.referees import prometheus as started
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 BINARY = shutil.which("prometheus")
 PROMTOOL = shutil.which("promtool")
-MISSING = "Debian's prometheus package is not installed"
 
 
 def exposition(series: Iterable[tuple[Labels, Iterable[tuple[int, float]]]]) -> str:
@@ -45,52 +44,14 @@ def _number(value: float) -> str:
 @contextmanager
 def prometheus(folder: Path, text: str) -> Iterator[str]:
     """Start a server over the samples; yields its base address."""
-    assert BINARY is not None
     assert PROMTOOL is not None
     (folder / "samples.om").write_text(text)
-    (folder / "prometheus.yml").write_text("scrape_configs: []\n")
-    data = folder / "data"
     subprocess.run(
-        [PROMTOOL, "tsdb", "create-blocks-from", "openmetrics", folder / "samples.om", data],
-        check=True,
-        capture_output=True,
-    )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                BINARY,
-                f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={data}",
-                "--storage.tsdb.retention.time=200y",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            address = f"http://127.0.0.1:{port}"
-            _wait(address, process, folder / "log")
-            yield address
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f"prometheus ended: {log.read_text()[-2000:]}")
-        try:
-            with urllib.request.urlopen(f"{address}/-/ready", timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.02)
-    raise RuntimeError(f"prometheus is not ready: {log.read_text()[-2000:]}")
+        [PROMTOOL, "tsdb", "create-blocks-from", "openmetrics", "samples.om", "data"],
+        check=True, cwd=folder, capture_output=True,
+    )  # fmt: skip
+    with started(folder, "scrape_configs: []\n", "--storage.tsdb.retention.time=200y") as address:
+        yield address
 
 
 def fetch(address: str, path: str, **parameters: str) -> bytes:

@@ -8,13 +8,14 @@ import random
 import numpy as np
 import pytest
 
-from tests.promql._prometheus import BINARY, MISSING, PROMTOOL, ask, exposition, prometheus
+from tests.promql._prometheus import BINARY, PROMTOOL, ask, exposition, prometheus
+from tests.referees import NO_PROMETHEUS
 from tocsin.errors import ParseError, QueryError
 from tocsin.labels import Labels
 from tocsin.promql import Matrix, Options, Scalar, Vector, evaluate, parse
 from tocsin.series import Batch, Head
 
-pytestmark = pytest.mark.skipif(BINARY is None or PROMTOOL is None, reason=MISSING)
+pytestmark = pytest.mark.skipif(BINARY is None or PROMTOOL is None, reason=NO_PROMETHEUS)
 
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND

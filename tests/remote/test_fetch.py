@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import shutil
 import socket
-import subprocess
 import threading
 import time
 import urllib.request
-from contextlib import contextmanager
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_app
+from tests.referees import prometheus
 from tests.remote.serving import serve_raw, serve_wsgi
 
 from tocsin.durations import MILLISECOND, SECOND
@@ -247,7 +245,6 @@ braces{} 2
 """
 
 
-@pytest.mark.skipif(not shutil.which("prometheus"), reason="no prometheus on this machine")
 def test_a_real_prometheus_reads_the_same_series(tmp_path):
     """The same text scraped by Prometheus and by us gives the same label sets and values."""
     body = HOSTILE % (time.time() * 1000)
@@ -256,7 +253,7 @@ def test_a_real_prometheus_reads_the_same_series(tmp_path):
         start("200 OK", [("Content-Type", "text/plain; version=0.0.4")])
         return [body]
 
-    with serve_wsgi(app) as url, prometheus(tmp_path, url) as server:
+    with serve_wsgi(app) as url, prometheus(tmp_path, scraping(url)) as server:
         theirs = wait_for_series(server)
         host = url.removeprefix("http://")
 
@@ -294,31 +291,9 @@ def wait_for_series(server: str) -> dict[tuple[tuple[str, str], ...], float]:
     raise AssertionError("prometheus scraped nothing")
 
 
-@contextmanager
-def prometheus(folder, url):
-    config = folder / "prometheus.yml"
+def scraping(url):
     address = url.removeprefix("http://")
-    config.write_text(
+    return (
         "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
         f"scrape_configs: [{{job_name: lab, static_configs: [{{targets: ['{address}']}}]}}]\n"
     )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}/data",
-         f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"],
-    )  # fmt: skip
-    try:
-        server = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                urllib.request.urlopen(f"{server}/-/ready").close()
-                break
-            except OSError:
-                threading.Event().wait(0.05)
-        yield server
-    finally:
-        process.terminate()
-        process.wait(10)

@@ -68,7 +68,8 @@ def _route(
         hint = f"receivers: {', '.join(receivers)[:200] or 'none'}"
         reader.error(reader.span_of(item, "receiver"), what, hint)
     matchers = _matchers(reader, item, "match", "match_re", "matchers") if depth else ()
-    group_by = reader.strings(item, "group_by") if "group_by" in item.items else parent.group_by
+    # An empty list says nothing, as in Alertmanager.
+    group_by = reader.strings(item, "group_by") or parent.group_by
     if GROUP_BY_ALL in group_by and len(group_by) > 1:
         reader.error(reader.span_of(item, "group_by"), "group_by: `...` stands alone")
     if len(set(group_by)) < len(group_by):
