@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from tocsin.cli._program import program_sha256
 from tocsin.console import LiveView, create_app
 from tocsin.engine import Clock, Engine, load_config, with_revisions
 from tocsin.errors import ConfigError, StoreError
@@ -48,6 +49,7 @@ class Daemon:
         clock = Clock()
         store = open_store(self.config.storage_folder, clock.now())
         try:
+            program = await asyncio.to_thread(program_sha256)
             host, port = self._bound = listener.getsockname()[:2]
             # The links in notifications name the port that was really taken.
             self.engine = Engine(
@@ -59,7 +61,7 @@ class Daemon:
             )
             server = _Server(
                 uvicorn.Config(
-                    create_app(LiveView(self.engine), allowed_hosts=_names(self.config)),
+                    create_app(LiveView(self.engine, program), allowed_hosts=_names(self.config)),
                     log_config=None,
                     log_level="warning",
                     access_log=False,

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from tocsin.evidence import Answer
-from tocsin.remote import Address, CloudWatchApi, PrometheusApi, cloudwatch_client, parse_address
+from tocsin.remote import (
+    Address,
+    CloudWatchApi,
+    PrometheusApi,
+    caller_of,
+    cloudwatch_client,
+    parse_address,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,6 +64,16 @@ class Elsewhere:
     def meant(request: Request) -> bool:
         """Whether a request is for one of these."""
         return request.path.partition("/")[0] in _WHO
+
+    async def told(self, requests: Iterable[Request]) -> dict[str, dict[str, str]]:
+        """Who is asked by `requests`, as far as they tell it themselves."""
+        asked = {request.path.partition("/")[0] for request in requests}
+        found = {}
+        if "alertmanager" in asked and self.alertmanager is not None:
+            found["alertmanager"] = {"url": self.alertmanager.url}
+        if "cloudwatch" in asked and self.cloudwatch is not None:
+            found["cloudwatch"] = await asyncio.to_thread(caller_of, self.cloudwatch.region)
+        return found
 
     async def answers(
         self, requests: Iterable[Request], clock: Callable[[], int]

@@ -21,15 +21,15 @@ import tocsin
 from tocsin.cli._clock_state import clock_state
 from tocsin.cli._elsewhere import Elsewhere, elsewhere_options
 from tocsin.cli._evidence_attest import attest
-from tocsin.cli._evidence_disposition import disposition
 from tocsin.cli._evidence_copy import copy
+from tocsin.cli._evidence_disposition import disposition
 from tocsin.cli._evidence_hold import hold
 from tocsin.cli._evidence_key import key
 from tocsin.cli._evidence_open import open_
 from tocsin.cli._evidence_oscal import oscal
 from tocsin.cli._evidence_plan import plan
-from tocsin.cli._evidence_reperform import reperform
 from tocsin.cli._evidence_prune import prune
+from tocsin.cli._evidence_reperform import reperform
 from tocsin.cli._evidence_report import report
 from tocsin.cli._evidence_sample import sample
 from tocsin.cli._evidence_samples import Fetched, fetch_samples
@@ -40,23 +40,29 @@ from tocsin.cli._openings import commit_option, keep_openings, make_commitments
 from tocsin.cli._output import format_option, write_json
 from tocsin.cli._plan import catalogues_of, plan_files
 from tocsin.cli._program import program_sha256
-from tocsin.cli._records import write_records
+from tocsin.cli._records import attempt_of, write_records
 from tocsin.cli._sealed_days import sealed_answers
 from tocsin.cli._secrets import make_redactor
 from tocsin.control import DaysSealed, period_of
 from tocsin.durations import SECOND
-from tocsin.engine import load_config
+from tocsin.engine import head_of, load_config
 from tocsin.errors import ParseError
 from tocsin.evidence import (
+    OWN_STATUS,
+    STATUS,
     Answer,
     Collector,
     Plan,
     Record,
     Request,
     SampleBook,
+    SourceTold,
     build_record,
     day_folder,
+    is_own,
+    redacted,
     requests_of,
+    source_told,
     spans_of,
 )
 from tocsin.printable import printable
@@ -73,6 +79,7 @@ _DEFAULT_URL = "http://127.0.0.1:9464"
 _LIMIT = 8 << 20
 """Bytes of one answer."""
 _EACH = 30 * SECOND
+_STATUS = 10 * SECOND
 _ALL = 90 * SECOND
 """A source that answers each request slowly may not hold up a nightly job for ever."""
 
@@ -110,7 +117,8 @@ def collect(
         "tocsin", tocsin.__version__, printable(socket.gethostname()), _user(), os.getpid(),
         uuid.uuid4().hex, address.url, now,
         "person" if sys.stdin and sys.stdin.isatty() else "program", program_sha256(),
-        clock_state(),
+        clock_state(), head_of(Path(tocsin.__file__).parent, os.environ),
+        attempt_of(folder, period.day),
     )  # fmt: skip
     commitments = make_commitments(folder, labels)
     redactor = make_redactor(config, commitments)
@@ -123,7 +131,7 @@ def collect(
     records = [
         build_record(
             control, period, answers, collector,
-            Plan(each.sha256, each.version, digest, asked.fetched.lacking),
+            Plan(each.sha256, each.version, digest, asked.fetched.lacking), asked.source,
         )
         for each in catalogues
         for control in each.controls
@@ -199,6 +207,7 @@ class _Asked:
 
     answers: Mapping[Request, Answer]
     fetched: Fetched
+    source: SourceTold
 
 
 async def _ask(
@@ -207,7 +216,9 @@ async def _ask(
 ) -> _Asked:  # fmt: skip
     """One after the other: the source has other work."""
     requests = requests_of(controls, period)
-    told = await others.answers(filter(others.meant, requests), _now)
+    elsewhere = [request for request in requests if others.meant(request)]
+    told = await others.answers(elsewhere, _now)
+    callers = redacted(await others.told(elsewhere), clean)
     answers: dict[Request, Answer] = {}
     deadline = time.monotonic() + _ALL / SECOND
     async with PrometheusApi(address, _now, body_limit=_LIMIT) as api:
@@ -223,9 +234,23 @@ async def _ask(
             answers[request] = await api.get(request.path, request.params, within=min(left, _EACH))
         silent = next((a.failure for a in answers.values() if a.failure), "")
         if silent:
-            return _Asked(answers | told, Fetched(SampleBook(), silent))
+            lacking = SourceTold(source_told({}, clean) | {"lacking": {"all": silent}}, callers)
+            return _Asked(answers | told, Fetched(SampleBook(), silent), lacking)
+        source = SourceTold(await _identity(api, answers, clean) if answers else {}, callers)
         fetched = await fetch_samples(api, spans_of(controls, period), clean)
-    return _Asked(answers | told, fetched)
+    return _Asked(answers | told, fetched, source)
+
+
+async def _identity(
+    api: PrometheusApi, answers: Mapping[Request, Answer], clean: Callable[[bytes], bytes]
+) -> dict[str, object]:
+    """What the source says of itself; the answers themselves, its configuration too, are let go."""
+    said = {request.path: answer for request, answer in answers.items()}
+    build = said.get(STATUS[0]) or await api.get(STATUS[0], within=_STATUS)
+    found = {STATUS[0]: build}
+    for path in (STATUS[1], OWN_STATUS) if is_own(build) else STATUS[1:]:
+        found[path] = said.get(path) or await api.get(path, within=_STATUS)
+    return source_told(found, clean)
 
 
 def _line(record: Record, path: Path) -> str:

@@ -20,9 +20,17 @@ if TYPE_CHECKING:
 
     from tocsin.evidence import Record
 
-__all__ = ["write_records"]
+__all__ = ["attempt_of", "write_records"]
 
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
+
+
+def attempt_of(folder: Path, day: date) -> int:
+    """Which run of the day the next one is, by the records that are there. Raises StoreError."""
+    if not folder.exists():
+        return 1
+    target = _target(folder, day_folder(day))
+    return next_run(path.name for path in target.iterdir()) if target.is_dir() else 1
 
 
 def write_records(

@@ -25,6 +25,7 @@ from tocsin.console._status import (
     alerts_data,
     build_data,
     correlations_data,
+    identity_data,
     log_groups_data,
     metadata_data,
     rules_data,
@@ -127,6 +128,7 @@ def _status_routes(view: View) -> list[Route]:
         _route("/api/v1/targets", showing(targets)),
         _route("/api/v1/metadata", showing(metadata)),
         _route("/api/v1/status/buildinfo", showing(lambda _: build_data(view.build_info()))),
+        _route("/api/v1/status/tocsin", showing(lambda _: identity_data(view.identity()))),
         _route("/api/v1/status/runtimeinfo", showing(lambda _: runtime_data(view.runtime_info()))),
     ]
 

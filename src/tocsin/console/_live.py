@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ from tocsin.console._view import (
     AlertView,
     BuildInfo,
     CorrelationView,
+    Identity,
     LogGroupView,
     Pushed,
     RuleGroupView,
@@ -24,6 +27,7 @@ from tocsin.console._view import (
 from tocsin.correlation import Correlation, Detection
 from tocsin.durations import format_duration
 from tocsin.labels import Labels
+from tocsin.printable import printable
 from tocsin.promql import evaluate, parse
 from tocsin.rules import AlertingRule
 from tocsin.store import LedgerEntry, Step, read_ledger_of
@@ -49,8 +53,10 @@ _NAMED = 10
 class LiveView:
     """Implements View over an Engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, program_sha256: str = "") -> None:
+        """`program_sha256` is of the program's files, see `tocsin version --digest`."""
         self._engine = engine
+        self._program_sha256 = program_sha256
         self._core = engine.core
         # Rules are the owner's; a query is anybody's, and more would take a gigabyte to answer.
         self._options = replace(engine.core.options, max_samples=5_000_000)
@@ -219,6 +225,15 @@ class LiveView:
             self._engine.configured_at,
             format_duration(self._engine.config.retention),
             len(self._core.head),
+        )
+
+    def identity(self) -> Identity:
+        config = self._engine.config
+        return Identity(
+            f"{printable(socket.gethostname())}/{self._engine.instance}",
+            self._program_sha256,
+            hashlib.sha256(config.text).hexdigest(),
+            config.external_labels,
         )
 
     def metrics_text(self) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         AlertView,
         BuildInfo,
         CorrelationView,
+        Identity,
         LogGroupView,
         RuleGroupView,
         RuleView,
@@ -32,6 +33,7 @@ __all__ = [
     "alerts_data",
     "build_data",
     "correlations_data",
+    "identity_data",
     "ledger_data",
     "log_groups_data",
     "metadata_data",
@@ -246,6 +248,16 @@ def build_data(build: BuildInfo) -> dict[str, Any]:
         "buildUser": "",
         "buildDate": "",
         "goVersion": "",
+    }
+
+
+def identity_data(identity: Identity) -> dict[str, Any]:
+    """What Prometheus has no word for."""
+    return {
+        "instance": identity.instance,
+        "programSha256": identity.program_sha256,
+        "configurationSha256": identity.configuration_sha256,
+        "externalLabels": dict(identity.external_labels),
     }
 
 

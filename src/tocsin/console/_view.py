@@ -26,6 +26,7 @@ __all__ = [
     "AlertView",
     "BuildInfo",
     "CorrelationView",
+    "Identity",
     "LogGroupView",
     "Pushed",
     "RuleGroupView",
@@ -181,6 +182,17 @@ class BuildInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Which daemon this is among all."""
+
+    instance: str
+    """The host and the id of the state folder."""
+    program_sha256: str
+    configuration_sha256: str
+    external_labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeInfo:
     """How this daemon runs."""
 
@@ -277,6 +289,8 @@ class View(Protocol):
     def build_info(self) -> BuildInfo: ...
 
     def runtime_info(self) -> RuntimeInfo: ...
+
+    def identity(self) -> Identity: ...
 
     def metrics_text(self) -> str:
         """Tocsin's own metrics in the Prometheus text format 0.0.4."""

@@ -10,6 +10,7 @@ from tocsin.engine._in_force import with_revisions
 from tocsin.engine._line_drill import log_setup
 from tocsin.engine._live import Engine
 from tocsin.engine._responding import recent_traffic
+from tocsin.engine._revisions import head_of
 from tocsin.engine._scraping import TargetLoop
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "GroupLoop",
     "History",
     "TargetLoop",
+    "head_of",
     "load_config",
     "load_routing",
     "log_setup",

@@ -45,6 +45,8 @@ _log = logging.getLogger(__name__)
 _HOUSEKEEPING = MINUTE
 _RETAIN = HOUR
 _CLOCK_APART = 5 * SECOND
+INSTANCE = "instance"
+"""The key of a state: what tells this state folder from every other."""
 
 
 class Engine:
@@ -76,7 +78,8 @@ class Engine:
         told = store.states().get(BLOCKS_TOLD, b"")
         self.responding = Responding(self.core, lambda: self.config, told)
         self._restore()
-        self._line_drills = LineDrills(self._drill_secret())
+        self.instance = self._lasting(INSTANCE, 16).hex()
+        self._line_drills = LineDrills(self._lasting(DRILLS_SECRET, 32))
         self.logs = self._make_logs(config)
         self.drilling = Drilling(
             self.core, lambda: self.config, lambda: self.notifying, lambda: self.logs,
@@ -99,13 +102,13 @@ class Engine:
             ledger.append(LedgerEntry(now, "gap", body))
         self.core.commit(Step(now, ledger=ledger, texts=texts_of(self.config)))
 
-    def _drill_secret(self) -> bytes:
-        """By which a drill's lines are known; on disk before the first of them is written."""
-        secret = self.store.states().get(DRILLS_SECRET, b"")
-        if not secret:
-            secret = os.urandom(32)
-            self.core.commit(Step(self.started_at, states={DRILLS_SECRET: secret}))
-        return secret
+    def _lasting(self, key: str, size: int) -> bytes:
+        """Random bytes that are made once, and on disk before anybody sees them."""
+        found = self.store.states().get(key, b"")
+        if not found:
+            found = os.urandom(size)
+            self.core.commit(Step(self.started_at, states={key: found}))
+        return found
 
     def _make_notifying(self, config: Config, before: Notifying | None = None) -> Notifying:
         return Notifying(

@@ -24,7 +24,7 @@ from tocsin.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["Told", "revisions_of"]
+__all__ = ["Told", "head_of", "revisions_of"]
 
 Told = dict[str, str]
 """`commit`, `author`, `committed` (RFC 3339) as far as they are known, and a `remark` in words."""
@@ -94,6 +94,20 @@ def revisions_of(
     return found
 
 
+def head_of(folder: Path, environment: Mapping[str, str], within: float = WITHIN) -> str:
+    """The commit that is checked out in the work tree that `folder` lies in; empty if none is."""
+    real = folder.resolve()
+    root = next((each for each in (real, *real.parents) if os.path.lexists(each / ".git")), None)
+    if root is None:
+        return ""
+    program = shutil.which("git", path=environment.get("PATH"))
+    tree = _Tree(root, program, environment, time.monotonic() + within)
+    try:
+        return tree.head()
+    except _UntoldError:
+        return ""
+
+
 class _UntoldError(Exception):
     """Why git says nothing."""
 
@@ -110,6 +124,10 @@ class _Tree:
         ceiling = {"GIT_CEILING_DIRECTORIES": str(root.parent)}
         self._environment = {**passed, **_ENVIRONMENT, **ceiling}
         self._deadline = deadline
+
+    def head(self) -> str:
+        """Raises _UntoldError."""
+        return self._ask("rev-parse", "--verify", "HEAD").decode("ascii", "replace").strip()
 
     def tell(self, files: Sequence[_File]) -> Iterator[tuple[str, Told]]:
         """Raises _UntoldError; what came before it holds."""

@@ -10,11 +10,23 @@ from tocsin.evidence._reperform import LEDGER, InputAgain, Reperformed, Reperfor
 from tocsin.evidence._requests import Request, request_of, requests_of
 from tocsin.evidence._samples import KeptSamples, SampleBook, SampleSpan, read_samples, spans_of
 from tocsin.evidence._sealing import LATE, Described, RulesSegment, describe, segments_of
+from tocsin.evidence._source import (
+    NOT_TOLD,
+    OWN_STATUS,
+    STATUS,
+    SourceTold,
+    is_own,
+    redacted,
+    source_told,
+)
 
 __all__ = [
     "LATE",
     "LEDGER",
+    "NOT_TOLD",
+    "OWN_STATUS",
     "SCHEMA",
+    "STATUS",
     "Answer",
     "Collector",
     "Commitments",
@@ -32,6 +44,7 @@ __all__ = [
     "RulesSegment",
     "SampleBook",
     "SampleSpan",
+    "SourceTold",
     "build_record",
     "canonical_json",
     "cells_of",
@@ -40,13 +53,16 @@ __all__ = [
     "decide",
     "describe",
     "differing",
+    "is_own",
     "next_run",
     "plan_of",
     "read_answer",
     "read_samples",
     "record_name",
+    "redacted",
     "request_of",
     "requests_of",
     "segments_of",
+    "source_told",
     "spans_of",
 ]

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from tocsin.control import Need, Observation
     from tocsin.evidence._record import Answer
 
-__all__ = ["infos_of", "read_answer"]
+__all__ = ["infos_of", "read_answer", "why_not"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -180,10 +180,9 @@ class _Envelope(msgspec.Struct):
 
 def read_answer(need: Need, answer: Answer) -> Observation:
     """What `answer` says to `need`, or why it says nothing."""
-    if answer.failure:
-        return Unanswered(answer.failure)
-    if answer.status != 200:
-        return Unanswered(f"HTTP status {answer.status}{_told(answer.body)}")
+    why = why_not(answer)
+    if why:
+        return Unanswered(why)
     try:
         if isinstance(need, AlertmanagerAlerts | Silences):
             return read_alertmanager(need, answer)
@@ -201,6 +200,13 @@ def read_answer(need: Need, answer: Answer) -> Observation:
         RecursionError,
     ) as error:
         return Unanswered(f"the answer can't be read: {error}")
+
+
+def why_not(answer: Answer) -> str:
+    """Why it is not an answer to be read; empty where it is."""
+    if answer.failure:
+        return answer.failure
+    return "" if answer.status == 200 else f"HTTP status {answer.status}{_told(answer.body)}"
 
 
 class _Remarks(msgspec.Struct):

@@ -19,9 +19,11 @@ from tocsin.control import (
     judge,
     utc,
 )
+from tocsin.durations import DAY
 from tocsin.evidence._answers import infos_of, read_answer
 from tocsin.evidence._canonical import canonical_json
 from tocsin.evidence._requests import request_of
+from tocsin.evidence._source import NOT_TOLD, SourceTold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -70,6 +72,10 @@ class Collector:
     """Of the program's own files; `tocsin version --digest` prints it."""
     clock: Mapping[str, str] = field(default_factory=dict)
     """How far the clock can be trusted, in words and numbers."""
+    revision: str = ""
+    """The commit of the program's own work tree; empty where it is installed without one."""
+    attempt: int = 1
+    """Which run of the day this is, by the records that lie there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,7 @@ class Plan:
 
 
 _NO_PLAN = Plan()
+_NOTHING_TOLD = SourceTold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +114,13 @@ def build_record(
     answers: Mapping[Request, Answer],
     collector: Collector,
     plan: Plan = _NO_PLAN,
+    source: SourceTold = _NOTHING_TOLD,
 ) -> Record:
     """Judge `control` by `answers` and write down all of it.
 
-    A request without an answer counts as one that was not asked.
+    A request without an answer counts as one that was not asked. `source` is told of, not judged.
     """
+    asked = {need.path.partition("/")[0] for need in control.needs}
     observations: dict[str, Observation] = {}
     inputs: list[dict[str, Any]] = []
     ended = collector.started
@@ -148,11 +157,16 @@ def build_record(
             if isinstance(seen, RulesSeen)
             for rule in seen.rules
         ],
-        "source": {"url": collector.url, **_build(observations.values())},
+        "source": {
+            "url": collector.url, **source.own, **_build(observations.values()),
+            **{who: told for who, told in source.others.items() if who in asked},
+        },
         "collector": {
             "program": collector.program, "version": collector.version, "host": collector.host,
             "user": collector.user, "pid": collector.pid, "run": collector.run,
             "trigger": collector.trigger, "program_sha256": collector.program_sha256,
+            "revision": collector.revision or NOT_TOLD, "attempt": collector.attempt,
+            "backfill": collector.started >= period.end + DAY,
         },
         "started": utc(collector.started),
         "ended": utc(ended),

@@ -1,6 +1,6 @@
 """Others over the network: targets to scrape, Prometheus and CloudWatch to ask, WAF to tell."""
 
-from tocsin.remote._cloudwatch import CloudWatchApi, cloudwatch_client
+from tocsin.remote._cloudwatch import CloudWatchApi, caller_of, cloudwatch_client
 from tocsin.remote._fetch import Scraped, fetch, make_client
 from tocsin.remote._prometheus import Address, PrometheusApi, parse_address
 from tocsin.remote._reader import Reader
@@ -13,6 +13,7 @@ __all__ = [
     "Reader",
     "Scraped",
     "WafSets",
+    "caller_of",
     "cloudwatch_client",
     "fetch",
     "make_client",

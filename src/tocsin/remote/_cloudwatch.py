@@ -13,7 +13,7 @@ from tocsin.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["CloudWatchApi", "cloudwatch_client"]
+__all__ = ["CloudWatchApi", "caller_of", "cloudwatch_client"]
 
 _MOST_PAGES = 200
 _KINDS = ["MetricAlarm", "CompositeAlarm"]
@@ -29,12 +29,31 @@ def cloudwatch_client(region: str, endpoint: str = "") -> Any:
     return boto3.client("cloudwatch", region_name=region, endpoint_url=endpoint or None)
 
 
+def caller_of(region: str) -> dict[str, str]:
+    """The region, and as whom it is asked: account and principal, or why AWS does not say."""
+    import boto3  # noqa: PLC0415 - an extra; whoever got this far has it
+    from botocore.config import Config  # noqa: PLC0415
+
+    once = Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 1})
+    try:
+        found = boto3.client("sts", region_name=region, config=once).get_caller_identity()
+        told = {"account": str(found["Account"]), "principal": str(found["Arn"])}
+    except Exception as error:  # noqa: BLE001 - no service may take the collector down
+        why = printable(f"not told: {type(error).__name__}: {error}", 300)
+        told = {"account": why, "principal": why}
+    return {"region": region, **told}
+
+
 class CloudWatchApi:
     """Never raises for what it hears; it reads only."""
 
     def __init__(self, client: Any, clock: Callable[[], int]) -> None:
         self._client = client
         self._clock = clock
+
+    @property
+    def region(self) -> str:
+        return str(self._client.meta.region_name)
 
     def get(self, path: str, params: Iterable[tuple[str, str]]) -> Answer:
         """`alarms`, `history` or `metric`, as the inputs of controls ask for them."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tocsin.errors import ParseError
-from tocsin.evidence import LATE
+from tocsin.evidence import LATE, NOT_TOLD
 from tocsin.report._disposition import Disposition, read_disposition
 from tocsin.seal import (
     ATTACHED,
@@ -302,7 +302,7 @@ def _run(folder: str, file: str, data: bytes) -> Run | None:
         control.id, control.version, control.title, control.objective, control.frequency,
         control.owner, _frameworks(control.frameworks), day, folder, file,
         hashlib.sha256(data).hexdigest(), found.state, period.whole_day, period.end,
-        found.ended, _joined(found.source, "program", "version", "url"),
+        found.ended, _joined(found.source, "program", "version", "url", "instance"),
         _joined(found.collector, "program", "version", "user", "host"), tuple(found.reasons),
         tuple(
             (each.name, each.request.endpoint, str(each.request.params.get("query", "")))
@@ -323,7 +323,8 @@ def _frameworks(value: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _joined(value: dict[str, Any], *names: str) -> str:
-    return " ".join(str(value[name]) for name in names if value.get(name))
+    told = (value.get(name) for name in names)
+    return " ".join(str(each) for each in told if each and each != NOT_TOLD)
 
 
 def _entries(data: bytes) -> Iterator[Entry]:
