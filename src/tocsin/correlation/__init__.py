@@ -9,6 +9,7 @@ from tocsin.correlation._reader import EventReader
 from tocsin.correlation._recent_offenders import RecentOffenders
 from tocsin.correlation._sigma import load_sigma
 from tocsin.correlation._sshd import Remembered, Sessions
+from tocsin.correlation._switched_off import rules_called, switch_off
 from tocsin.correlation._testfile import (
     SigmaTestFailure,
     SigmaTestFile,
@@ -46,6 +47,8 @@ __all__ = [
     "load_sigma_tests",
     "make_prefilter",
     "pack_event",
+    "rules_called",
     "run_sigma_tests",
+    "switch_off",
     "unpack_event",
 ]

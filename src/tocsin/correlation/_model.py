@@ -151,6 +151,8 @@ class RuleSet:
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
     sources: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     """The files they stand in: path and content."""
+    names: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """The name of a rule by its name and by its id."""
 
 
 @dataclass(frozen=True, slots=True)

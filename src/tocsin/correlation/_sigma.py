@@ -73,7 +73,7 @@ def load_sigma(sources: Sequence[tuple[str, bytes]]) -> RuleSet:
     found_detections: list[Detection] = [each for each in compiled if each is not None]
     return RuleSet(
         tuple(found_detections), tuple(ordered), tuple(problems),
-        tuple((path, bytes(data)) for path, data in sources),
+        tuple((path, bytes(data)) for path, data in sources), names,
     )  # fmt: skip
 
 

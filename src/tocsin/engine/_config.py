@@ -53,7 +53,7 @@ CONFIG_KEYS: dict[str, dict[str, str]] = {
         "templates",
         **CORRELATION_KEYS,
         "packs": "filters, alarms and Sigma rules that come with Tocsin, for each log group whose "
-        "format they fit; a list: `http`, `appsec` (extra `sigma`)",
+        "format they fit; a list: `http`, `appsec` (extra `sigma`), or mappings",
         "parameters": "of CloudFormation templates, packs and Terraform sources, a mapping",
         "cloudwatch": "what AWS leaves undecided, and whose alarms they are",
         "evaluation_interval": "for groups without one of their own; default: the shortest "

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-import glob  # NOTE: Path.glob refuses absolute patterns
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from tocsin.alarms import CompositeAlarm, MetricAlarm, Place, composite_order
 from tocsin.correlation import RuleSet
-from tocsin.definitions import Definitions, load_definitions, write_definitions
+from tocsin.definitions import Definitions, load_definitions
 from tocsin.durations import parse_offset
 from tocsin.engine._config_correlations import read_correlations
 from tocsin.engine._config_files import beside, named_files
+from tocsin.engine._config_packs import (
+    PACK_KEYS,
+    pack_definitions,
+    read_packs,
+    without_excepted,
+)
 from tocsin.engine._log_group import LATENESS, LogGroup
-from tocsin.errors import ParseError, Problem, SourceError
-from tocsin.logformat import detect, make_format
-from tocsin.packs import PACKS, apply_pack, fits, pack_rules
+from tocsin.errors import ParseError, Problem
+from tocsin.logformat import make_format
+from tocsin.packs import pack_rules
 from tocsin.pattern import Settings
-from tocsin.source import read_head
-from tocsin.yamlfile import YamlScalar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from tocsin.errors import Span
+    from tocsin.engine._config_packs import AskedPack
     from tocsin.pattern import MetricFilter
     from tocsin.yamlfile import YamlMapping
     from tocsin.yamlreader import YamlReader
 
 __all__ = ["LOG_KEYS", "LogConfig", "alarm_filters", "read_log_config"]
-
-_SURE = 0.5
-_LOOKED_AT = 10
-"""Files of a log group, to find its format."""
 
 LOG_KEYS: dict[str, dict[str, str]] = {
     "log_groups": {
@@ -46,6 +45,7 @@ LOG_KEYS: dict[str, dict[str, str]] = {
         "push": "whether events are taken over HTTP too, from whoever reaches `listen`; "
         "default false",
     },
+    "packs": PACK_KEYS,
     "cloudwatch": {
         "account": "the account that notifications name, default 000000000000",
         "region": "the region that notifications name, default us-east-1",
@@ -67,6 +67,8 @@ class LogConfig:
     """Sigma rules and correlations, held against the events of every log group."""
     definition_files: tuple[str, ...] = ()
     """Paths of the files that `definitions` were read from."""
+    excepted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By pack, what of it is left out, as the configuration calls it."""
 
     @property
     def unfed(self) -> frozenset[str]:
@@ -117,7 +119,7 @@ def read_log_config(
                 "give all its paths in one entry",
             )
         seen.add(group.name)
-    asked = _asked(reader, top)
+    asked = read_packs(reader, top)
     files = named_files(reader, top, "definitions", folder, read_bytes, "definition file")
     definitions = _definitions(reader, top, files, groups, asked)
     section = reader.mapping(top.items.get("cloudwatch"), LOG_KEYS["cloudwatch"], "cloudwatch")
@@ -127,12 +129,14 @@ def read_log_config(
     )
     packed = [file for pack in asked for file in pack_rules(pack)]
     rules = read_correlations(reader, top, folder, read_bytes, packed)
+    rules = without_excepted(reader, asked, groups, rules)
     if (rules.detections or rules.correlations) and not groups:
         what = "correlations are held against no events: there are no log groups"
         asks = "correlations" if "correlations" in top.items else "packs"
         reader.warn(reader.span_of(top, asks), what, "add `log_groups:`")
     settings = _settings(reader, section)
-    config = LogConfig(groups, definitions, settings, place, rules, tuple(files))
+    excepted = {pack: tuple(each.without) for pack, each in asked.items() if each.without}
+    config = LogConfig(groups, definitions, settings, place, rules, tuple(files), excepted)
     _warn_of_silence(reader, top, config)
     return config
 
@@ -167,10 +171,10 @@ def _definitions(
     top: YamlMapping,
     files: dict[str, bytes],
     groups: tuple[LogGroup, ...],
-    asked: dict[str, Span],
+    asked: dict[str, AskedPack],
 ) -> Definitions:
     given = {name: value for name, (value, _) in reader.string_map(top, "parameters").items()}
-    packed = _packs(reader, asked, groups, given)
+    packed = pack_definitions(reader, asked, groups, given)
     # Together, so that a composite alarm may watch alarms of a pack.
     loaded = load_definitions([*files.items(), *packed], given)
     reader.problems += loaded.problems
@@ -179,53 +183,6 @@ def _definitions(
     except ParseError as error:
         reader.error(reader.span_of(top, "definitions"), error.what, error.hint)
     return loaded
-
-
-def _asked(reader: YamlReader, top: YamlMapping) -> dict[str, Span]:
-    """The packs that are asked for, and where."""
-    found: dict[str, Span] = {}
-    for node in reader.items(top, "packs"):
-        name = node.text if isinstance(node, YamlScalar) else ""
-        if name in PACKS:
-            found.setdefault(name, node.span)
-        else:
-            reader.error(node.span, f"no pack {name[:40]!r}", f"there are: {', '.join(PACKS)}")
-    return found
-
-
-def _packs(
-    reader: YamlReader, asked: dict[str, Span], groups: tuple[LogGroup, ...], given: dict[str, str]
-) -> list[tuple[str, bytes]]:
-    """What packs hold for the log groups whose format they fit, as definition files."""
-    found: list[tuple[str, bytes]] = []
-    forms = {each.name: each.format or _look(each) for each in groups} if asked else {}
-    for pack, span in asked.items():
-        for name, form in forms.items():
-            if fits(pack, form):
-                made = apply_pack(pack, name, form, given)
-                reader.problems += made.problems
-                found.append((f"pack {pack} for {name}", write_definitions(made)))
-            elif not form:
-                what = f"pack {pack} is not applied to log group {name!r}: its format is not known"
-                reader.warn(span, what, "give `format:`, or start when its files have lines")
-        if not any(fits(pack, form) for form in forms.values()):
-            what = f"pack {pack} fits no log group"
-            formats = ", ".join(filter(None, PACKS[pack])) or "any format"
-            reader.warn(span, what, f"it is for logs of {formats}")
-    return found
-
-
-def _look(group: LogGroup) -> str:
-    """The format of the first file of a log group that shows one; empty if none does."""
-    names = sorted({name for path in group.paths for name in glob.glob(path, recursive=True)})
-    for name in names[:_LOOKED_AT]:
-        try:
-            found = detect(read_head(name).head.removeprefix(b"\xef\xbb\xbf").split(b"\n"))
-        except SourceError:
-            continue
-        if found.format and found.confidence >= _SURE:
-            return found.format
-    return ""
 
 
 def _settings(reader: YamlReader, section: YamlMapping) -> Settings:

@@ -56,7 +56,8 @@ class Correlating:
         """`states` is what the store has; without any, what is before `begin` comes too late."""
         self._notifying = notifying
         self._plans: dict[str, Correlation] = {each.name: each for each in rules.correlations}
-        self._names = {each.name for each in rules.detections} | self._plans.keys()
+        self._names = {each.name for each in rules.detections if each.alone}
+        self._names |= {each.name for each in rules.correlations if each.alone}
         self._record = record = CorrelationRecord(states)
         snapshot = record.snapshot
         self._seed = snapshot.seed if snapshot else seed

@@ -82,6 +82,9 @@ def _others(config: Config) -> Iterator[tuple[str, bytes]]:
     if logs.definitions.filters or logs.definitions.alarms:
         yield DEFINITIONS, write_definitions(logs.definitions)
     yield from logs.rules.sources
+    for pack, names in logs.excepted.items():
+        # What is switched off is in force as much as a rule is.
+        yield f"packs/{pack} except", "".join(f"{each}\n" for each in sorted(names)).encode()
 
 
 def _sha256(text: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,19 @@ if TYPE_CHECKING:
 
     from tocsin.definitions import Definitions
 
-__all__ = ["PACKS", "RULE_FILES", "apply_pack", "fits", "pack_rules", "shipped_rules"]
+__all__ = [
+    "PACKS",
+    "RULE_FILES",
+    "apply_pack",
+    "fits",
+    "pack_alarms",
+    "pack_rules",
+    "shipped_rules",
+]
 
 _FOLDER = Path(__file__).parent
 _ANY = ""
+_ANY_GROUP = "any"
 PACKS: dict[str, dict[str, str]] = {
     "http": {"combined": "access.yaml", "common": "access.yaml", "json": "json.yaml"},
     "appsec": {_ANY: "log-silence.yaml"},
@@ -40,6 +50,14 @@ def apply_pack(pack: str, log_group: str, form: str, parameters: Mapping[str, st
     text = (_FOLDER / pack / name).read_bytes()
     given = {**parameters, "LogGroupName": log_group}
     return load_definitions([(f"packs/{pack}/{name}", text)], given)
+
+
+@cache
+def pack_alarms(pack: str) -> tuple[str, ...]:
+    """The alarms of a pack, by what stands after the log group and the pack in their names."""
+    made = [apply_pack(pack, _ANY_GROUP, form, {}) for form in PACKS[pack]]
+    names = [each.alarm_name for one in made for each in one.alarms]
+    return tuple(dict.fromkeys(name.removeprefix(f"{_ANY_GROUP}-{pack}-") for name in names))
 
 
 def pack_rules(pack: str) -> list[tuple[str, bytes]]:
