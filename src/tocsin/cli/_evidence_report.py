@@ -68,10 +68,16 @@ def _verified(root: Path, trust: Trust) -> Checked:
     if not verdict.holds:
         told = tuple(str(fault) for fault in verdict.faults[:_MOST_FAULTS])
         return Checked("ALTERED: these are not the days that were sealed.", False, told)
+    removed = len(verdict.removed)
     words = (
-        f"Verified when this page was made: {len(verdict.days)} days and {verdict.files:,} files,"
+        f"Verified when this page was made: {len(verdict.days) - removed} days and {verdict.files:,} files,"
         " nothing is altered."
     )
+    if removed:
+        words += (
+            f" The files of {removed} more were removed under the retention policy, so that only"
+            " their hashes were checked."
+        )
     if verdict.anchored:
         return Checked(f"{words} Anchored up to {verdict.anchored}.", True)
     return Checked(
