@@ -70,8 +70,8 @@ def _verified(root: Path, trust: Trust) -> Checked:
         return Checked("ALTERED: these are not the days that were sealed.", False, told)
     removed = len(verdict.removed)
     words = (
-        f"Verified when this page was made: {len(verdict.days) - removed} days and {verdict.files:,} files,"
-        " nothing is altered."
+        f"Verified when this page was made: {len(verdict.days) - removed} days and"
+        f" {verdict.files:,} files, nothing is altered."
     )
     if removed:
         words += (
