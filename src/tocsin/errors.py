@@ -85,7 +85,7 @@ class TocsinError(Exception):
 
 
 class FileErrors(TocsinError):  # noqa: N818 - it holds all the errors of a file
-    """All the mistakes of one file, in the order of their places."""
+    """All the mistakes of one file and what it is warned of, in the order of their places."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = sorted(problems, key=lambda problem: problem.span)

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import click
 import pytest
@@ -141,3 +143,26 @@ def test_wrong_use(folder):
         error = run(*arguments, input="").exception
         assert isinstance(error, click.UsageError)
         assert words in error.message
+
+
+@pytest.mark.parametrize("command", ["check", "test", "replay", "offenders", "run"])
+def test_a_missing_package_is_the_same_mistake_everywhere(folder, command):
+    log = folder / "a.log"
+    log.write_text('192.0.2.1 - - [21/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 404 1 "-" "-"\n')
+    (folder / "tocsin.yaml").write_text(
+        "log_groups: [{name: a, push: true}]\ncorrelations: [rules.yml]\n"
+    )
+    asked = {
+        "check": ["rules.yml"], "test": ["rules.test.yml"], "replay": ["--rules", "rules.yml", "a.log"],
+        "offenders": ["a.log"], "run": [],
+    }[command]  # fmt: skip
+    code = "import sys; sys.modules['sigma'] = None; sys.argv[0] = 'tocsin'; from tocsin.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, command, *asked],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "pip install 'tocsin[sigma]'" in done.stdout + done.stderr

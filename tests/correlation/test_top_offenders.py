@@ -142,7 +142,9 @@ def test_the_command(tmp_path):
     done = run(path)
     assert done.return_value == 0, done.output
     assert "        3  192.0.2.1 " in done.stdout
-    assert "2026-11-21T10:00:00Z to 2026-11-21T10:00:02Z  (ada, bob)\n" in done.stdout
+    assert (
+        "2026-11-21T10:00:00Z to 2026-11-21T10:00:02Z\n           users ada, bob\n" in done.stdout
+    )
     assert "Login refused\n" in done.stdout
     assert f"{path}:3\n" in done.stdout
     assert "every count is exact" in done.stderr
@@ -281,3 +283,33 @@ def test_the_guide(tmp_path, monkeypatch):
     command, _, rest = shown.partition("\n")
     assert command.startswith("$ tocsin offenders ")
     assert run(*command.split()[3:]).stdout == rest
+
+
+def test_long_names_that_begin_alike_are_not_one():
+    events = [failure(n, "192.0.2.1", "u" * 300 + str(n)) for n in range(3)]
+    found = TopOffenders(REFUSED, "user")
+    found.feed(events)
+    assert [each.events for each in found.top(9)] == [1, 1, 1]
+    assert all(len(each.name) <= 200 for each in found.top(9))
+
+
+def test_no_line_but_of_a_path_is_wider_than_a_terminal(data, tmp_path):
+    for by in ("address", "user"):
+        command = [
+            "offenders",
+            "--year",
+            "2026",
+            "-n",
+            "60",
+            "--by",
+            by,
+            str(data / "logs/auth.log"),
+        ]
+        done = CliRunner().invoke(cli, command, standalone_mode=False)
+        lines = [each for each in done.stdout.splitlines() if "auth.log:" not in each]
+        assert len(lines) > 60
+        assert max(map(len, lines)) <= 80
+    access = 'X - - [21/Nov/2026:10:00:00 +0000] "GET /.env HTTP/1.1" 404 1 "-" "-"\n'
+    (tmp_path / "a.log").write_text(access.replace("X", "2001:db8:1111:2222:3333:4444:5555:6666"))
+    done = CliRunner().invoke(cli, ["offenders", str(tmp_path / "a.log")], standalone_mode=False)
+    assert "2001:db8:1111:2222::/64\n           2026-11-21T10:00:00Z to" in done.stdout

@@ -140,3 +140,20 @@ def test_without_the_extra_the_error_is_the_install_line(folder):
         )
         assert done.returncode == 2
         assert "hint: pip install 'tocsin[sigma]'" in done.stdout
+
+
+def test_warnings_are_told_beside_mistakes(folder):
+    a = folder / "sigma/a.yml"
+    a.write_text(RULE.replace("condition: sel}", "condition: sel}\nlvel: high"))
+    code, text = check(a)
+    assert (code, text.count("warning: ")) == (0, 1)
+    b = folder / "sigma/b.yml"
+    b.write_text(CORRELATION.replace("[refused]", "[missing]"))
+    code, text = check(a, b)
+    assert code == 2
+    assert "no rule 'missing'" in text
+    assert "warning: " in text
+    code, text = check(folder / "tocsin.yaml")
+    assert code == 2
+    assert "no rule 'missing'" in text
+    assert "warning: " in text

@@ -409,7 +409,10 @@ def test_what_was_taken_away_while_reading_is_told(tmp_path):
 def test_silence_after_the_end_of_a_log_is_called_so(tmp_path):
     log = tmp_path / "access.log"
     log.write_text('192.0.2.7 - - [10/Oct/2000:13:55:36 +0000] "GET /x HTTP/1.1" 200 12 "-" "-"\n')
-    done = CliRunner().invoke(cli, ["replay", "--pack", "appsec", str(log)], standalone_mode=False)
+    page = tmp_path / "page.html"
+    command = ["replay", "--pack", "appsec", "--html", str(page), str(log)]
+    done = CliRunner().invoke(cli, command, standalone_mode=False)
+    assert "<td>1</td><td>from the end on</td>" in page.read_text()
     told = done.stdout.splitlines()
     (alarm,) = [at for at, line in enumerate(told) if line.endswith("OK -> ALARM")]
     end = "    the log ends at 2000-10-10T13:56:00Z: a daemon would have read on"

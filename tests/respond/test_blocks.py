@@ -243,3 +243,14 @@ def test_whatever_is_asked_for_the_answer_is_a_network_or_a_reason(text):
         for each in PROTECTED
         if ip_address(each).version == network.version
     )
+
+
+def test_an_address_with_the_length_of_a_prefix_is_asked_about():
+    for text, hint in (
+        ("203.0.113.7/24", "203.0.113.7 alone, or all of 203.0.113.0/24?"),
+        ("10.0.0.0/4", "10.0.0.0 alone? no block is wider than /16, and 0.0.0.0/4 is"),
+        ("2001:db8::1/48", "2001:db8::1 alone, or all of 2001:db8::/48?"),
+    ):
+        with pytest.raises(ParseError) as raised:
+            read_network(text)
+        assert raised.value.hint == hint

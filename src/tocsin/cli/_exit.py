@@ -31,7 +31,8 @@ class ExitCode(IntEnum):
 _MEANINGS = {
     ExitCode.OK: "done, and what was asked about is as it should be",
     ExitCode.FAILED: "the command ran, but what it looked at is not as it should be",
-    ExitCode.WRONG: "an argument, a configuration, a rule file or a query is wrong",
+    ExitCode.WRONG: "an argument, a configuration, a rule file or a query is wrong, or asks "
+    "for a package that is not installed",
     ExitCode.UNREACHABLE: "something on the network did not answer",
     ExitCode.STATE: "the state folder can't be used",
     ExitCode.UNANCHORED: "nothing in the evidence is altered, but without an anchor nobody can see "

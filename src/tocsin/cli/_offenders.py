@@ -7,6 +7,7 @@ import io
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,6 +33,8 @@ __all__ = ["offenders"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ALWAYS = 1 << 62
 _PACK = "appsec"
+_WIDE, _NAME = 80, 22
+"""Columns of a line, and those of a name before its times; only a path is longer."""
 _NOBODY = (
     "nobody so far, hint: events count once the lateness of their log group is over, 30 s unless "
     "tocsin.yaml says otherwise"
@@ -149,18 +152,28 @@ def _write(top: list[TopOffender], by: By, form: str, figures: dict[str, Any]) -
         case "csv":
             click.echo(_as_csv(top, by), nl=False)
         case _:
-            _print(top)
+            _print(top, by)
 
 
-def _print(top: list[TopOffender]) -> None:
+def _print(top: list[TopOffender], by: By) -> None:
     for each in top:
-        more = ", ..." if each.more else ""
-        others = f"  ({printable(', '.join(each.others), 120)}{more})" if each.others else ""
         when = f"{moment(each.first)} to {moment(each.last)}"
-        click.echo(f"{each.events:>9}  {printable(each.name, 100):<39}  {when}{others}")
-        click.echo(f"           {printable(', '.join(each.titles), 200)}")
+        name = printable(each.name, 100)
+        if len(name) <= _NAME:
+            click.echo(f"{each.events:>9}  {name:<{_NAME}}  {when}")
+        else:
+            click.echo(f"{each.events:>9}  {name}\n           {when}")
+        if each.others:
+            more = ", ..." if each.more else ""
+            _wrapped(f"{_other(by)} {printable(', '.join(each.others), 200)}{more}")
+        _wrapped(printable(", ".join(each.titles), 400))
         for sample in each.samples:
             click.echo(f"           {printable(sample, 300)}")
+
+
+def _wrapped(text: str) -> None:
+    for line in wrap(text, _WIDE - 11, break_on_hyphens=False):
+        click.echo(f"           {line}")
 
 
 def _told(top: list[TopOffender], found: TopOffenders, by: By) -> str:

@@ -193,7 +193,7 @@ def _packed(
         for each in opened:
             made = apply_pack(pack, each.log_group, each.format.name, parameters)
             if made.errors:
-                raise ConfigError(made.errors)
+                raise ConfigError(made.problems)
             name, text = f"pack {pack} for {each.log_group}", write_definitions(made)
             if found.setdefault(name, text) != text:
                 raise ParseError(
@@ -205,7 +205,7 @@ def _packed(
 
 def _tell(loaded: Definitions) -> None:
     if loaded.errors:
-        raise ConfigError(loaded.errors)
+        raise ConfigError(loaded.problems)
     for problem in (*loaded.unresolved, *loaded.warnings):
         click.echo(str(problem), err=True)
     click.echo(loaded.holds, err=True)

@@ -126,9 +126,16 @@ def _overview(
         held = sum(end - begin for begin, end, state in spans if state == "ALARM")
         yield (
             f'<tr><th scope="row"><a href="#alarm-{number}">{escaped(alarm.alarm_name)}</a></th>'
-            f"<td>{fired}</td><td>{timedelta(microseconds=held)}</td></tr>"
+            f"<td>{fired}</td><td>{_held(held, spans)}</td></tr>"
         )
     yield f"</tbody></table>\n{_LEGEND}"
+
+
+def _held(held: int, spans: list[tuple[int, int, str]]) -> str:
+    """How long an alarm was in ALARM; of one that still is, it is not known."""
+    if not spans or spans[-1][2] != "ALARM":
+        return str(timedelta(microseconds=held))
+    return f"{timedelta(microseconds=held)} and on" if held else "from the end on"
 
 
 def _fires(behind: Behind) -> bool:

@@ -22,12 +22,12 @@ def group_value(value: object) -> str:
     return _prefix(text) if ":" in text else text
 
 
-def shortened(text: str) -> str:
-    """A text of at most LONGEST characters; of a longer one its beginning, and a digest of it."""
-    if len(text) <= LONGEST:
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """A text of at most so many characters; of a longer one its beginning, and a digest of it."""
+    if len(text) <= longest:
         return text
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
-    return f"{text[: LONGEST - 32]}... {digest}"
+    return f"{text[: longest - 32]}... {digest}"
 
 
 @lru_cache(maxsize=16_384)

@@ -14,7 +14,7 @@ import yaml
 from tocsin.correlation._compile import compile_correlation, compile_detection
 from tocsin.correlation._mistakes import note_mistakes, sentence, unknown_keys
 from tocsin.correlation._model import Correlation, Detection, RuleSet
-from tocsin.errors import FileErrors, Problem, RuleError, Span, TocsinError
+from tocsin.errors import FileErrors, ParseError, Problem, RuleError, Span
 from tocsin.yamlfile import YamlMapping, read_yaml_documents
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def load_sigma(sources: Sequence[tuple[str, bytes]]) -> RuleSet:
     ]
     ordered = _ordered(made, wanted, problems)
     if any(each.severity == "error" for each in problems):
-        raise RuleError([each for each in problems if each.severity == "error"])
+        raise RuleError(problems)
     found_detections: list[Detection] = [each for each in compiled if each is not None]
     return RuleSet(
         tuple(found_detections), tuple(ordered), tuple(problems),
@@ -101,7 +101,7 @@ def _parse(content: dict[str, Any], node: YamlMapping, problems: list[Problem]) 
 
         from tocsin.correlation._atoms import POLICY  # noqa: PLC0415
     except ImportError:
-        raise TocsinError(
+        raise ParseError(
             "Sigma rules need the package pySigma", hint="pip install 'tocsin[sigma]'"
         ) from None
     for key in ("action", "filter"):

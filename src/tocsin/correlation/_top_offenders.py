@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from tocsin.correlation._addresses import group_value
+from tocsin.correlation._addresses import group_value, shortened
 from tocsin.correlation._matcher import Matcher
 from tocsin.correlation._offenders import Offenders
 from tocsin.correlation._summary import Pool
@@ -145,5 +145,5 @@ def event_value(event: Event, names: tuple[str, ...]) -> str | None:
     for name in names:
         value = event.fields.get(name)
         if value is not None and value != "":
-            return group_value(value)[:_LONGEST]
+            return shortened(group_value(value), _LONGEST)
     return None

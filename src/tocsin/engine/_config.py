@@ -169,7 +169,7 @@ def load_config(path: Path, read_bytes: Callable[[Path], bytes] = Path.read_byte
     except FileErrors as error:
         raise ConfigError(error.problems) from None
     if reader.failed:
-        raise ConfigError(p for p in reader.problems if p.severity == "error")
+        raise ConfigError(reader.problems)
     return config
 
 

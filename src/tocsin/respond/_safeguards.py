@@ -46,7 +46,7 @@ def read_network(text: str) -> Network:
     try:
         network = ip_network(text.strip())
     except ValueError as error:
-        raise ParseError(what, hint=str(error)[:120]) from None
+        raise ParseError(what, hint=_meant(text.strip()) or str(error)[:120]) from None
     if isinstance(network, IPv4Network):
         return network
     if network.prefixlen == network.max_prefixlen:
@@ -56,6 +56,19 @@ def read_network(text: str) -> Network:
     if network.prefixlen > _SMALLEST_V6:
         return network.supernet(new_prefix=_SMALLEST_V6)
     return network
+
+
+def _meant(text: str) -> str:
+    """What an address with the length of a prefix may stand for; empty for anything else."""
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        return ""
+    address = text.partition("/")[0]
+    widest = WIDEST[network.version]
+    if network.prefixlen < widest:
+        return f"{address} alone? no block is wider than /{widest}, and {network} is"
+    return f"{address} alone, or all of {network}?"
 
 
 class Refuser(Protocol):

@@ -38,7 +38,7 @@ def load_rule_file(text: bytes, path: str) -> RuleFile:
     for document in read_yaml_documents(text, path):
         reader.document(document)
     if reader.failed:
-        raise RuleError(problem for problem in reader.problems if problem.severity == "error")
+        raise RuleError(reader.problems)
     digest = hashlib.sha256(text).hexdigest()
     problems = tuple(sorted(reader.problems, key=_place))
     return RuleFile(path, digest, tuple(reader.groups), problems, text)

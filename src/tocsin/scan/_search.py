@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from tocsin.errors import TocsinError
+from tocsin.errors import ParseError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,9 +56,9 @@ def best_engine() -> Engine:
 
 
 def usable_engine(engine: Engine | None) -> Engine:
-    """The engine, or the fastest if none is named. Raises TocsinError if it is not installed."""
+    """The engine, or the fastest if none is named. Raises ParseError if it is not installed."""
     if engine == "hyperscan" and hyperscan is None:
-        raise TocsinError(
+        raise ParseError(
             "the package hyperscan is not installed", hint="pip install 'tocsin[scan]'"
         )
     return engine or best_engine()
