@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import pytest
 from click.testing import CliRunner
 from tests.engine.daemon import wait_for
-from tests.engine.test_alertmanager import alertmanager  # noqa: F401 - a fixture
+from tests.referees import alertmanager
 
 from tocsin.cli._evidence import evidence
 from tocsin.control import (
@@ -187,14 +187,26 @@ def test_a_region_gives_a_client():
     assert cloudwatch_client("eu-central-1").meta.region_name == "eu-central-1"
 
 
-def test_alerts_and_silences_of_an_alertmanager(tmp_path, alertmanager):  # noqa: F811
-    url, alerts = alertmanager
+def alerts_of(url):
+    with urlopen(f"{url}/api/v2/alerts", timeout=5) as said:
+        return json.load(said)
+
+
+@pytest.fixture
+def asked(tmp_path):
+    with alertmanager(tmp_path) as url:
+        yield url
+
+
+def test_alerts_and_silences_of_an_alertmanager(tmp_path, asked):
+    url = asked
     inputs = (
         "{kind: alertmanager-alerts}",
         "{kind: alertmanager-silences}",
         "{kind: cloudwatch-alarms}",
     )
     record = collect(tmp_path, "--alertmanager", url, inputs=inputs, code=3)
+    assert record["source"]["alertmanager"] == {"url": url}
     met = {f["input"]: f["kind"] for f in record["findings"]}
     assert met == {"alertmanager-alerts": "met", "alertmanager-silences": "met",
                    "cloudwatch-alarms": "unanswered"}  # fmt: skip
@@ -204,7 +216,7 @@ def test_alerts_and_silences_of_an_alertmanager(tmp_path, alertmanager):  # noqa
                     "--duration=1h"], check=True, capture_output=True)  # fmt: skip
     folder = tmp_path / "second"
     folder.mkdir()
-    wait_for(alerts, "the alert is there")
+    wait_for(lambda: alerts_of(url), "the alert is there")
     record = collect(folder, "--alertmanager", url, inputs=inputs, code=3)
     assert record["state"] == "exception"
     assert record["reasons"][0].startswith("alert Burst is firing")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 from tests.engine.daemon import Daemon, wait_for
-from tests.engine.git import AUTHOR, Repository, environment
+from tests.engine.git import AUTHOR, Repository, environment, wrapped
 from tests.report.days import except_again
 
 from tocsin.control import Entry, LedgerSeen, judge, load_catalogue, period_of
@@ -145,6 +145,35 @@ def test_who_approved_stands_beside_the_change(tocsin, tmp_path, agreed, shown):
     tocsin("report", "evidence", "--output", "report.html")
     row = ["f00dfeedf00d", "Grace Hopper", shown, "CHG-7, SEC-9"]
     assert [each[3:] for each in rows(tmp_path)] == [row]
+
+
+def test_a_slow_git_holds_nobody_up_and_what_came_last_is_in_force(tmp_path, monkeypatch):
+    repository = Repository(tmp_path)
+    (tmp_path / "controls.yaml").write_text(CONTROLS)
+    slow, asked = tmp_path / "slow", tmp_path / "asked"
+    script = f'[ -e {slow} ] && touch {asked} && sleep 3; exec $REAL "$@"'
+    path = wrapped(tmp_path / "bin", script)
+    for name, value in environment(PATH=path).items():
+        monkeypatch.setenv(name, value)
+    with Daemon(tmp_path, CONFIG, rules(1)) as daemon:
+        commit = repository.commit("rules.yml")
+        slow.touch()
+        daemon.write(CONFIG, rules(2))
+        daemon.process.send_signal(1)
+        started = time.monotonic()
+        wait_for(asked.exists, "git was asked")
+        slow.unlink()
+        daemon.write(CONFIG, rules(3))
+        daemon.process.send_signal(1)
+        assert daemon.query("vector(1)")
+        assert time.monotonic() - started < 3
+        (_, second, third) = wait_for(
+            lambda: found if len(found := entries(daemon)) == 3 else None, "both reloads"
+        )
+        assert "up > 3" in daemon.get("/api/v1/rules")[1]
+        told = [each["body"]["revisions"]["rules.yml"] for each in (second, third)]
+        assert [each["commit"] for each in told] == [commit] * 2
+        assert second["body"]["rules"] == third["body"]["before"]["rules"]
 
 
 def test_a_secret_in_an_author_stays_out_of_the_bundle(tocsin, tmp_path):

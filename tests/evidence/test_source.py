@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import urllib.request
@@ -17,8 +16,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine.daemon import Daemon, free_port, serving, wait_for
+from tests.engine.daemon import Daemon, free_port, serving
 from tests.engine.git import environment
+from tests.referees import prometheus
 
 from tests.conftest import ROOT
 from tocsin.cli._program import program_sha256
@@ -47,43 +47,18 @@ def get(url):
         return json.load(answer)["data"]
 
 
-@contextmanager
-def prometheus(folder, **flags):
-    port = free_port()
-    (folder / "prometheus.yml").write_text(json.dumps({
-        "global": {"external_labels": {"replica": "a", "note": "two\nlines", "api_token": SECRET}},
-        "scrape_configs": [{"job_name": "billing-of-customers", "static_configs": [
-            {"targets": [f"127.0.0.1:{port}"]}]}],
-    }))  # fmt: skip
-    words = [f"--{name.replace('_', '.')}={value}" for name, value in flags.items()]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data",
-             f"--web.listen-address=127.0.0.1:{port}", *words],
-            cwd=folder, stdout=log, stderr=log,
-        )  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-
-    def ready():
-        assert process.poll() is None, (folder / "log").read_text()[-2000:]
-        try:
-            return get(f"{url}/api/v1/status/buildinfo")
-        except OSError:
-            return None
-
-    try:
-        wait_for(ready, "Prometheus answers")
-        yield url
-    finally:
-        process.terminate()
-        process.wait(20)
+CONFIGURED = {
+    "global": {"external_labels": {"replica": "a", "note": "two\nlines", "api_token": SECRET}},
+    "scrape_configs": [
+        {"job_name": "billing-of-customers", "static_configs": [{"targets": ["127.0.0.1:1"]}]}
+    ],
+}
 
 
-@pytest.mark.skipif(not shutil.which("prometheus"), reason="Debian's prometheus is not installed")
 def test_a_prometheus_tells_what_it_is_keeps_and_how_it_is_configured(tocsin, tmp_path):
     folder = tmp_path / "p"
     folder.mkdir()
-    with prometheus(folder, storage_tsdb_retention_time="9d") as url:
+    with prometheus(folder, json.dumps(CONFIGURED), "--storage.tsdb.retention.time=9d") as url:
         text = get(f"{url}/api/v1/status/config")["yaml"]
         flags = get(f"{url}/api/v1/status/flags")
         found = record(tocsin, tmp_path, url)

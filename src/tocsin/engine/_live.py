@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -223,7 +224,8 @@ class Engine:
             self.notifying = self._make_notifying(config, old)
             self.notifying.taken = old.taken
             self._put_undelivered(left)
-            body = {**identity_of(config), "before": identity_of(before)}
+            old_files = replace(before, revision={}, revisions={})
+            body = {**identity_of(config), "before": identity_of(old_files)}
             entry = LedgerEntry(now, "configuration", body)
             self.core.commit(Step(now, ledger=[entry], texts=texts_of(before) | texts_of(config)))
             self._apply(config)
