@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.alerting.trees import RECEIVERS, alertmanager_yaml, labels, roots, routing, rules
@@ -99,13 +99,18 @@ def messages(routed):
 )  # fmt: skip
 def test_the_same_messages_as_alertmanager(root, inhibit_rules, label_sets, over):
     root = root | {"group_wait": WAIT, "group_interval": INTERVAL}
+    routed = routing(root, inhibit_rules)
+    # Routes with the same matchers have one key in Alertmanager. Their groups may have one too, and
+    # then one may be told or not because the other was: a race.
+    keys = [each.key for each in routed.root.walk()]
+    assume(len(set(keys)) == len(keys))
     with hooks() as (port, seen), tempfile.TemporaryDirectory() as name:
         receivers = [
             {"name": r, "webhook_configs": [{"url": f"http://127.0.0.1:{port}/{r}"}]}
             for r in RECEIVERS
         ]
         text = alertmanager_yaml(root, inhibit_rules, receivers)
-        router = Router(routing(root, inhibit_rules))
+        router = Router(routed)
         with posting(Path(name), text) as post:
             now = time.time_ns() // 1000
             firing = [alert(each, now) for each in label_sets]
