@@ -158,7 +158,7 @@ def test_copy_says_what_it_did_and_what_differs(tocsin, days, tmp_path):
     told = tocsin("copy", "--to", "elsewhere")
     assert f"copied  {days[0]}-{days[3]}\n4 days at elsewhere, each file read back" in told
     told = tocsin("copy", "evidence", "--to", "elsewhere", "--allowed-signers", "allowed_signers")
-    assert "4 days were there, and are the same" in told
+    assert "4 days there already, the same" in told
     tocsin("verify", "elsewhere", "--key", "evidence.key.pub", code=5)
     path = tmp_path / "elsewhere" / days[1] / "control-slo.json"
     path.chmod(0o644)

@@ -12,6 +12,6 @@ def test_a_copy_and_a_hold(shell):  # noqa: F811
     assert done.returncode == 0, done.stdout + done.stderr
     told = done.stdout.splitlines()
     assert told[0] == "copied  20261120"
-    assert "1 days at ../audit-mount, each file read back: nothing is altered" in told
-    assert "1 days were there, and are the same" in told
+    assert "1 day at ../audit-mount, each file read back: nothing is altered" in told
+    assert "1 day there already, the same" in told
     assert "Jane Doe, counsel" in told[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 
 import pytest
 from tests.seal.chains import allowed_signers, anchor_of, run_script, verify
@@ -215,3 +216,42 @@ def test_a_kill_at_any_step_of_removing(made, tmp_path):
         step += 1
     assert step > 20
     assert seen == {"told", "removed", "whole"}
+
+
+BY_HAND = """
+set -e
+cd {day}
+ssh-keygen -Y verify -f {signers} -I evidence@example.org -n tocsin-evidence -s SHA256SUMS.sig < SHA256SUMS
+cat tombstone
+ssh-keygen -Y verify -f {signers} -I evidence@example.org -n tocsin-evidence -s tombstone.sig < tombstone
+sha256sum SHA256SUMS
+if grep '  \\.\\./' SHA256SUMS > ../../chain; then sha256sum -c --strict --quiet ../../chain; fi
+find . -type f | sort
+grep "$(sha256sum < tombstone | cut -c 1-64)" ../{log}/custody.jsonl
+grep '"retention"' ../{before}/day.json
+cat ../{last}/holds
+"""
+
+
+def test_a_removed_day_by_hand_as_the_readme_says(made, copy):
+    readme = (copy / DAYS[6] / "README.txt").read_text()
+    where = {"day": DAYS[0], "signers": made / "allowed_signers", "log": DAYS[4],
+             "before": DAYS[3], "last": DAYS[6]}  # fmt: skip
+    for line in BY_HAND.splitlines():
+        if line.startswith(("grep", "cat", "ssh-keygen", "find")):
+            known = line.replace(" -I evidence@example.org", " -I NAME").replace(" | sort", "")
+            for name, word in (("signers", "allowed_signers"), ("log", "LOG"),
+                               ("before", "BEFORE"), ("last", "LAST")):  # fmt: skip
+                known = known.replace(f"{{{name}}}", word)
+            assert " ".join(known.split()) in " ".join(readme.replace("\\\n", " ").split())
+    done = subprocess.run(
+        ["sh", "-c", BY_HAND.format(**where)], cwd=copy, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    out = done.stdout.splitlines()
+    assert out[0].startswith("Good")
+    assert out[10].startswith("Good")
+    assert out[3].split()[1] == out[11].split()[0]
+    assert '"command":"evidence prune"' in done.stdout
+    assert '"retention": "2d"' in done.stdout
+    assert "counsel\ta case" in out[-1]

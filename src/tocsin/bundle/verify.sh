@@ -99,14 +99,10 @@ days_of() { # of $1, YYYYMMDD -> $number, counted from some day long ago
   number=$((365 * y + y / 4 - y / 100 + y / 400 + (153 * m - 457) / 5 + d))
 }
 
-one_spelling() { # of the signature $1, whose bytes go to $tmp/blob
-  sed '1d;$d' "$1" | tr -d '\012' | base64 -d >"$tmp/blob" 2>/dev/null
-  {
-    echo '-----BEGIN SSH SIGNATURE-----'
-    base64 <"$tmp/blob" | tr -d '\012' | fold -w 70
-    echo
-    echo '-----END SSH SIGNATURE-----'
-  } | cmp -s - "$1" || fault "$1: not in the one spelling"
+number_of() { # the time $1 -> $moment, its digits
+  moment=$1
+  for each in - - T : :; do moment=${moment%%"$each"*}${moment#*"$each"}; done
+  moment=${moment%Z}
 }
 
 tombstone() { # of $day: its form, its signature, and that the day was old enough
@@ -129,12 +125,11 @@ tombstone() { # of $day: its form, its signature, and that the day was old enoug
     *) fault "$stone: not a time"; return ;;
   esac
   case $log in 2[0-9][0-9][0-9][01][0-9][0-3][0-9]) ;; *) fault "$stone: not a day: $log"; return ;; esac
-  moment=$(printf %s "$removed" | tr -cd 0-9)
+  number_of "$removed"
   on=${moment%??????}
   ssh-keygen -Y verify -f "$signers" -I "$origin" -n tocsin-evidence -s "$stone.sig" \
     -O "verify-time=$moment" <"$stone" >/dev/null 2>&1 ||
     fault "$stone.sig: no signature of this file by an allowed signer"
-  one_spelling "$stone.sig"
   days_of "$day"; own=$number
   days_of "$log"; logged=$number
   days_of "$on"
@@ -147,8 +142,8 @@ tombstone() { # of $day: its form, its signature, and that the day was old enoug
   [ $((logged - own)) -ge 2 ] || fault "$stone: removed before a later day was sealed"
   hash=$(sha256sum <"$stone")
   echo "$day $log $policy $moment ${hash%% *}" >>"$tmp/removed"
-  printf 'REMOVED  %s: under the policy %s on %s by %s: %s\n' "$day" "$policy" "$removed" "$by" "$reason" |
-    tr -cd '\012\040-\176' >>"$tmp/told"
+  printf 'REMOVED  %s: under the policy %s on %s by %s: %s\n' \
+    "$day" "$policy" "$removed" "$by" "$reason" >>"$tmp/told"
 }
 
 # Each day: its place in the chain, and its signature. Manifests go into one list, but of days that were
@@ -231,24 +226,40 @@ sha256sum -c "$tmp/all" >"$tmp/sums" 2>/dev/null || {
   fault "files differ from SHA256SUMS"
 }
 
+# The signatures of tombstones have one spelling.
+line='[A-Za-z0-9+/]'
+cut -d ' ' -f 1 "$tmp/removed" | while read -r day; do cat "$day/tombstone.sig"; done >"$tmp/sums"
+sed 'N;N;N;N;N;s/\n/ /g' "$tmp/sums" | grep -v -E "^-{5}BEGIN SSH SIGNATURE-{5}( $line{70}){3} $line{36}[AEIMQUYcgkosw048]= -{5}END SSH SIGNATURE-{5}\$" |
+  faults "tombstone.sig: not in the one spelling: "
+find . -name tombstone.sig ! -size 310c | faults "not in the one spelling: "
+
 # What a removal rests on: the day that records it, the policy that was sealed before, no hold in force.
 for day in $days; do
   [ ! -s "$tmp/removed" ] || [ ! -f "$day/holds" ] || cat "$day/holds"
 done | sort -u >"$tmp/holds"
 day_after "$last"
-following=$next
+following=$next known=''
 while read -r day log policy moment hash; do
   case " $days $following " in *" $log "*) ;; *) fault "$day/tombstone: recorded with $log, which is no day of the chain" ;; esac
   [ ! -f "$log/SHA256SUMS" ] || [ -f "$log/tombstone" ] || grep -qF "\"tombstone\":\"$hash\"" "$log/custody.jsonl" 2>/dev/null ||
     fault "$day/tombstone: $log, which it names, does not record the removal"
   [ "$log" != "$following" ] || echo "note: removed, but the record of it is not sealed yet: $day" >>"$tmp/told"
-  before=$last
-  [ "$log" = "$following" ] || before=$(sed -n "s/^$log //p" "$tmp/pairs")
-  [ ! -f "$before/day.json" ] || grep -q "^  \"retention\": \"$policy\",*\$" "$before/day.json" ||
-    fault "$day/tombstone: removed under the policy $policy, but the day before $log does not name it"
+  if [ "$log" != "$known" ]; then
+    known=$log before=$last
+    [ "$log" = "$following" ] || before=$(sed -n "s/^$log //p" "$tmp/pairs")
+    said=''
+    if [ -f "$before/day.json" ]; then
+      said=$(sed -n 's/^  "retention": "\([0-9]*[dy]\)",*$/\1/p' "$before/day.json")
+      said=${said:-none}
+    fi
+  fi
+  [ -z "$said" ] || [ "$said" = "$policy" ] ||
+    fault "$day/tombstone: removed under the policy $policy, but the day before $log names $said"
   while read -r number first end added released _; do
     [ "$released" != - ] || released=$(sed -n "s/^$number [0-9]* [0-9]* [^ ]* \(2[^	]*\)	.*/\1/p" "$tmp/holds" | head -n 1)
-    added=$(printf %s "$added" | tr -cd 0-9) released=$(printf %s "$released" | tr -cd 0-9)
+    at=$moment
+    number_of "$added"; added=$moment
+    number_of "$released"; released=$moment moment=$at
     [ "$first" -gt "$day" ] || [ "$end" -lt "$day" ] || [ "$added" -gt "$moment" ] ||
       { [ -n "$released" ] && [ "$released" -le "$moment" ]; } ||
       fault "$day/tombstone: removed while hold $number was in force"
@@ -257,7 +268,13 @@ done <"$tmp/removed"
 
 # The signature and the checkpoint of the last day have one spelling: no later day covers them.
 sig=$last/SHA256SUMS.sig
-one_spelling "$sig"
+sed '1d;$d' "$sig" | tr -d '\012' | base64 -d >"$tmp/blob" 2>/dev/null
+{
+  echo '-----BEGIN SSH SIGNATURE-----'
+  base64 <"$tmp/blob" | tr -d '\012' | fold -w 70
+  echo
+  echo '-----END SSH SIGNATURE-----'
+} | cmp -s - "$sig" || fault "$sig: not in the one spelling"
 tail -c +34 "$tmp/blob" | head -c 32 >"$tmp/key"
 { printf '\060\052\060\005\006\003\053\145\160\003\041\000'; cat "$tmp/key"; } >"$tmp/key.der"
 head -n 3 "$last/checkpoint" >"$tmp/text"
@@ -331,9 +348,9 @@ finish
 
 first=${days# }
 first=${first%% *}
-cat "$tmp/told"
+tr -cd '\012\040-\176' <"$tmp/told"
 gone=$(wc -l <"$tmp/removed" | tr -d ' ')
-[ "$gone" -eq 0 ] || echo "REMOVED: the files of $gone days, so that only their hashes were checked"
+[ "$gone" -eq 0 ] || echo "REMOVED: $gone of $count days, of which only the hashes were checked"
 echo "$((count - gone)) days, $first to $last, $(wc -l <"$tmp/all" | tr -d ' ') lines: nothing is altered"
 echo "not checked here, but by tocsin evidence verify: the order of the ledger's entries, what day.json"
 echo "says, the order of the lines in SHA256SUMS, cosignatures, and time stamps before the last"

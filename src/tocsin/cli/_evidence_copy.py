@@ -90,6 +90,10 @@ def _progress() -> Callable[[int, int], None]:
     return progress
 
 
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
+
+
 def _tell(done: Copied, place: str) -> int:
     for fault in done.broken[:_SHOWN]:
         click.echo(f"FAULT  {fault}")
@@ -114,7 +118,7 @@ def _tell(done: Copied, place: str) -> int:
         click.echo(f"NOT WHOLE: what lies at {place} does not hold")
         return ExitCode.FAILED
     if done.same:
-        click.echo(f"{done.same} days were there, and are the same")
+        click.echo(f"{_days(done.same)} there already, the same")
     count = done.same + len(done.copied)
-    click.echo(f"{count} days at {place}, each file read back: nothing is altered")
+    click.echo(f"{_days(count)} at {place}, each file read back: nothing is altered")
     return ExitCode.OK

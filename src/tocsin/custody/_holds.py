@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tocsin.bundle import read_file, survey
+from tocsin.bundle import locked, read_file, survey
 from tocsin.custody._log import LogPart, lines_of, principal, read_log, write_line
 from tocsin.errors import EvidenceError, ParseError, StoreError
 from tocsin.seal import (
@@ -33,7 +33,7 @@ def holds_now(root: Path) -> tuple[Hold, ...]:
     """Every hold there was, by number. Raises EvidenceError, StoreError."""
     days = survey(root).days
     if not days:
-        return ()
+        return _after((), read_log(root, b""))
     part = read_log(root, _file(root, days[-1], "day.json"))
     return _after(_sealed(root, days[-1]), part)
 
@@ -114,26 +114,28 @@ def add_hold(root: Path, first: str, last: str, by: str, reason: str, now: str) 
     _words(by, reason)
     if last and last < first:
         raise ParseError(f"{last} is before {first}")
-    number = max((hold.number for hold in holds_now(root)), default=0) + 1
-    hold = Hold(number, first, last or NO_END, now, by, reason)
-    told = {
-        "number": number, "first": hold.first, "last": hold.last, "added": now, "by": by,
-        "reason": reason,
-    }  # fmt: skip
-    _log(root, "evidence hold add", now, told)
+    with locked(root):
+        number = max((hold.number for hold in holds_now(root)), default=0) + 1
+        hold = Hold(number, first, last or NO_END, now, by, reason)
+        told = {
+            "number": number, "first": hold.first, "last": hold.last, "added": now, "by": by,
+            "reason": reason,
+        }  # fmt: skip
+        _log(root, "evidence hold add", now, told)
     return hold
 
 
 def release_hold(root: Path, number: int, by: str, reason: str, now: str) -> Hold:
     """Raises ParseError, EvidenceError, StoreError."""
     _words(by, reason)
-    known = {hold.number: hold for hold in holds_now(root)}
-    if number not in known:
-        raise EvidenceError(f"there is no hold {number}", hint="`tocsin evidence hold list`")
-    if known[number].released != "-":
-        raise EvidenceError(f"hold {number} was released at {known[number].released}")
-    told = {"number": number, "released": now, "by": by, "reason": reason}
-    _log(root, "evidence hold release", now, told)
+    with locked(root):
+        known = {hold.number: hold for hold in holds_now(root)}
+        if number not in known:
+            raise EvidenceError(f"there is no hold {number}", hint="`tocsin evidence hold list`")
+        if known[number].released != "-":
+            raise EvidenceError(f"hold {number} was released at {known[number].released}")
+        told = {"number": number, "released": now, "by": by, "reason": reason}
+        _log(root, "evidence hold release", now, told)
     return replace(known[number], released=now)
 
 
