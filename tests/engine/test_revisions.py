@@ -103,6 +103,40 @@ def test_any_history_is_told_as_it_was(steps, form):
             assert told["remark"] == ("" if held == text else DIFFERS)
 
 
+def test_of_a_merge_the_commit_that_made_the_file_what_it_is(repository):
+    """One side's version won, both sides' were mixed, or only one side had touched it."""
+    names = ("ours.yml", "mixed.yml", "side.yml")
+    paths = [repository.write(name, "base") for name in names]
+    repository.commit(*names)
+    repository.git("checkout", "-q", "-b", "side")
+    for name in names:
+        repository.write(name, "side")
+    side = repository.commit(*names)
+    repository.git("checkout", "-q", "main")
+    repository.write("ours.yml", "ours")
+    repository.write("mixed.yml", "ours")
+    ours = repository.commit("ours.yml", "mixed.yml")
+    repository.git("merge", "-q", "--no-commit", "-s", "ours", "side")
+    repository.write("mixed.yml", "both")
+    repository.write("side.yml", "side")
+    merge = repository.commit("mixed.yml", "side.yml")
+    assert [each["commit"] for each in ask(*paths)] == [ours, merge, side]
+    assert [each["remark"] for each in ask(*paths)] == ["", "", ""]
+
+
+def test_one_walk_is_enough_for_many_files(repository, tmp_path):
+    paths = []
+    for number in range(1100):
+        paths.append(repository.write(f"rules/{number}.yml", f"{number}"))
+    first = repository.commit("rules")
+    paths[7].write_text("later")
+    later = repository.commit("rules/7.yml")
+    counted = tmp_path / "asked"
+    told = ask(*paths, PATH=wrapped(tmp_path / "bin", f'echo >> {counted}; exec $REAL "$@"'))
+    assert [each["commit"] for each in told] == [later if n == 7 else first for n in range(1100)]
+    assert len(counted.read_text()) < 12
+
+
 def test_a_work_tree_and_a_link_lead_to_the_repository(repository, tmp_path):
     repository.write("a.yml", "one")
     commit = repository.commit("a.yml")
@@ -209,7 +243,9 @@ def test_a_repository_of_somebody_else_is_not_told(repository, tmp_path):
         ("exec sleep 60", "not told: git took too long"),
         ("echo gone wrong >&2; exit 3", "not told: gone wrong"),
         ("exit 3", "not told: git ended with 3"),
-        ('case "$*" in *ls-tree*) exec $REAL "$@";; esac; echo nonsense', "not told: git's answer can't be read"),
+        ('case "$*" in *" log "*) printf "\\001x";; *) exec $REAL "$@";; esac', "not told: git knows no commit of it"),
+        ('case "$*" in *" log "*) printf "\\001x\\000";; *) exec $REAL "$@";; esac', "not told: git's answer can't be read"),
+        ('case "$*" in *" log "*) exec sleep 60;; *) exec $REAL "$@";; esac', "not told: git took too long"),
     ],
 )  # fmt: skip
 def test_a_git_that_fails_is_told_and_holds_nobody_up(repository, tmp_path, script, why):
