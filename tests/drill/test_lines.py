@@ -12,7 +12,7 @@ from tocsin.drill import (
     Sieve,
     SyntheticLines,
     form_of,
-    log_weaknesses_of,
+    line_weaknesses_of,
     rehearse_lines,
 )
 from tocsin.drill._stamp import stamp
@@ -60,7 +60,7 @@ def test_the_alarm_goes_off_and_every_weakness_is_noticed(setup):
     assert found.form == "combined"
     run = rehearse_lines(made, found, START)
     assert (run.seen, run.fired) == (START, START)
-    weak = list(log_weaknesses_of(made, found, START))
+    weak = list(line_weaknesses_of(made, found, START))
     assert [(w.done, w.noticed) for w in weak] == [
         ("the metric filter is removed", True),
         ("its threshold is out of reach", True),

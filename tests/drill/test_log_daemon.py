@@ -250,3 +250,26 @@ def test_an_alertmanager_pages_nobody_for_a_drill(tmp_path):
             level[0] = "login_failures_total 900\n"
             ((_, message, _), *_) = wait_for(lambda: paged.messages, "the real alert is paged")
     assert [alert["labels"].get("drill") for alert in message["alerts"]] == [None]
+
+
+def test_a_drill_of_a_correlation_pages_blocks_and_counts_nobody(folder):
+    with webhook() as team, webhook() as room:
+        made = config(team.port, room.port)
+        made["drills"][0]["alert"] = "many"
+        made["respond"] = {"automatic": ["many"]}
+        with Daemon(folder, made, {"groups": []}) as daemon:
+            wait_for(lambda: daemon.log_group()["counted"] == 1, "the real line is read")
+            done = tocsin(folder, "drill", "--format", "json")
+            assert done.returncode == 0, done.stdout + done.stderr
+            (found,) = json.loads(done.stdout)
+            assert 0 < found["metric"] <= found["firing"] <= found["notified"] < 20_000_000
+            assert [each["noticed"] for each in found["weakened"]] == [True] * 3
+            ((_, message, _),) = room.messages
+            (alert,) = message["alerts"]
+            assert (alert["labels"]["rule"], alert["labels"]["drill"]) == ("many", "true")
+            assert alert["annotations"]["summary"].startswith("DRILL, not real: Many pages")
+            assert nothing_real_came_of_it(daemon, team) == {"of a drill": 6}
+            with urllib.request.urlopen(daemon.url + "/api/v1/correlations", timeout=10) as answer:
+                told = json.load(answer)["data"]["correlations"]
+            assert [each["offenders"] for each in told] == [[]]
+            assert b"203.0.113.250" not in json.dumps(told).encode()

@@ -13,7 +13,7 @@ import msgspec
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._output import format_option, write_json
 from tocsin.drill import (
-    log_weaknesses_of,
+    line_weaknesses_of,
     rehearse,
     rehearse_lines,
     weaknesses_of,
@@ -24,7 +24,7 @@ from tocsin.errors import ParseError, SourceError, StoreError
 from tocsin.printable import printable
 
 if TYPE_CHECKING:
-    from tocsin.drill import Drill, DrillRun, LogDrillRun
+    from tocsin.drill import Drill, DrillRun, LogDrillRun, RuleDrillRun
     from tocsin.engine import Config
 
 __all__ = ["drill"]
@@ -127,7 +127,7 @@ def _line(body: dict[str, Any]) -> str:
 
 def _negative(drill: Drill, config: Config) -> dict[str, Any]:
     started = time.time_ns() // 1000
-    run: DrillRun | LogDrillRun
+    run: DrillRun | LogDrillRun | RuleDrillRun
     if drill.lines is None:
         groups = [group for file in config.rule_files for group in file.groups]
         run = rehearse(drill, groups, config.evaluation_interval, started)
@@ -135,7 +135,7 @@ def _negative(drill: Drill, config: Config) -> dict[str, Any]:
     else:
         setup = log_setup(drill, config.logs, started)
         run = rehearse_lines(drill, setup, started)
-        weak = list(log_weaknesses_of(drill, setup, started))
+        weak = list(line_weaknesses_of(drill, setup, started))
     return {
         "drill": drill.name, "alert": drill.alert,
         "passed": run.fired is not None and all(each.noticed for each in weak),

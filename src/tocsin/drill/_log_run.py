@@ -16,11 +16,10 @@ from tocsin.alarms import (
     of_values,
     only_grows,
 )
-from tocsin.drill._sieve import Sieve
-from tocsin.drill._stamp import stamp
-from tocsin.drill._weaken import BEYOND, Weakness
-from tocsin.durations import DAY, MINUTE
-from tocsin.logformat import FORMATS, Clues, Parsed, make_format
+from tocsin.drill._line_run import LineRun, clues_of
+from tocsin.drill._weaken import BEYOND
+from tocsin.durations import MINUTE
+from tocsin.logformat import make_format
 from tocsin.scan import Scanner, Table
 
 if TYPE_CHECKING:
@@ -28,9 +27,10 @@ if TYPE_CHECKING:
 
     from tocsin.alarms import MetricAlarm
     from tocsin.drill._model import Drill
+    from tocsin.drill._sieve import Sieve
     from tocsin.pattern import MetricFilter, Settings
 
-__all__ = ["LogDrillRun", "LogSetup", "form_of", "log_weaknesses_of", "rehearse_lines"]
+__all__ = ["LogDrillRun", "LogSetup"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,50 +49,41 @@ class LogSetup:
     lateness: int
     """Microseconds after which a minute is closed."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether what must go off is in force."""
+        return self.alarm is not None
 
-class LogDrillRun:
-    """Counts the drill's lines alone, and evaluates the alarm on them.
+    def weakened(self) -> Iterator[tuple[str, LogSetup, bool]]:
+        """What is made worse, the copy in which it is, and whether it sees no line at all."""
+        yield "the metric filter is removed", replace(self, filters=()), True
+        raised = _raised(self)
+        if raised is not None:
+            yield "its threshold is out of reach", raised, False
 
-    No real line comes in and none of the drill's gets out, so nothing real is told or blocked.
-    """
+    def begin(self, drill: Drill, sieve: Sieve, id_: str, started: int) -> LogDrillRun:
+        """A drill of it."""
+        return LogDrillRun(drill, self, sieve, id_, started)
+
+
+class LogDrillRun(LineRun):
+    """Counts the drill's lines alone, and evaluates the alarm on them."""
 
     def __init__(self, drill: Drill, setup: LogSetup, sieve: Sieve, id_: str, started: int) -> None:
-        assert drill.lines is not None  # noqa: S101 - for the type checker
-        self.drill = drill
-        self.id = id_
-        self.started = started
-        self.seen: int | None = None
-        """When a filter first matched; microseconds since 1970 UTC."""
-        self.fired: int | None = None
-        self._lines = drill.lines
+        super().__init__(drill, setup.offset, sieve, id_, started)
         self._setup = setup
-        self._sieve = sieve
-        self._sent = 0
-        self._due = started
-        self._known: set[bytes] = set()
         self._scanners: dict[str, Scanner] = {}
         self._table = Table()
         self._points = DatapointTable()
         self._run = AlarmRun([setup.alarm] if setup.alarm else [], _minute(started))
 
-    def due(self, form: str, now: int) -> list[bytes]:
-        """The lines to send by `now`, in the log group's format, without their ends."""
-        if now < self._due:
-            return []
-        self._due = now + self.drill.interval
-        text = self._lines.line.replace("$time", stamp(form, now, self._setup.offset))
-        numbers = range(self._sent + 1, self._sent + 1 + self._lines.count)
-        self._sent += self._lines.count
-        return [self._sieve.mark(text.replace("$number", str(n)), self.id) for n in numbers]
-
     def take(self, form: str, lines: Iterable[bytes], now: int) -> None:
         """Lines came back out of the log group; one that comes twice counts once."""
-        new = [line for line in lines if line not in self._known]
-        self._known.update(new)
+        new = self.new(lines)
         if not new or not form:
             return
         if form not in self._scanners:
-            reader = make_format(form, _clues(self._setup.offset, now))
+            reader = make_format(form, clues_of(self._setup.offset, now))
             self._scanners[form] = Scanner(self._setup.filters, reader, self._setup.settings)
         self._scanners[form].scan(b"\n".join(new) + b"\n", self._table)
         if self.seen is None and self._table.minutes.matches:
@@ -131,53 +122,13 @@ class LogDrillRun:
         """Why it did not come to an alarm, as far as can be told."""
         if self._setup.alarm is None:
             return f"no metric alarm {self.drill.alert} is in force"
-        if not self._known:
-            return f"the log group {self._lines.log_group} did not read the lines"
+        if not self.known:
+            return f"the log group {self.lines.log_group} did not read the lines"
         if not self._table.counted:
             return "the lines are not of the log group's format"
         if self.seen is None:
             return "no metric filter of the alarm matched the lines"
         return "the alarm's filters matched, but it did not go off in time"
-
-
-def form_of(line: str, offset: int, now: int) -> str:
-    """The first format that a drill's line is of once its time is filled in; empty for none."""
-    for form in FORMATS:
-        text = line.replace("$time", stamp(form, now, offset)).replace("$id", "0" * 62)
-        if isinstance(make_format(form, _clues(offset, now)).parse(text.encode()), Parsed):
-            return form
-    return ""
-
-
-def rehearse_lines(drill: Drill, setup: LogSetup, started: int) -> LogDrillRun:
-    """The whole drill by a clock of its own, without a log and without telling anybody."""
-    run = LogDrillRun(drill, setup, Sieve(b"rehearsal"), "0" * 16, started)
-    time = started
-    while run.fired is None and time <= started + drill.within:
-        run.take(setup.form, run.due(setup.form, time), time)
-        run.evaluate(time)
-        time += drill.interval
-    return run
-
-
-def log_weaknesses_of(drill: Drill, setup: LogSetup, started: int) -> Iterator[Weakness]:
-    """Remove the filter, put the threshold out of reach, stop the lines; each in a copy."""
-    assert drill.lines is not None  # noqa: S101 - for the type checker
-    silent = replace(drill, lines=replace(drill.lines, count=0))
-    for done, changed, sent in (
-        ("the metric filter is removed", replace(setup, filters=()), drill),
-        ("its threshold is out of reach", _raised(setup), drill),
-        ("the lines stop", setup, silent),
-    ):
-        if changed is None:
-            continue
-        run = rehearse_lines(sent, changed, started)
-        if run.fired is None:
-            yield Weakness(done, True, f"the drill fails: {run.why_not()}")
-        elif sent is silent or not changed.filters:
-            yield Weakness(done, True, "the alarm itself goes off without the lines")
-        else:
-            yield Weakness(done, False, "the drill still passes")
 
 
 def _raised(setup: LogSetup) -> LogSetup | None:
@@ -188,11 +139,6 @@ def _raised(setup: LogSetup) -> LogSetup | None:
     if not alarm.comparison_operator.startswith("Greater"):
         return None
     return replace(setup, alarm=msgspec.structs.replace(alarm, threshold=BEYOND))
-
-
-def _clues(offset: int, now: int) -> Clues:
-    """Stamps without a year are of the twelve months up to tomorrow."""
-    return Clues(offset, now + 2 * DAY - 365 * DAY)
 
 
 def _minute(time: int) -> int:

@@ -28,6 +28,8 @@ class SyntheticLines:
     line: str
     """`$id` becomes the mark by which it is put apart, `$time` its time, `$number` its number."""
     count: int
+    then: str = ""
+    """A line that follows each time: what comes after, where a rule looks for an order."""
     file: str = ""
     """Where they are appended; empty to hand them to the log group as if they were sent."""
 
@@ -40,7 +42,7 @@ class Drill:
     control: str
     """Id of the control whose alert it tries."""
     alert: str
-    """An alerting rule; of lines, a metric alarm."""
+    """An alerting rule; of lines, a metric alarm or a Sigma rule."""
     receiver: str
     series: tuple[SyntheticSeries, ...]
     """Empty where it sends lines."""

@@ -26,14 +26,16 @@ __all__ = ["DRILL_KEYS", "read_drills"]
 DRILL_KEYS = {
     "name": "names the drill: lower-case letters, digits, hyphens",
     "control": "id of the control whose alert it tries",
-    "alert": "the alerting rule that must fire; of lines, the metric alarm",
+    "alert": "the alerting rule that must fire; of lines, the metric alarm, or the Sigma rule by "
+    "name, id or title",
     "receiver": "who is told, marked as a drill; a PagerDuty and an Alertmanager are told of an "
     "end only, which pages nobody",
     "series": "the synthetic attack, a list of {series, values} as in promtool's unit tests; the "
     "first value is also the calm before it",
-    "lines": "or lines of a log: {log_group, line, count, file}; in `line`, `$id` is the drill's "
-    "mark, `$time` the time as the log's format writes it, `$number` counts; `count` lines, "
-    "default 1, are sent each interval, into `file` or straight to the log group",
+    "lines": "or lines of a log: {log_group, line, count, then, file}; in `line`, `$id` is the "
+    "drill's mark, `$time` the time as the log's format writes it, `$number` counts; `count` "
+    "lines, default 1, are sent each interval, and after them the line `then` if there is one, "
+    "into `file` or straight to the log group",
     "interval": "time between two values, or two times of sending lines, default 15s",
     "within": "time until the receiver must have been told, default 10m",
     "at": "when it runs each day, HH:MM in UTC; without it only `tocsin drill` runs it",
@@ -41,7 +43,7 @@ DRILL_KEYS = {
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?").fullmatch
 _AT = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])").fullmatch
 _MOST_VALUES = 10_000
-_LINES = {"log_group", "line", "count", "file"}
+_LINES = {"log_group", "line", "count", "then", "file"}
 _LONGEST = 4096
 
 
@@ -93,10 +95,11 @@ def _drill(
     if "lines" in item.items:
         lines = _lines(reader, item, logs, folder)
         times = within // max(interval, 1) + 1
-        if lines is not None and lines.count * times > _MOST_VALUES:
+        each = 0 if lines is None else lines.count + bool(lines.then)
+        if each * times > _MOST_VALUES:
             reader.error(
                 reader.span_of(item, "lines"),
-                f"the drill would send up to {lines.count * times:,} lines",
+                f"the drill would send up to {each * times:,} lines",
                 f"at most {_MOST_VALUES:,}: send fewer, less often, or for a shorter time",
             )
     at = _at(reader, item)
@@ -120,15 +123,17 @@ def _lines(
         known = ", ".join(each.name for each in logs.groups) or "none"
         reader.error(reader.span_of(item, "log_group"), f"no log group is called {name[:60]!r}",
                      f"known: {known}")  # fmt: skip
-    span = reader.span_of(item, "line")
-    if line.count("$id") != 1:
-        reader.error(span, "line must have $id once",
-                     "put it where clients can write: a path, a user agent, a message")  # fmt: skip
-    if len(line) > _LONGEST or not line.isprintable():
-        reader.error(span, f"line must be one line of at most {_LONGEST:,} letters")
+    then = reader.string(item, "then")
+    for key, text in (("line", line), ("then", then)) if then else (("line", line),):
+        span = reader.span_of(item, key)
+        if text.count("$id") != 1:
+            hint = "put it where clients can write: a path, a user agent, a message"
+            reader.error(span, f"{key} must have $id once", hint)
+        if len(text) > _LONGEST or not text.isprintable():
+            reader.error(span, f"{key} must be one line of at most {_LONGEST:,} letters")
     file = reader.string(item, "file")
     path = str(beside(folder, file)) if file else ""
-    return SyntheticLines(name, line, reader.integer(item, "count", 1, 1), path)
+    return SyntheticLines(name, line, reader.integer(item, "count", 1, 1), then, path)
 
 
 def _series(reader: YamlReader, node: YamlNode) -> SyntheticSeries | None:

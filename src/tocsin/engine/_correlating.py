@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tocsin.engine._notifying import Notifying
     from tocsin.engine._sifting import Sifted
 
-__all__ = ["HARMLESS", "Correlating"]
+__all__ = ["HARMLESS", "Correlating", "correlation_alert"]
 
 _QUIET = 5 * MINUTE
 """After so long without a match a rule's own alert is over."""
@@ -216,8 +216,8 @@ class Correlating:
             self.untold += 1
             return None
         plan = self._plans.get(alert.rule)
-        sources = [value for name, value in alert.group if plan and name in plan.sources]
-        shown = _active(alert, plan, sources, now)
+        sources = _sources(alert, plan)
+        shown = correlation_alert(alert, plan, now)
         until = alert.time + self._span(alert.rule)
         firing = Firing(alert.rule, alert.group, shown, until, early)
         self.firing[alert.rule, alert.group] = firing
@@ -287,7 +287,9 @@ class _Telling:
         return Told(self.ledger, told, self.offenders)
 
 
-def _active(alert: Alert, plan: Correlation | None, sources: list[str], now: int) -> ActiveAlert:
+def correlation_alert(alert: Alert, plan: Correlation | None, now: int) -> ActiveAlert:
+    """An alert of a Sigma rule as receivers are told of it."""
+    sources = _sources(alert, plan)
     group = ", ".join(f"{name} {value}" for name, value in alert.group)
     annotations = {
         "summary": f"{alert.title}: {group}" if group else alert.title,
@@ -304,6 +306,11 @@ def _active(alert: Alert, plan: Correlation | None, sources: list[str], now: int
         annotations["tags"] = ", ".join(alert.tags)
     value = float(alert.measure) if isfinite(alert.measure) else None
     return ActiveAlert(_labels(alert), annotations, "firing", value, f"{alert.measure:g}", now, now)
+
+
+def _sources(alert: Alert, plan: Correlation | None) -> list[str]:
+    """Where the events came from, as far as the rule groups by it."""
+    return [value for name, value in alert.group if plan and name in plan.sources]
 
 
 def _labels(alert: Alert) -> dict[str, str]:

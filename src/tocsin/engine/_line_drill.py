@@ -7,13 +7,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tocsin.alarms import MetricAlarm
-from tocsin.drill import LogDrillRun, LogSetup, Sieve, form_of, log_weaknesses_of
+from tocsin.drill import (
+    LogDrillRun,
+    LogSetup,
+    RuleDrillRun,
+    RuleSetup,
+    Sieve,
+    form_of,
+    line_weaknesses_of,
+)
 from tocsin.durations import SECOND
 from tocsin.engine._alarming import alarm_alert
+from tocsin.engine._correlating import correlation_alert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from tocsin.correlation import Correlation, Detection, RuleSet
     from tocsin.drill import Drill, Weakness
     from tocsin.engine._config_logs import LogConfig
     from tocsin.engine._log_reading import Drilled
@@ -28,7 +38,7 @@ class LineDrills:
 
     def __init__(self, secret: bytes) -> None:
         self.sieve = Sieve(secret)
-        self.run: LogDrillRun | None = None
+        self.run: LogDrillRun | RuleDrillRun | None = None
 
     def take(self, drilled: Iterable[Drilled], now: int) -> None:
         if self.run is None:
@@ -52,7 +62,7 @@ class LineDrill:
     ) -> None:  # fmt: skip
         assert drill.lines is not None  # noqa: S101 - for the type checker
         self.setup = log_setup(drill, config, started)
-        self.run = LogDrillRun(drill, self.setup, drills.sieve, id_, started)
+        self.run = self.setup.begin(drill, drills.sieve, id_, started)
         self.failure = ""
         """Why the lines could not be written."""
         self._lines = drill.lines
@@ -62,7 +72,7 @@ class LineDrill:
 
     @property
     def ready(self) -> bool:
-        return self.setup.alarm is not None and not self.failure
+        return self.setup.ready and not self.failure
 
     def why_not(self) -> str:
         return self.failure or self.run.why_not()
@@ -72,9 +82,12 @@ class LineDrill:
         if lines:
             await self._send(b"".join(line + b"\n" for line in lines))
         reason = self.run.evaluate(now)
-        if reason is None or self.setup.alarm is None:
+        if reason is None:
             return None
-        return alarm_alert(self.setup.alarm, reason, now)
+        if isinstance(self.setup, LogSetup):
+            return alarm_alert(self.setup.alarm, reason, now) if self.setup.alarm else None
+        alert = self.run.alert if isinstance(self.run, RuleDrillRun) else None
+        return correlation_alert(alert, self.setup.plan, now) if alert else None
 
     async def _send(self, data: bytes) -> None:
         if not self._lines.file:
@@ -93,7 +106,7 @@ class LineDrill:
 
     def weaknesses(self) -> list[Weakness]:
         run, setup = self.run, replace(self.setup, form=self._form())
-        return list(log_weaknesses_of(run.drill, setup, run.started))
+        return list(line_weaknesses_of(run.drill, setup, run.started))
 
     def _form(self) -> str:
         return self._logs().form(self._lines.log_group) or self.setup.form
@@ -102,7 +115,7 @@ class LineDrill:
         self._drills.run = None
 
 
-def log_setup(drill: Drill, config: LogConfig, now: int) -> LogSetup:
+def log_setup(drill: Drill, config: LogConfig, now: int) -> LogSetup | RuleSetup:
     """What of a configuration the drill's lines meet."""
     assert drill.lines is not None  # noqa: S101 - for the type checker
     found = (a for a in config.definitions.alarms if a.alarm_name == drill.alert)
@@ -111,4 +124,17 @@ def log_setup(drill: Drill, config: LogConfig, now: int) -> LogSetup:
     group = next(each for each in config.groups if each.name == name)
     filters = () if alarm is None else (f for f in config.feeding(alarm) if f.log_group == name)
     form = group.format or form_of(drill.lines.line, group.offset, now)
+    rule = _rule_called(drill.alert, config.rules)
+    if alarm is None and config.rules.detections:
+        return RuleSetup(config.rules, rule, form, group.offset, group.lateness)
     return LogSetup(alarm, tuple(filters), config.settings, form, group.offset, group.lateness)
+
+
+def _rule_called(called: str, rules: RuleSet) -> str:
+    """The name of the Sigma rule that has this name, id or title, if it is an alert by itself."""
+    every: list[Detection | Correlation] = [*rules.detections, *rules.correlations]
+    alone = [each for each in every if each.alone]
+    name = rules.names.get(called, called)
+    found = [each.name for each in alone if each.name == name]
+    found += [each.name for each in alone if each.title == called]
+    return next(iter(found), "")
