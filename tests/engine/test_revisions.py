@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import tempfile
@@ -12,6 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.git import AUTHOR, WRITTEN, Repository, environment, wrapped
+from tests.engine.test_log_daemon import ALARM, FILTER
+from tocsin.engine import load_config, with_revisions
+from tocsin.engine._in_force import identity_of
 from tocsin.engine._revisions import DIFFERS, SHALLOW, UNCOMMITTED, revisions_of
 
 
@@ -288,3 +292,30 @@ def test_hostile_names_stay_within_bounds(repository):
     repository.git("commit", "-q", "--amend", "-m", "x", GIT_COMMITTER_DATE="@99999999999999 +0000")
     (told,) = ask(path)
     assert "remark" in told
+
+
+def test_definitions_stand_for_all_their_files(repository):
+    names = ("filter.tf", "alarm.tf", "tocsin.yaml")
+    repository.write("filter.tf", FILTER)
+    repository.write("alarm.tf", ALARM % (10, 60))
+    groups = {"log_groups": [{"name": "/web", "paths": ["access.log"]}]}
+    path = repository.write("tocsin.yaml", json.dumps({**groups, "definitions": ["*.tf"]}))
+    first = repository.commit("filter.tf", "tocsin.yaml")
+    config = with_revisions(load_config(path), environment())
+    body = identity_of(config)["revisions"]
+    assert body[str(path)] == {
+        "commit": first,
+        "author": AUTHOR,
+        "committed": WRITTEN,
+        "remark": "",
+    }
+    alarm = repository.folder / "alarm.tf"
+    assert body["definitions"]["commit"] == first
+    assert body["definitions"]["remark"] == f"{alarm}: {UNCOMMITTED}"
+    repository.commit(*names)
+    assert (
+        identity_of(with_revisions(config, environment()))["revisions"]["definitions"]["remark"]
+        == ""
+    )
+    # Who does not ask, is not told.
+    assert "revisions" not in identity_of(load_config(path))

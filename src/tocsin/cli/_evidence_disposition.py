@@ -62,11 +62,14 @@ def disposition(
 
 def _refuse_others(root: Path, day: str, control: str) -> None:
     """Raises EvidenceError where what is on record of the control-day is no exception."""
+    # What came late about the day lies in a later one.
+    known = load_known(root, day)
+    cell = known.cells.get((control, day)) if known else None
+    if cell is not None and cell.state == "exception":
+        return
     known = load_known(root)
     cells = known.cells if known else {}
     cell = cells.get((control, day))
-    if cell is not None and cell.state == "exception":
-        return
     state = cell.state if cell else "not on record"
     raise EvidenceError(
         f"{printable(control, 60)} on {day} is no exception: it is {state}",

@@ -54,14 +54,14 @@ def load_period(root: Path, from_: str | None, to_: str | None) -> Period:
     return _together(reads, first, last)
 
 
-def load_known(root: Path) -> Period | None:
-    """All days that are there, also those that are not sealed yet; None where there are none.
+def load_known(root: Path, since: str = "") -> Period | None:
+    """All days from `since` on, also those that are not sealed yet; None where there are none.
 
     Raises EvidenceError where a file is not the sealed one, ParseError, StoreError.
     """
     seen = survey(root)
-    reads = [read_day_files(day, read_some(root, day, wanted)) for day in seen.days]
-    for day in seen.unsealed:
+    reads = [read_day_files(day, read_some(root, day, wanted)) for day in seen.days if day >= since]
+    for day in (day for day in seen.unsealed if day >= since):
         names = filter(wanted, open_files(root / day))
         reads.append(read_day_files(day, {name: _read(root / day / name) for name in names}))
     return _together(reads, reads[0].name, reads[-1].name) if reads else None
