@@ -347,3 +347,34 @@ def test_replay_beside_rules_of_ones_own(tmp_path):
     )
     assert done.return_value == 0, done.output
     assert json.loads(done.stdout)["alerts_by_rule"] == {"brute_force_by_source": 1, "POST": 5}
+
+
+def test_a_copy_can_be_confined_to_one_kind_of_log():
+    """A login in two logs counts twice; a rule that asks for the log hears one of them."""
+    access = b'192.0.2.1 - ada [21/Nov/2026:10:00:00 +0000] "POST /login HTTP/1.1" 401 12 "-" "x"'
+    sdk = b'{"time":"2026-11-21T10:00:00Z","event":"authn_login_fail","client":"192.0.2.1","user":"ada"}'
+    syslog = b"Nov 21 10:00:00 srv sshd[7]: Failed password for ada from 192.0.2.1 port 9 ssh2"
+    events = [
+        EventReader(make_format(form, Clues(after=YEAR_2017))).read(line)
+        for form, line in (("combined", access), ("json", sdk), ("syslog", syslog))
+    ]
+    refused = [each for each in RULES.detections if each.name == "brute_force_refused"]
+    assert sum(refused[0].name in names(RULES, each) for each in events) == 3
+    for number, dataset in enumerate(("access", "security", "syslog")):
+        text = FILES["brute-force"].decode()
+        copied = text.replace(
+            "condition: login or",
+            f"heard: {{event.dataset: {dataset}}}\n  condition: heard and (login or",
+            1,
+        )
+        copied = re.sub(r"(condition: heard and .*)", r"\1)", copied, count=1)
+        rules = load_sigma([("copy.yml", copied.encode())])
+        heard = [refused[0].name in names(rules, each) for each in events]
+        assert heard == [at == number for at in range(3)]
+
+
+def names(rules, event):
+    """The rules that an event matches."""
+    return [
+        rules.detections[at].name for _, places in Correlator(rules).sift([event]) for at in places
+    ]
