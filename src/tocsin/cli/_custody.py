@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tocsin.cli._output import moment
+from tocsin.cli._secrets import make_redactor
 from tocsin.custody import principal, write_line
 from tocsin.errors import StoreError
 from tocsin.seal import day_after
@@ -18,11 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["hand_out", "hash_of_files", "now_to_the_second", "spans"]
+__all__ = ["cleaned", "hand_out", "hash_of_files", "now_to_the_second", "spans"]
 
 
 def now_to_the_second() -> str:
     return moment(time.time_ns() // 1000)
+
+
+def cleaned(config: Path, text: str) -> str:
+    """What a person wrote, without secrets that the configuration or the environment holds."""
+    data = make_redactor(config).clean(text.encode("utf-8", "backslashreplace"))
+    return data.decode(errors="replace")
 
 
 def hand_out(

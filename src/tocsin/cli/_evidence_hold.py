@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tocsin.cli._custody import now_to_the_second
+from tocsin.cli._custody import cleaned, now_to_the_second
 from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._output import format_option, write_json
 from tocsin.cli._periods import day_name
@@ -52,6 +52,7 @@ def add(
     """Hold the days from a day on; the next sealed day and all after it carry the hold."""
     root = evidence_folder(folder, config)
     last = day_name(to_) if to_ is not None else ""
+    by, reason = cleaned(config, by), cleaned(config, reason)
     made = add_hold(root, day_name(from_), last, by, reason, now_to_the_second())
     click.echo(_line(made))
 
@@ -64,6 +65,7 @@ def add(
 def release(number: int, by: str, reason: str, folder: Path | None, config: Path) -> None:
     """End hold NUMBER from now on; that it was in force stays on record."""
     root = evidence_folder(folder, config)
+    by, reason = cleaned(config, by), cleaned(config, reason)
     click.echo(_line(release_hold(root, number, by, reason, now_to_the_second())))
     click.echo("\nhint: nothing is removed until a day is sealed that holds the release", err=True)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tocsin.bundle import locked
-from tocsin.cli._custody import now_to_the_second
+from tocsin.cli._custody import cleaned, now_to_the_second
 from tocsin.cli._evidence_key import key_option, key_path, load_key
 from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._openings import forget_openings
@@ -51,7 +51,7 @@ def prune(
         hint = "\n\nhint: --yes removes it" if found.going else ""
         click.echo(f"{_sum(found)} would be removed under the policy {policy}{hint}", err=True)
         return
-    key = load_key(key_path(key_file, config))
+    key, reason = load_key(key_path(key_file, config)), cleaned(config, reason)
     with locked(root):
         found = plan_pruning(root, policy, now, holds_in_force(root, now))
         for each in found.going:
