@@ -259,9 +259,9 @@ def _removed(data: bytes) -> str:
     try:
         stone = read_tombstone(data)
     except ParseError as error:
-        return f"its files are gone, and its tombstone can't be read: {error.what}"
+        return f"the files are gone, and the tombstone can't be read: {error.what}"
     return (
-        f"its files were removed under the retention policy {stone.policy} on {stone.removed[:10]}"
+        f"the files were removed under the retention policy {stone.policy} on {stone.removed[:10]}"
         f" by {stone.by}: {stone.reason}; their hashes are kept"
     )
 
