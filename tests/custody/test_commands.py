@@ -29,6 +29,7 @@ def test_days_go_when_the_policy_says_so_and_nobody_holds_them(tocsin, days, tmp
     assert f"would remove  {days[0]}/control-slo.json" in told
     assert f"would remove  {days[1]}/day.json" in told
     assert f"would remove  {days[2]}" not in told
+    assert told.count("evidence.openings") == 1
     assert "nothing" not in told
     assert "2 days" in told
     assert "--yes" in told
@@ -117,6 +118,7 @@ def test_what_is_handed_out_is_written_down_and_sealed(tocsin, days, tmp_path):
         "r.html": hashlib.sha256((tmp_path / "r.html").read_bytes()).hexdigest()
     }
     assert "@" in report["by"]
+    assert log_path(tmp_path / "evidence").stat().st_mode & 0o007 == 0
     assert datetime.fromisoformat(report["time"]).tzinfo is not None
     plan = hashlib.sha256((tmp_path / "o/assessment-plan.json").read_bytes()).hexdigest()
     assert oscal["output"]["assessment-plan.json"] == plan

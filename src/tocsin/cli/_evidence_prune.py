@@ -11,7 +11,7 @@ from tocsin.bundle import locked
 from tocsin.cli._custody import cleaned, now_to_the_second
 from tocsin.cli._evidence_key import key_option, key_path, load_key
 from tocsin.cli._evidence_seal import config_option, evidence_folder
-from tocsin.cli._openings import forget_openings
+from tocsin.cli._openings import forget_openings, openings_folder
 from tocsin.cli._output import format_option, write_json
 from tocsin.custody import holds_in_force, plan_pruning, prune_day
 from tocsin.engine import load_config
@@ -47,7 +47,7 @@ def prune(
     now = now_to_the_second()
     if not yes:
         found = plan_pruning(root, policy, now, holds_in_force(root, now))
-        _tell(found, form, "would remove")
+        _tell(root, found, _openings(root, found), form, "would remove")
         hint = "\n\nhint: --yes removes it" if found.going else ""
         click.echo(f"{_sum(found)} would be removed under the policy {policy}{hint}", err=True)
         return
@@ -56,8 +56,9 @@ def prune(
         found = plan_pruning(root, policy, now, holds_in_force(root, now))
         for each in found.going:
             prune_day(root, found, each.day, key, reason, now)
+        openings = _openings(root, found)
         forget_openings(root, (*found.gone, *(each.day for each in found.going)))
-    _tell(found, form, "removed")
+    _tell(root, found, openings, form, "removed")
     click.echo(f"{_sum(found)} were removed under the policy {policy}", err=True)
 
 
@@ -67,11 +68,20 @@ def _sum(found: Pruning) -> str:
     return f"{len(found.going)} days, {files:,} files, {size:,} bytes"
 
 
-def _tell(found: Pruning, form: str, word: str) -> None:
+def _openings(root: Path, found: Pruning) -> frozenset[str]:
+    """The days that go of which something opens commitments."""
+    days = (each.day for each in found.going)
+    return frozenset(day for day in days if (openings_folder(root) / f"{day}.jsonl").exists())
+
+
+def _tell(root: Path, found: Pruning, openings: frozenset[str], form: str, word: str) -> None:
     if form == "json":
         write_json({
             word.replace(" ", "_"): [
-                {"day": each.day, "files": list(each.files), "bytes": each.size}
+                {
+                    "day": each.day, "files": list(each.files), "bytes": each.size,
+                    "openings": each.day in openings,
+                }
                 for each in found.going
             ],
             "held": [{"day": day, "hold": number} for day, number in found.held],
@@ -81,5 +91,7 @@ def _tell(found: Pruning, form: str, word: str) -> None:
     for each in found.going:
         for name in each.files:
             click.echo(f"{word}  {each.day}/{name}")
+        if each.day in openings:
+            click.echo(f"{word}  {openings_folder(root) / each.day}.jsonl")
     for day, number in found.held:
         click.echo(f"held  {day}  by hold {number}")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["LogPart", "lines_of", "log_path", "principal", "read_log", "write_line"]
 
 _PATIENCE = 5.0
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class _Custody(msgspec.Struct):
@@ -73,7 +73,7 @@ def write_line(root: Path, line: Mapping[str, Any]) -> None:
     text = json.dumps(line, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     path = log_path(root)
     try:
-        with _opened(path, _FLAGS | os.O_CREAT) as file:
+        with _opened(path, root) as file:
             # A line that was cut stays, and is told; the next one begins after it.
             begin = b"" if _ends_whole(file) else b"\n"
             data = begin + text.encode("utf-8", "backslashreplace") + b"\n"
@@ -86,10 +86,14 @@ def write_line(root: Path, line: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
+def _opened(path: Path, root: Path) -> Iterator[int]:
     new = not path.exists()
-    file = os.open(path, flags, 0o660)
+    file = os.open(path, _FLAGS, 0o660)
     try:
+        if new and os.geteuid() == 0 and root.exists():
+            # Whoever seals must be able to read it, and is seldom root.
+            owner = root.stat()
+            os.fchown(file, owner.st_uid, owner.st_gid)
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -130,7 +134,10 @@ def read_log(root: Path, day_before: bytes) -> LogPart:
     except FileNotFoundError:
         data = b""
     except OSError as error:
-        raise StoreError(f"can't read the custody log {path}: {error.strerror}") from None
+        raise StoreError(
+            f"can't read the custody log {path}: {error.strerror}",
+            hint="whoever seals must be able to read it",
+        ) from None
     # A line that is being written, or was cut, waits until the next one ends it.
     data = data[: data.rfind(b"\n") + 1]
     facts: dict[str, Any] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
