@@ -43,7 +43,7 @@ bench: $(READY)  ## Measure speeds beside their peers and print the ratios
 
 soak: $(READY)  ## The long campaigns: random kills, generated rule files, every byte of sealed days
 	@$(BIN)/python -m pytest -q --soak tests/engine/test_kill.py tests/rules/test_against_promtool.py \
-	  tests/seal/test_attacks.py tests/seal/test_kill.py tests/evidence/test_seeded_faults.py \
+	  tests/seal/test_attacks.py tests/seal/test_kill.py tests/seal/test_removed_days.py tests/evidence/test_seeded_faults.py \
 	  tests/engine/test_logs.py tests/engine/test_log_daemon.py tests/engine/test_live_correlations.py \
 	  tests/engine/test_correlation_daemon.py tests/source/test_tail_property.py \
 	  tests/alerting
