@@ -16,7 +16,7 @@ from tests.engine.git import AUTHOR, WRITTEN, Repository, environment, wrapped
 from tests.engine.test_log_daemon import ALARM, FILTER
 from tocsin.engine import load_config, with_revisions
 from tocsin.engine._in_force import identity_of
-from tocsin.engine._revisions import DIFFERS, SHALLOW, UNCOMMITTED, revisions_of
+from tocsin.engine._revisions import DIFFERS, SHALLOW, UNCOMMITTED, head_of, revisions_of
 
 
 def ask(*paths, within=30.0, **more):
@@ -319,3 +319,14 @@ def test_definitions_stand_for_all_their_files(repository):
     )
     # Who does not ask, is not told.
     assert "revisions" not in identity_of(load_config(path))
+
+
+def test_the_commit_of_a_program_is_of_its_own_work_tree_only(repository, tmp_path):
+    own = repository.write("program/main.py", "1")
+    installed = repository.write(".venv/program/main.py", "1")
+    repository.commit("program/main.py")
+    head = repository.commit()
+    assert head_of(own, environment()) == head
+    assert head_of(installed, environment()) == ""
+    assert head_of(tmp_path / "nowhere.py", environment()) == ""
+    assert head_of(own, environment(PATH=str(tmp_path))) == ""

@@ -117,7 +117,7 @@ def collect(
         "tocsin", tocsin.__version__, printable(socket.gethostname()), _user(), os.getpid(),
         uuid.uuid4().hex, address.url, now,
         "person" if sys.stdin and sys.stdin.isatty() else "program", program_sha256(),
-        clock_state(), head_of(Path(tocsin.__file__).parent, os.environ),
+        clock_state(), head_of(Path(tocsin.__file__), os.environ),
         attempt_of(folder, period.day),
     )  # fmt: skip
     commitments = make_commitments(folder, labels)

@@ -79,13 +79,19 @@ def revisions_of(
     return found
 
 
-def head_of(folder: Path, environment: Mapping[str, str], within: float = WITHIN) -> str:
-    """The commit that is checked out in the work tree that `folder` lies in; empty if none is."""
-    root = root_of(folder.resolve())
+def head_of(file: Path, environment: Mapping[str, str], within: float = WITHIN) -> str:
+    """The commit that is checked out where `file` is part of it; empty if it is of none.
+
+    What merely lies in a work tree, as packages below a project do, has no commit of it.
+    """
+    real = file.resolve()
+    root = root_of(real.parent)
     if root is None:
         return ""
     tree = WorkTree(root, environment, time.monotonic() + within)
     try:
+        if not _committed(tree, [str(real.relative_to(root))]):
+            return ""
         return tree.ask("rev-parse", "--verify", "HEAD").decode("ascii", "replace").strip()
     except UntoldError:
         return ""
