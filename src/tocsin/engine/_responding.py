@@ -111,23 +111,41 @@ class Responding:
         """Decisions that the ledger does not have yet, of people and of rules."""
         now = self._core.clock.now()
         try:
-            events = await asyncio.to_thread(self._record(self._config()).events)
+            dropped, events = await asyncio.to_thread(self._record(self._config()).read)
         except StoreError as error:
             _log.warning("decisions about blocks are not in the ledger: %s", error)
             self._core.degrade("blocks told", error.what)
             return
         self._core.recover("blocks told")
-        if len(events) == self._told:
+        there = dropped + len(events)
+        if there == self._told:
             return
-        lost = self._told - len(events)
-        entries = [_entry(event, now) for event in events[self._told :] if event.kind in _WORDS]
+        lost = self._told - there
+        new = events[max(0, self._told - dropped) :]
+        entries = [_entry(event, now) for event in new if event.kind in _WORDS]
         if lost > 0:
             entries = [
                 LedgerEntry(now, "block", {"what": "the record lost decisions", "lost": lost})
             ]
-        self._told = len(events)
+        self._told = there
         told = str(self._told).encode()
-        self._core.commit(Step(now, ledger=entries, states={BLOCKS_TOLD: told}))
+        if self._core.commit(Step(now, ledger=entries, states={BLOCKS_TOLD: told})):
+            await self._compact(now)
+
+    async def _compact(self, now: int) -> None:
+        """Let go of what is no longer remembered, once the ledger has all of it."""
+
+        def forgotten(events: list[Event]) -> set[str]:
+            return Blocks(Safeguards(), events).forgotten(now)
+
+        record = self._record(self._config())
+        try:
+            less = await asyncio.to_thread(record.compact, self._told, forgotten)
+        except StoreError as error:
+            _log.warning("the record of blocks is not written anew: %s", error)
+            return
+        if less:
+            _log.info("%d decisions that are no longer remembered left %s", less, record.path)
 
     async def _decide(self) -> None:
         now, config = self._core.clock.now(), self._config()

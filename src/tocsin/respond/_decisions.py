@@ -244,6 +244,14 @@ class Blocks:
         found = self._decisions.get(str(network))
         return found is not None and found.times > 0
 
+    def forgotten(self, now: int) -> set[str]:
+        """Networks of which nothing is remembered: proposed once, long ago, and never blocked."""
+        return {
+            each.network
+            for each in self._decisions.values()
+            if not each.times and self.get(each.network, now) is None
+        }
+
     def blocked(self, now: int) -> list[tuple[Network, Decision]]:
         """What is to be exported: blocked, not over, and still not protected."""
         found = [
