@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import date, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.seal.chains import names, verify
 from tests.seal.removals import keep
 from tests.seal.test_kill import run_killed
+from tocsin.cli._custody import spans
 from tocsin.custody import log_path, write_line
+from tocsin.seal import day_after
 
 DAYS = names(4)
 
@@ -97,3 +101,26 @@ def test_text_of_strangers_stays_one_line(tmp_path):
     (line,) = log_path(root).read_bytes().splitlines()
     assert json.loads(line)["seed"].startswith('x\n"tombstone"')
     assert b'"tombstone":"' not in line
+
+
+@given(st.sets(st.integers(0, 60)))
+def test_days_are_told_in_spans_that_hold_each_once(numbers):
+    days = [f"{date(2026, 11, 1) + timedelta(days=n):%Y%m%d}" for n in sorted(numbers)]
+    told = []
+    for span in spans(days).split():
+        first, _, last = span.partition("-")
+        told.append(first)
+        while told[-1] < (last or first):
+            told.append(day_after(told[-1]))
+    assert told == days
+    assert len(spans(days).split()) == sum(n - 1 not in numbers for n in numbers)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_log_that_root_begins_belongs_to_who_seals(tmp_path):
+    root = tmp_path / "evidence"
+    root.mkdir()
+    os.chown(root, 12345, 12346)
+    write_line(root, {"a": 1})
+    found = log_path(root).stat()
+    assert (found.st_uid, found.st_gid) == (12345, 12346)

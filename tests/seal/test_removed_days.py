@@ -6,7 +6,16 @@ import shutil
 import subprocess
 
 import pytest
-from tests.seal.chains import allowed_signers, anchor_of, run_script, verify
+from tests.seal.chains import (
+    KEY,
+    ORIGIN,
+    OTHER,
+    allowed_signers,
+    anchor_of,
+    public,
+    run_script,
+    verify,
+)
 from tests.seal.removals import (
     ATTACKS,
     DAYS,
@@ -21,9 +30,17 @@ from tests.seal.removals import (
 from tests.seal.test_kill import run_killed
 from tests.seal.test_verify_script import SHELLS
 
-from tocsin.bundle import SEALING
+from tocsin.bundle import SEALING, leaves_of
 from tocsin.custody import add_hold, holds_in_force, log_path, plan_pruning
 from tocsin.errors import EvidenceError, StoreError
+from tocsin.seal import (
+    Checkpoint,
+    consistency_proof,
+    is_consistent,
+    public_key_line,
+    read_allowed_signers,
+    root_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -255,3 +272,35 @@ def test_a_removed_day_by_hand_as_the_readme_says(made, copy):
     assert '"command":"evidence prune"' in done.stdout
     assert '"retention": "2d"' in done.stdout
     assert "counsel\ta case" in out[-1]
+
+
+@pytest.mark.parametrize(("by", "holds"), [(KEY, False), (OTHER, True)])
+def test_a_tombstone_is_signed_with_the_key_of_its_time(tmp_path, by, holds):
+    """The key was replaced; the old one may not let its days go any more."""
+    root = tmp_path / "evidence"
+    for day, key in zip(DAYS[:4], (KEY, KEY, KEY, OTHER), strict=True):
+        keep(root, day, key=key)
+    assert prune(root, key=by)
+    keep(root, DAYS[4], key=OTHER)
+    text = (
+        f'{ORIGIN} valid-before="20261129235959Z" {public_key_line(public())}\n'
+        f'{ORIGIN} valid-after="20261130Z" {public_key_line(public(OTHER))}\n'
+    )
+    (tmp_path / "signers").write_text(text)
+    verdict = verify(root, signers=read_allowed_signers(text.encode(), "signers"))
+    assert verdict.holds is holds
+    assert run_script(root, tmp_path / "signers").returncode == (5 if holds else 1)
+
+
+def test_proofs_of_other_days_lead_past_a_removed_one(made):
+    """Inclusion, and consistency with an anchor that is older than the removal."""
+    root = made / "evidence"
+    leaves = leaves_of(root)
+    for size in range(1, 8):
+        anchor = Checkpoint(ORIGIN, size, root_of(leaves[:size]))
+        verdict = verify(root, anchors=[anchor])
+        assert (verdict.faults, verdict.anchored) == ([], DAYS[size - 1])
+        proof = consistency_proof(leaves, size)
+        assert is_consistent(size, root_of(leaves[:size]), 7, root_of(leaves), proof)
+        (made / "older").write_bytes(anchor.text)
+        assert run_script(root, made / "allowed_signers", made / "older").returncode == 0
