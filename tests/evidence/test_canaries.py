@@ -115,7 +115,10 @@ def test_no_secret_gets_into_a_bundle_nor_into_what_is_made_of_it(tocsin, tmp_pa
 
 
 def test_no_secret_of_a_log_line_gets_into_a_notification_or_a_bundle(tocsin, tmp_path):
-    """A log holds what people typed and what their addresses carried; none of it is passed on."""
+    """A log holds what people typed and what their addresses carried; none of it is passed on.
+
+    But who logged in is: an alert names its offenders. In the evidence that can be a commitment.
+    """
     c = CANARIES
     (tmp_path / "controls.yaml").write_text(ALARM_CONTROL)
     (tmp_path / "main.tf").write_text(FILTER + ALARM % (5, 10))
@@ -137,8 +140,11 @@ def test_no_secret_of_a_log_line_gets_into_a_notification_or_a_bundle(tocsin, tm
             ]  # fmt: skip
             (tmp_path / "access.log").write_text("".join(lines))
             wait_for(lambda: hook.messages, "the alarm is told")
-            told = [tocsin("collect", "--prometheus", daemon.url)]
-            told.append(tocsin("seal", today(), "--early"))
-    assert found_in(tmp_path / "evidence", json.dumps(hook.messages), *told) == set()
+            names = ("--commit", "sources", "--commit", "offenders")
+            told = [tocsin("collect", "--prometheus", daemon.url, *names)]
+            told.append(tocsin("seal", today(), "--early", *names))
+    assert found_in(tmp_path / "evidence", *told) == set()
+    (tmp_path / "told").mkdir()
+    assert found_in(tmp_path / "told", json.dumps(hook.messages)) == {("user", "output")}
     record = json.loads((tmp_path / f"evidence/{today()}/web-logs.json").read_bytes())
     assert any("burst" in json.dumps(each) for each in record["inputs"])
