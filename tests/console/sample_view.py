@@ -18,7 +18,7 @@ from tocsin.console import (
     RuntimeInfo,
     TargetView,
 )
-from tocsin.correlation import Offender
+from tocsin.correlation import Offender, TopOffender
 from tocsin.durations import MINUTE, SECOND
 from tocsin.labels import Labels
 from tocsin.promql import evaluate, parse
@@ -113,6 +113,12 @@ class SampleView:
                             [Offender((("user", "a\x1b"),), 7, 1, NOW, NOW)], 3),
             CorrelationView("error", "Broken", "", "rule", 0, [], [], 0),
         ]  # fmt: skip
+
+    def offenders(self, start, end, number, by):
+        one = TopOffender(
+            "192.0.2.1\x1b", 7, 1, NOW, NOW, ("a\x1b",), True, ("brute",), ("B\x1b",), ("a.log@7",)
+        )
+        return [one][:number] if start <= NOW <= end and by == "address" else []
 
     def router(self):
         return self.routes

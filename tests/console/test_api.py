@@ -134,6 +134,15 @@ def test_correlations(client):
     assert data(client, "correlations", name="error")["correlations"] == [error]
 
 
+def test_offenders(client):
+    (one,) = data(client, "offenders")["offenders"]
+    assert (one["name"], one["events"], one["others"]) == ("192.0.2.1\\x1b", 7, ["a\\x1b"])
+    assert (one["first"], one["samples"]) == ("2027-01-15T08:00:00Z", ["a.log@7"])
+    assert data(client, "offenders", by="user") == {"by": "user", "offenders": []}
+    assert data(client, "offenders", end="2027-01-15T07:00:00Z")["offenders"] == []
+    assert client.get("/api/v1/offenders", params={"by": "x"}).status_code == 400
+
+
 def test_lines_are_taken_over_http(client, view):
     body = b"one\ntwo\n"
     answer = client.post("/api/v1/logs/web", content=body)

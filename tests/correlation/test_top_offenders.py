@@ -7,6 +7,7 @@ import threading
 import tracemalloc
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
@@ -200,6 +201,13 @@ BUSIEST = [
 ]  # fmt: skip
 
 
+LATEST = [
+    {"name": name, "events": events, "error": 0, "first": "2026-11-21T10:00:01Z", "last": "2026-11-21T10:00:20Z",
+     "others": ["ada"], "more": False, "rules": ["r"], "titles": ["R"], "samples": ["a.log@7"]}
+    for name, events in (("192.0.2.2", 8), ("192.0.2.9", 7), ("192.0.2.1", 3))
+]  # fmt: skip
+
+
 @pytest.fixture
 def daemon(request):
     """Answers as a daemon does."""
@@ -207,8 +215,14 @@ def daemon(request):
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self):
-            body = json.dumps({"status": "success", "data": {"correlations": busiest}}).encode()
-            self.send_response(200 if self.path == "/api/v1/correlations" else 404)
+            asked = urlsplit(self.path)
+            latest = LATEST if busiest and "by=address" in asked.query else []
+            known = {
+                "/api/v1/correlations": {"correlations": busiest},
+                "/api/v1/offenders": {"offenders": latest},
+            }
+            body = json.dumps({"status": "success", "data": known.get(asked.path)}).encode()
+            self.send_response(200 if asked.path in known else 404)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -228,9 +242,12 @@ def daemon(request):
 def test_of_a_running_daemon(daemon):
     found = json.loads(run("--url", daemon, "--format", "json").stdout)["offenders"]
     assert [(each["address"], each["events"], each["error"], each["rules"]) for each in found] == [
-        ("192.0.2.1", 9, 2, ["a", "b"]), ("192.0.2.2", 6, 0, ["a"]),
+        ("192.0.2.1", 9, 2, ["a", "b", "r"]), ("192.0.2.2", 8, 0, ["a", "r"]), ("192.0.2.9", 7, 0, ["r"]),
     ]  # fmt: skip
-    assert (found[0]["first"], found[0]["last"]) == ("2026-11-21T09:00:00Z", "2026-11-21T10:00:09Z")
+    assert (found[0]["first"], found[0]["last"]) == ("2026-11-21T09:00:00Z", "2026-11-21T10:00:20Z")
+    assert [(each["users"], each["samples"]) for each in found] == 3 * [(["ada"], ["a.log@7"])]
+    done = run("--url", daemon, "--format", "json", "--from", "2026-11-21T10:00:00Z")
+    assert [each["events"] for each in json.loads(done.stdout)["offenders"]] == [8, 7, 3]
     rows = list(
         csv.reader(io.StringIO(run("--url", daemon, "--by", "user", "--format", "csv").stdout))
     )

@@ -7,7 +7,10 @@ import re
 import time
 from datetime import UTC, datetime
 
+from click.testing import CliRunner
+
 from tests.engine.daemon import Daemon, target, wait_for, webhook
+from tocsin.cli import cli
 from tocsin.correlation import TopOffender
 from tocsin.engine._offenders import offenders_text
 from tocsin.store import open_store
@@ -88,6 +91,16 @@ def test_alerts_of_rules_and_alarms_name_who(tmp_path):
                 12,
                 "user0, user1",
             )
+            command = ["offenders", "--url", daemon.url, "--format", "json", "--from", "2020-01-01"]
+            for by, first in (
+                ("address", ("203.0.113.9", 12, ["user0", "user1"])),
+                ("user", ("user0", 6, ["203.0.113.9"])),
+            ):
+                done = CliRunner().invoke(cli, [*command, "--by", by], standalone_mode=False)
+                found = json.loads(done.stdout)["offenders"][0]
+                others = found["users" if by == "address" else "addresses"]
+                assert (found[by], found["events"], others) == first
+                assert all(re.fullmatch(r".*app\.jsonl@\d+", each) for each in found["samples"])
             level[0] = 9
             (alert,) = wait_for(lambda: of("HighFailures"), "the rule fires")
             wanted = [("203.0.113.9", 12, "user0, user1"), ("198.51.100.7", 1, "eve")]

@@ -111,17 +111,17 @@ def offenders(
     """List who is behind the most events that Sigma rules ask for.
 
     FILES are logs, plain or gzip; - is standard input. Without any, the running daemon is asked
-    for the busiest of its correlations: it knows no users of an address, no samples and no
-    window, and names ten of each correlation. Each line has the number of events, first
+    for its latest 20,000 events that rules ask for, and without a window also for the ten busiest
+    of each of its correlations, over all that it saw. Each line has the number of events, first
     and last time, the users that an address tried (or the addresses of a user), the rules, and
     where some of the events stand. Rules of the level informational are no offence. An address
     of version 6 counts as its /64. Memory is bounded; if there are more addresses than it holds,
     the counts are too low by at most the error that is told.
     """
     if not files:
-        if sigma or packs or begin is not None or end is not None:
-            raise click.UsageError("rules and a window are for FILES; name some")
-        top = live_offenders(url, by)[:number]
+        if sigma or packs:
+            raise click.UsageError("rules are for FILES; name some")
+        top = live_offenders(url, by, (begin, end), number)
         _write(top, by, form, {})
         if not top:
             click.echo(_NOBODY, err=True)

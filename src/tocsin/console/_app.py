@@ -17,7 +17,7 @@ from tocsin.console._acknowledge import acknowledge, waiting_data
 from tocsin.console._alertmanager import Alertmanager
 from tocsin.console._blocklist import blocklist
 from tocsin.console._guard import Guard
-from tocsin.console._params import ApiError, Params
+from tocsin.console._params import FOREVER, ApiError, Params
 from tocsin.console._push import push, push_otlp, read_body, refuse_pages
 from tocsin.console._queries import Queries, success
 from tocsin.console._status import (
@@ -28,6 +28,7 @@ from tocsin.console._status import (
     identity_data,
     log_groups_data,
     metadata_data,
+    offenders_data,
     rules_data,
     runtime_data,
     targets_data,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from tocsin.console._view import View
+    from tocsin.correlation import By
 
     Answer = Callable[[Request], Awaitable[Response]]
 
@@ -49,6 +51,8 @@ __all__ = ["create_app"]
 
 _log = logging.getLogger(__name__)
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_MOST_OFFENDERS = 10_000
 
 
 def create_app(
@@ -148,6 +152,14 @@ def _log_routes(view: View, hosts: Collection[str]) -> list[Route]:
         params = await Params.of(request)
         return _json(success(correlations_data(view.correlations(), params.text("name"))))
 
+    async def offenders(request: Request) -> Response:
+        params = await Params.of(request)
+        asked = params.choice("by", ("address", "user"), "address")
+        by: By = "user" if asked == "user" else "address"
+        start, end = params.time("start", 0), params.time("end", FOREVER - 1)
+        number = min(params.limit() or 20, _MOST_OFFENDERS)
+        return _json(success(offenders_data(by, view.offenders(start, end, number, by))))
+
     async def log_groups(_request: Request) -> Response:
         return _json(success(log_groups_data(view.log_groups())))
 
@@ -158,6 +170,7 @@ def _log_routes(view: View, hosts: Collection[str]) -> list[Route]:
         _route("/api/v1/blocklist", blocked),
         _route("/api/v1/alarms", alarms),
         _route("/api/v1/correlations", correlations),
+        _route("/api/v1/offenders", offenders),
         _route("/api/v1/log_groups", log_groups),
         _route("/api/v1/logs/{name:path}", pushed, ["POST"]),
         _route("/v1/logs", pushed_otlp, ["POST"]),

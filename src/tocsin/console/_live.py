@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tocsin.alerting import Router, Silence
+    from tocsin.correlation import By, TopOffender
     from tocsin.engine import Engine, GroupLoop
     from tocsin.labels import Matcher
     from tocsin.promql import Result
@@ -159,6 +160,9 @@ class LiveView:
             for each in found
             if each.alone
         ]  # fmt: skip
+
+    def offenders(self, start: int, end: int, number: int, by: By) -> Sequence[TopOffender]:
+        return self._engine.logs.offenders(start, end, number, by)
 
     def log_groups(self) -> Sequence[LogGroupView]:
         return [

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         RuntimeInfo,
         TargetView,
     )
+    from tocsin.correlation import TopOffender
     from tocsin.series import Metadata
     from tocsin.store import LedgerEntry, LedgerPeriod
 
@@ -37,6 +38,7 @@ __all__ = [
     "ledger_data",
     "log_groups_data",
     "metadata_data",
+    "offenders_data",
     "rules_data",
     "runtime_data",
     "targets_data",
@@ -148,6 +150,28 @@ def alarms_data(alarms: Sequence[AlarmView], name: str) -> dict[str, Any]:
             for each in alarms
             if not name or each.name == name
         ]
+    }
+
+
+def offenders_data(by: str, offenders: Sequence[TopOffender]) -> dict[str, Any]:
+    """Addresses or users, the busiest first; `others` are the users or addresses of each."""
+    return {
+        "by": by,
+        "offenders": [
+            {
+                "name": printable(each.name, 200),
+                "events": each.events,
+                "error": each.error,
+                "first": rfc3339(each.first),
+                "last": rfc3339(each.last),
+                "others": [printable(other, 200) for other in each.others],
+                "more": each.more,
+                "rules": list(each.rules),
+                "titles": [printable(title, 1_000) for title in each.titles],
+                "samples": [printable(place, 4_000) for place in each.samples],
+            }
+            for each in offenders
+        ],
     }
 
 

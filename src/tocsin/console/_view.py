@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tocsin.alerting import Router, Silence
-    from tocsin.correlation import Offender
+    from tocsin.correlation import By, Offender, TopOffender
     from tocsin.labels import Matcher
     from tocsin.promql import Result
     from tocsin.respond import Network
@@ -250,6 +250,10 @@ class View(Protocol):
     def alarms(self) -> Sequence[AlarmView]: ...
 
     def correlations(self) -> Sequence[CorrelationView]: ...
+
+    def offenders(self, start: int, end: int, number: int, by: By) -> Sequence[TopOffender]:
+        """The busiest of a time, of the latest events that Sigma rules ask for."""
+        ...
 
     def log_groups(self) -> Sequence[LogGroupView]: ...
 

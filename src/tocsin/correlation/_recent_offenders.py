@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tocsin.correlation._model import RuleSet
     from tocsin.correlation._packed import Matched
+    from tocsin.correlation._top_offenders import By
 
 __all__ = ["RecentOffenders"]
 
@@ -69,23 +70,34 @@ class RecentOffenders:
                     del self._forgotten[min(self._forgotten)]
 
     def top(
-        self, start: int, end: int, number: int, only: Collection[str] = ()
+        self,
+        start: int,
+        end: int,
+        number: int,
+        only: Collection[str] = (),
+        by: By | None = None,
     ) -> list[TopOffender]:
-        """The busiest from `start` to `end`, the busiest first; `only` these if there are any."""
+        """The busiest from `start` to `end`, the busiest first; `only` these if there are any.
+
+        `by` says whom to count; without it an event is its address's, or else its user's.
+        """
         # Addresses of version 6 are known by their networks.
         wanted = {group_value(each) for each in only}
         error = sum(n for minute, n in self._forgotten.items() if minute >= start // MINUTE)
         found: dict[tuple[str, bool], list[_Seen]] = {}
         for each in self._seen:
-            name = each.address or each.user
+            named = {"address": each.address, "user": each.user}
+            name = named[by] if by else each.address or each.user
             if name and start <= each.time <= end and (not wanted or name in wanted):
-                found.setdefault((name, each.address is not None), []).append(each)
+                is_address = by != "user" and each.address is not None
+                found.setdefault((name, is_address), []).append(each)
         made = [self._offender(*key, seen, error) for key, seen in found.items()]
         return sorted(made, key=lambda each: (-each.events, each.name))[:number]
 
     def _offender(self, name: str, is_address: bool, seen: list[_Seen], error: int) -> TopOffender:
         seen.sort(key=lambda each: each.time)
-        users = list(dict.fromkeys(e.user for e in seen if is_address and e.user))
+        others = (each.user if is_address else each.address for each in seen)
+        users = list(dict.fromkeys(each for each in others if each))
         rules = [self._rules[at] for at in dict.fromkeys(each.rule for each in seen)]
         places = list(dict.fromkeys(each.reference for each in seen if each.reference))
         if len(places) > _SAMPLES:

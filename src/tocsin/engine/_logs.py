@@ -28,6 +28,7 @@ from tocsin.store import LedgerEntry, Step, Tally
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from tocsin.correlation import By, TopOffender
     from tocsin.engine._alarming import Offender, Told
     from tocsin.engine._config_logs import LogConfig
     from tocsin.engine._core import Core
@@ -398,6 +399,10 @@ class Logs:
     def who(self, start: int, end: int, only: Collection[str] = ()) -> str:
         """The busiest of a window by what Sigma rules ask for, as an annotation."""
         return offenders_text(self._recent.top(start, end, NAMED, only))
+
+    def offenders(self, start: int, end: int, number: int, by: By) -> list[TopOffender]:
+        """The busiest of a window by what Sigma rules ask for, of the latest events."""
+        return self._recent.top(start, end, number, (), by)
 
     def firing(self) -> Iterator[ActiveAlert]:
         """Each alert of an alarm or a Sigma rule that receivers hold to be firing."""
