@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 import subprocess
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 from tests.custody.conftest import dashed
 from tests.seal.chains import run_script
@@ -146,6 +150,15 @@ def test_a_line_that_a_kill_cut_is_told_and_not_lost(tocsin, days, tmp_path):
     assert (tmp_path / "evidence" / today() / "custody.jsonl").read_bytes() == path.read_bytes()
 
 
+def test_a_cut_line_that_nothing_follows_is_sealed_too(tocsin, days, tmp_path):
+    path = log_path(tmp_path / "evidence")
+    path.write_text('{"by":"somebody","comm')
+    tocsin("seal", today(), "--early")
+    assert (tmp_path / "evidence" / today() / "custody.jsonl").read_bytes() == path.read_bytes()
+    assert path.read_bytes() == b'{"by":"somebody","comm\n'
+    assert "custody.jsonl:1: a line" in tocsin("verify", "--key", "evidence.key.pub", code=5)
+
+
 def test_where_the_log_can_not_be_written_it_is_handed_out_all_the_same(tocsin, days, tmp_path):
     log_path(tmp_path / "evidence").mkdir()
     told = tocsin("report", "--output", "r.html")
@@ -206,3 +219,45 @@ def test_holds_are_added_released_and_never_forgotten(tocsin, days, tmp_path):
     assert "one line" in tocsin(
         "hold", "add", "--from", days[1], "--by", "c", "--reason", "a\nb", code=2
     )
+
+
+def test_an_auditor_who_may_only_read_gets_it_all_the_same(tocsin, days, tmp_path):
+    tocsin("report", "--output", "first.html")  # Everything is imported by now.
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        shutil.copytree(tmp_path / "evidence", home / "evidence")
+        (home / "out").mkdir()
+        (home / "out").chmod(0o777)
+        home.chmod(0o555)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.chdir(home)
+                if os.geteuid() == 0:
+                    os.setgroups([])
+                    os.setresgid(65534, 65534, 65534)
+                    os.setresuid(65534, 65534, 65534)
+                told = tocsin("report", "evidence", "--output", "out/r.html")
+                (home / "out/told").write_text(told)
+                os._exit(0)
+            finally:
+                os._exit(9)
+        _, status = os.waitpid(pid, 0)
+        home.chmod(0o755)
+        assert os.waitstatus_to_exitcode(status) == 0
+        told = (home / "out/told").read_text()
+        assert "not written down in the custody log: can't write" in told
+        assert "Permission denied" in told
+        assert (home / "out/r.html").read_bytes() == (tmp_path / "first.html").read_bytes()
+
+
+def test_a_secret_in_a_reason_is_cut_out(tocsin, days, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOP_PASSWORD", "canary-7f3a9c1e")
+    tocsin(
+        "hold", "add", "--from", days[3], "--by", "J", "--reason", "password canary-7f3a9c1e leaked"
+    )
+    tocsin("prune", "--yes", "--reason", "canary-7f3a9c1e")
+    tocsin("seal", today(), "--early")
+    for path in (log_path(tmp_path / "evidence"), *(tmp_path / "evidence").rglob("*")):
+        assert path.is_dir() or b"canary-7f3a9c1e" not in path.read_bytes(), path
+    assert "[redacted]" in tocsin("hold", "list")

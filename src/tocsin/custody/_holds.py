@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tocsin.bundle import locked, read_file, survey
-from tocsin.custody._log import LogPart, lines_of, principal, read_log, write_line
+from tocsin.custody._log import LogPart, end_line, lines_of, principal, read_log, write_line
 from tocsin.errors import EvidenceError, ParseError, StoreError
 from tocsin.seal import (
     CUSTODY,
@@ -55,6 +56,8 @@ def custody_part(root: Path, day_before: str, facts_before: bytes) -> tuple[dict
     `facts_before` is day.json of `day_before`; both are empty where there is none. Raises
     EvidenceError, StoreError.
     """
+    with suppress(StoreError):  # Who seals may only read: then the next line ends it.
+        end_line(root)
     part = read_log(root, facts_before)
     holds = _after(_sealed(root, day_before) if day_before else (), part)
     return {CUSTODY: part.data, HOLDS: write_holds(holds)}, part.facts

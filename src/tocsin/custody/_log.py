@@ -28,7 +28,7 @@ from tocsin.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["LogPart", "lines_of", "log_path", "principal", "read_log", "write_line"]
+__all__ = ["LogPart", "end_line", "lines_of", "log_path", "principal", "read_log", "write_line"]
 
 _PATIENCE = 5.0
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -85,6 +85,20 @@ def write_line(root: Path, line: Mapping[str, Any]) -> None:
         raise StoreError(f"can't write the custody log {path}: the disk is full")
 
 
+def end_line(root: Path) -> None:
+    """End a line that a kill cut, so that it is sealed as it is. Raises StoreError."""
+    path = log_path(root)
+    if not path.exists():
+        return
+    try:
+        with _opened(path, root) as file:
+            if not _ends_whole(file):
+                os.write(file, b"\n")
+                os.fsync(file)
+    except OSError as error:
+        raise StoreError(f"can't write the custody log {path}: {error.strerror}") from None
+
+
 @contextmanager
 def _opened(path: Path, root: Path) -> Iterator[int]:
     new = not path.exists()
@@ -138,7 +152,7 @@ def read_log(root: Path, day_before: bytes) -> LogPart:
             f"can't read the custody log {path}: {error.strerror}",
             hint="whoever seals must be able to read it",
         ) from None
-    # A line that is being written, or was cut, waits until the next one ends it.
+    # A line that is being written waits until it is whole, or ended.
     data = data[: data.rfind(b"\n") + 1]
     facts: dict[str, Any] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     new = data[known.bytes :]
