@@ -1,4 +1,4 @@
-"""`tocsin evidence disposition`: a word about an exception, and about nothing else."""
+"""`tocsin evidence disposition`: a word about a day that asks for one, and about no other."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def root(tmp_path):
 
 @pytest.mark.parametrize(
     ("day", "control"),
-    [(SECOND, "alpha"), (OPEN, "alpha"), (FIRST, "beta"), (THIRD, "beta")],
-    ids=["sealed", "not yet sealed", "a late record", "a drill that failed"],
+    [(SECOND, "alpha"), (OPEN, "alpha"), (FIRST, "beta"), (THIRD, "beta"), (THIRD, "alpha")],
+    ids=["sealed", "not yet sealed", "a late record", "a drill that failed", "without data"],
 )
-def test_an_exception_is_answered_in_the_next_day(root, day, control):
+def test_what_asks_for_words_is_answered_in_the_next_day(root, day, control):
     path = say(root, day, control)
     assert path == f"{OPEN}/dispositions/{day}.{control}.1.json"
     assert json.loads((root / path).read_bytes())["day"] == day
@@ -63,17 +63,19 @@ def test_an_exception_is_answered_in_the_next_day(root, day, control):
 @pytest.mark.parametrize(
     ("day", "control", "state", "hint"),
     [
-        (FIRST, "alpha", "operated", f"exceptions of this control: {SECOND}, {OPEN}"),
-        (THIRD, "alpha", "no-data", f"exceptions of this control: {SECOND}, {OPEN}"),
-        (OPEN, "beta", "not-run", f"exceptions of this control: {FIRST}, {THIRD}"),
-        (LAST, "alpha", "not on record", f"exceptions of this control: {SECOND}, {OPEN}"),
+        (FIRST, "alpha", "operated", f"days of this control to explain: {SECOND}, {THIRD}, {OPEN}"),
+        (OPEN, "beta", "not on record", f"days of this control to explain: {FIRST}, {THIRD}"),
+        (
+            LAST,
+            "alpha",
+            "not on record",
+            f"days of this control to explain: {SECOND}, {THIRD}, {OPEN}",
+        ),
         (SECOND, "alhpa", "not on record", "controls on record: alpha, beta"),
     ],
 )
-def test_what_is_no_exception_is_refused_and_the_exceptions_are_named(
-    root, day, control, state, hint
-):
-    with pytest.raises(EvidenceError, match=f"is no exception: it is {state}") as refused:
+def test_other_days_are_refused_and_those_to_explain_are_named(root, day, control, state, hint):
+    with pytest.raises(EvidenceError, match=f"is {state}: there is nothing to explain") as refused:
         say(root, day, control)
     assert refused.value.hint == hint
     assert not list(root.rglob("dispositions"))
@@ -89,7 +91,7 @@ def test_where_there_is_nothing_nothing_is_made(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
-def test_a_control_without_exceptions_says_so(tmp_path):
+def test_a_control_that_operated_says_so(tmp_path):
     with pytest.raises(EvidenceError) as refused:
         say(put(tmp_path / "evidence", 2), FIRST)
-    assert "no exception" in refused.value.hint
+    assert "has operated on all days" in refused.value.hint

@@ -37,10 +37,10 @@ def disposition(
     day: str, control: str, outcome: str, by: str, text: str, ticket: str, approved: str,
     until: str | None, folder: Path | None, config: Path,
 ) -> None:  # fmt: skip
-    """Write down what became of an exception of CONTROL on DAY.
+    """Write down what became of a DAY on which CONTROL did not operate as it should.
 
     It goes into the next day that is sealed, so that it can't be changed afterwards; a second one
-    stands beside the first. What is no exception, or not yet one, is refused.
+    stands beside the first. A day that is `operated`, or not on record yet, is refused.
     """
     name, end = day_name(day), day_name(until) if until else ""
     now = time.time_ns() // 1000
@@ -61,32 +61,38 @@ def disposition(
 
 
 def _refuse_others(root: Path, day: str, control: str) -> None:
-    """Raises EvidenceError where what is on record of the control-day is no exception."""
+    """Raises EvidenceError where nothing on record of the control-day asks for words."""
+    sealed = survey(root).days
+
+    def asks(of: str, state: str) -> bool:
+        # Of a day that is not sealed, what is missing may still come.
+        return state == "exception" or (state != "operated" and of in sealed)
+
     # What came late about the day lies in a later one.
     known = load_known(root, day)
     cell = known.cells.get((control, day)) if known else None
-    if cell is not None and cell.state == "exception":
+    if cell is not None and asks(day, cell.state):
         return
     known = load_known(root)
     cells = known.cells if known else {}
     cell = cells.get((control, day))
-    state = cell.state if cell else "not on record"
+    state = cell.state if cell and (day in sealed or cell.state == "operated") else "not on record"
     raise EvidenceError(
-        f"{printable(control, 60)} on {day} is no exception: it is {state}",
-        hint=_exceptions(
+        f"{printable(control, 60)} on {day} is {state}: there is nothing to explain",
+        hint=_open_days(
             [of for (name, of), each in cells.items()
-             if name == control and each.state == "exception"],
+             if name == control and asks(of, each.state)],
             control,
             sorted({name for name, _ in cells}),
         ),
     )  # fmt: skip
 
 
-def _exceptions(days: list[str], control: str, known: list[str]) -> str:
+def _open_days(days: list[str], control: str, known: list[str]) -> str:
     """The latest ones, which are likely meant."""
     if control not in known:
         return f"controls on record: {', '.join(known) or 'none; `tocsin evidence collect`'}"
     if not days:
-        return "this control has no exception; one of today counts once it is collected"
+        return "this control has operated on all days; what is of today counts once it is collected"
     more = f", and {len(days) - _SHOWN} earlier" if len(days) > _SHOWN else ""
-    return f"exceptions of this control: {', '.join(sorted(days)[-_SHOWN:])}{more}"
+    return f"days of this control to explain: {', '.join(sorted(days)[-_SHOWN:])}{more}"
