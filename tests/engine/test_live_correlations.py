@@ -511,3 +511,37 @@ def test_a_flood_of_matches_is_one_alert_and_few_entries(host, tmp_path):
     begin, end = entries(host)
     assert (begin["after"], end["after"], end["fired"]) == ("firing", "inactive", 3000)
     assert len(entries(host, early=True)) == 1
+
+
+def test_what_is_remembered_of_a_flood_is_condensed_beside_the_loop(tmp_path):
+    host = Host(tmp_path, config(tmp_path), BEGIN)
+    log = tmp_path / "access.log"
+    log.write_text("")
+    record = host.logs.correlating._record
+    for second in range(1, 13):
+        with log.open("a") as file:
+            clients = (f"10.{second}.{n >> 8}.{n & 255}" for n in range(1000))
+            file.writelines(
+                line(BEGIN + second * SECOND, client=each, user="u" * 60) for each in clients
+            )
+        host.at(BEGIN + second * SECOND)
+        assert not record.is_long
+    assert record._generation > 1
+    pieces = [key for key in host.store.states() if key.startswith("correlations/")]
+    assert 0 < len(pieces) < 12
+    waiting, held = host.logs.correlating.correlator.waiting, host.logs.correlating.snapshot()
+    assert waiting == 12_000
+    host.restart()
+    assert host.logs.correlating.correlator.waiting == waiting
+    assert host.logs.correlating.snapshot().keys() == held.keys()
+
+    async def ticks():
+        """How often others had a turn while it was made."""
+        condensing, count = asyncio.create_task(host.logs._condense()), 0
+        while not condensing.done():
+            await asyncio.sleep(0)
+            count += 1
+        return count
+
+    assert asyncio.run(ticks()) > 10
+    host.close()

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -325,10 +325,11 @@ class Correlator:
 
     def state(self) -> bytes:
         """Everything that a correlator of the same rules needs to go on."""
-        waiting = [[order, pack_event(e, matched)] for _, order, e, matched in self._waiting]
+        # Bit by bit, so that others have their turn where this runs on a thread of its own.
+        waiting = [_packed([order, pack_event(e, each)]) for _, order, e, each in self._waiting]
         head = [self.late, self.events, self._arrived, self._latest, self._taken]
         return msgspec.msgpack.encode(
-            [self._identities, head, waiting, [each.state() for each in self._keyed]]
+            [self._identities, head, waiting, [_packed(each.state()) for each in self._keyed]]
         )
 
     def restore(self, state: bytes) -> list[int | None]:
@@ -361,6 +362,10 @@ class Correlator:
         for _, _, waits, matched in restored:
             self._apply(waits, matched, certain, self._ahead.add)
         return places
+
+
+def _packed(state: list[Any]) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.msgpack.encode(state))
 
 
 def _short(value: Value) -> Value:

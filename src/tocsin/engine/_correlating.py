@@ -127,6 +127,19 @@ class Correlating:
             self._record.begin(step, self._snapshot)
         return {key: value for key, value in step.states.items() if value is not None}
 
+    @property
+    def is_long(self) -> bool:
+        """Whether what is kept should be condensed."""
+        return self._record.is_long
+
+    def condensed(self) -> bytes:
+        """For `keep`. May run beside everything else that takes no events."""
+        return self._record.made(self._snapshot)
+
+    def keep(self, condensed: bytes, step: Step) -> None:
+        """Have a step keep that in place of what was written; no event was taken since."""
+        self._record.shorten(step, condensed)
+
     def take(self, sifted: Sifted, log_group: str, now: int, step: Step) -> tuple[Told, int]:
         """Let events wait; tell what is certain. Answers how many came too late, too."""
         if not sifted.matched and not sifted.sessions:
@@ -166,7 +179,7 @@ class Correlating:
 
     def _write(self, step: Step, piece: Piece, told: _Telling) -> None:
         piece.changes = [(*key, self.firing.get(key)) for key in told.changed]
-        self._record.write(step, piece, self._snapshot)
+        self._record.write(step, piece)
 
     @property
     def room(self) -> bool:

@@ -2,11 +2,13 @@
 
 To write all windows in each step would cost more than to find what is in them. So a step writes
 only what it took in, and a correlator that takes it in again comes to the same. When the steps
-come to as much as a snapshot, a snapshot is written in their place.
+come to as much as a snapshot, it is time for a snapshot in their place. That takes a while of a
+large one, so whoever has the time makes it, beside everything else.
 """
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,6 +28,7 @@ _LEAST = 1 << 20
 """Bytes of steps before which no snapshot is written."""
 _MOST = 1000
 """Steps after which one is."""
+_PREFIX = f"{CORRELATIONS_KEY}/"
 
 Group = tuple[tuple[str, str], ...]
 
@@ -79,7 +82,7 @@ class CorrelationRecord:
         self._bytes = 0
         self._size = len(raw or b"")
         self._states = states
-        self._stored = [n for n in range(_MOST + 1) if _key(n) in states]
+        self._stored = [key for key in states if key.startswith(_PREFIX)]
 
     @property
     def known(self) -> bool:
@@ -88,7 +91,7 @@ class CorrelationRecord:
 
     def pieces(self) -> Iterator[Piece]:
         """The steps since the snapshot, in their order."""
-        for number in range(_MOST + 1):
+        for number in count():
             raw = self._states.get(_key(number))
             piece = msgspec.msgpack.decode(raw, type=Piece) if raw else None
             if piece is None or piece.generation != self._generation:
@@ -100,37 +103,44 @@ class CorrelationRecord:
         self._states, self.snapshot = {}, None
 
     def begin(self, step: Step, snapshot: Callable[[int], Snapshot]) -> None:
-        """Have a step keep a snapshot in place of everything that was read."""
-        self._write_all(step, snapshot, self._stored)
-
-    def clear(self, step: Step) -> None:
-        """Have a step keep nothing."""
-        step.states.update({_key(number): None for number in self._stored})
-        step.states[CORRELATIONS_KEY] = None
-
-    def write(self, step: Step, piece: Piece, snapshot: Callable[[int], Snapshot]) -> None:
-        """Have a step keep a piece, or a snapshot if it is time for one.
+        """Have a step keep a snapshot in place of everything that was read.
 
         `snapshot` makes one of a generation.
         """
+        self._write_all(step, self.made(snapshot), self._stored)
+
+    def made(self, snapshot: Callable[[int], Snapshot]) -> bytes:
+        """The next snapshot, for `shorten`; nothing may be written meanwhile."""
+        return msgspec.msgpack.encode(snapshot(self._generation + 1))
+
+    def shorten(self, step: Step, made: bytes) -> None:
+        """Have a step keep a snapshot in place of all that was written."""
+        self._write_all(step, made, [_key(number) for number in range(self._pieces)])
+
+    def clear(self, step: Step) -> None:
+        """Have a step keep nothing."""
+        step.states.update(dict.fromkeys(self._stored))
+        step.states[CORRELATIONS_KEY] = None
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is time for a snapshot."""
+        return self._pieces >= _MOST or self._bytes > max(_LEAST, self._size)
+
+    def write(self, step: Step, piece: Piece) -> None:
+        """Have a step keep a piece."""
         piece.generation = self._generation
         raw = msgspec.msgpack.encode(piece)
-        if self._pieces >= _MOST or self._bytes + len(raw) > max(_LEAST, self._size):
-            self._write_all(step, snapshot, range(self._pieces))
-            return
         step.states[_key(self._pieces)] = raw
         self._pieces += 1
         self._bytes += len(raw)
 
-    def _write_all(
-        self, step: Step, snapshot: Callable[[int], Snapshot], written: Iterable[int]
-    ) -> None:
+    def _write_all(self, step: Step, raw: bytes, written: Iterable[str]) -> None:
         self._generation += 1
-        raw = msgspec.msgpack.encode(snapshot(self._generation))
         step.states[CORRELATIONS_KEY] = raw
-        step.states.update({_key(number): None for number in written})
+        step.states.update(dict.fromkeys(written))
         self._pieces, self._bytes, self._size = 0, 0, len(raw)
 
 
 def _key(number: int) -> str:
-    return f"{CORRELATIONS_KEY}/{number}"
+    return f"{_PREFIX}{number}"

@@ -13,7 +13,7 @@ import msgspec
 from tocsin.alarms import Metric, MetricAlarm, alarm_metrics
 from tocsin.correlation import RecentOffenders
 from tocsin.durations import MILLISECOND, MINUTE, SECOND
-from tocsin.engine._alarming import Alarming, AlarmsState
+from tocsin.engine._alarming import Alarming, AlarmsState, Told
 from tocsin.engine._behind import Behind
 from tocsin.engine._correlating import Correlating
 from tocsin.engine._log_reading import LATE, GroupReader, Window
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from tocsin.correlation import By, TopOffender
-    from tocsin.engine._alarming import Offender, Told
+    from tocsin.engine._alarming import Offender
     from tocsin.engine._config_logs import LogConfig
     from tocsin.engine._core import Core
     from tocsin.engine._line_drill import LineDrills
@@ -179,7 +179,17 @@ class Logs:
                 more |= self._took(name, reading, window)
         self._settle()
         self._advance()
+        if self.correlating.is_long:
+            await self._condense()
         return more
+
+    async def _condense(self) -> None:
+        """Keep what correlations remember in one piece; under a flood that takes a while."""
+        async with self._turn:
+            condensed = await asyncio.to_thread(self.correlating.condensed)
+            step = Step(self.core.clock.now())
+            self.correlating.keep(condensed, step)
+            self._commit(step, Told(), alarms=False)
 
     def _read(self, window: Window) -> dict[str, Reading]:
         """Look at one log group after the other until a round is full; the next begins behind."""
