@@ -27,11 +27,12 @@ tbody th { font-weight: 400; }
 td { font-variant-numeric: tabular-nums; }
 .changes td:first-child { white-space: nowrap; }
 .changes td:nth-child(2) { overflow-wrap: normal; }
-.changes td:nth-child(3) { width: 50%; }
+.changes td:nth-child(3) { width: 42%; }
 .changes td:last-child { min-width: 9rem; }
 .changes tr.to-alarm td:first-child { border-left: 4px solid var(--alarm); padding-left: 0.5rem; }
 .changes ul { margin: 0; padding: 0; list-style: none; }
 .changes small { color: var(--soft); overflow-wrap: anywhere; }
+.changes small time { white-space: nowrap; }
 .account { font-variant-numeric: tabular-nums; font-weight: 600; }
 .warnings { padding-left: 1.2rem; color: var(--soft); }
 .legend { color: var(--soft); font-size: 0.875rem; }
