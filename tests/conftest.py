@@ -7,6 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says nothing: other work on the machine makes it slower.
+settings.register_profile("tocsin", deadline=None)
+settings.load_profile("tocsin")
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("TOCSIN_DATA", ROOT.parent / "shared" / "data"))
