@@ -15,7 +15,7 @@ import click
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._log_options import log_options
 from tocsin.cli._offenders_live import live_offenders
-from tocsin.cli._output import moment, write_json
+from tocsin.cli._output import moment, moments, write_json
 from tocsin.cli._query import DEFAULT_URL
 from tocsin.cli._replay import accounting, progress, read_rules
 from tocsin.correlation import RuleSet
@@ -157,7 +157,7 @@ def _write(top: list[TopOffender], by: By, form: str, figures: dict[str, Any]) -
 
 def _print(top: list[TopOffender], by: By) -> None:
     for each in top:
-        when = f"{moment(each.first)} to {moment(each.last)}"
+        when = moments(each.first, each.last)
         name = printable(each.name, 100)
         if len(name) <= _NAME:
             click.echo(f"{each.events:>9}  {name:<{_NAME}}  {when}")

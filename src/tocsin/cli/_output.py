@@ -14,7 +14,7 @@ from tocsin.errors import StoreError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["as_json", "format_option", "moment", "write_json", "write_whole"]
+__all__ = ["as_json", "format_option", "moment", "moments", "write_json", "write_whole"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -39,6 +39,12 @@ def write_json(value: Any) -> None:
 def moment(micros: int) -> str:
     """A time for people and programs, to the second."""
     return (_EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moments(first: int, last: int) -> str:
+    """From when to when; once where that is one second."""
+    begin, end = moment(first), moment(last)
+    return begin if begin == end else f"{begin} to {end}"
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tocsin.cli._output import moment
+from tocsin.cli._output import moment, moments
 from tocsin.printable import printable
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ __all__ = ["behind_json", "behind_lines", "looked_at"]
 def behind_lines(behind: Behind) -> Iterator[str]:
     """The busiest, each with what is known of it."""
     for each in behind.offenders:
-        when = f"{moment(each.first)} to {moment(each.last)}"
+        when = moments(each.first, each.last)
         yield f"{each.events:>9}  {printable(each.name, 60):<15}  {when}"
         if each.others:
             more = ", ..." if each.more else ""

@@ -324,7 +324,8 @@ def _facts(each: TopOffender) -> str:
     """A client with its users, its times and where some of its lines stand."""
     users = ", ".join(escaped(name, 60) for name in each.others) + (", ..." if each.more else "")
     parts = [f"users {users}"] if each.others else []
-    parts.append(f"{time_element(each.first)} to {time_element(each.last)}")
+    begin, end = time_element(each.first), time_element(each.last)
+    parts.append(begin if begin == end else f"{begin} to {end}")
     parts += [escaped(place, 300) for place in each.samples]
     return f"{escaped(each.name, 60)}<br><small>{'<br>'.join(parts)}</small>"
 
