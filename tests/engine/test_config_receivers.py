@@ -69,3 +69,10 @@ def test_every_mistake_at_once(tmp_path):
         "not a matcher: 'x'",
     ):  # fmt: skip
         assert each in told, told
+
+
+def test_two_receivers_of_one_name_in_an_alertmanager_yml(tmp_path):
+    text = {"route": {"receiver": "a"}, "receivers": [{"name": "a"}, {"name": "a"}]}
+    (tmp_path / "am.yml").write_text(yaml.safe_dump(text))
+    with pytest.raises(ConfigError, match="receiver 'a' is given twice"):
+        load(tmp_path, alertmanager="am.yml")

@@ -23,16 +23,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class TimeInterval:
-    """All that is given must hold; of each list one range is enough, an empty list is any time."""
+    """All that is given must hold, each list by one of its ranges. An empty list never holds."""
 
-    times: tuple[Range, ...] = ()
+    times: tuple[Range, ...] | None = None
     """Minutes of the day."""
-    weekdays: tuple[Range, ...] = ()
+    weekdays: tuple[Range, ...] | None = None
     """0 is Sunday."""
-    days_of_month: tuple[Range, ...] = ()
+    days_of_month: tuple[Range, ...] | None = None
     """1 to 31, or -1 for the last to -31."""
-    months: tuple[Range, ...] = ()
-    years: tuple[Range, ...] = ()
+    months: tuple[Range, ...] | None = None
+    years: tuple[Range, ...] | None = None
     location: str = "UTC"
 
     def contains(self, time: int) -> bool:
@@ -41,9 +41,10 @@ class TimeInterval:
         local = (_EPOCH + timedelta(microseconds=time)).astimezone(zone)
         minute = local.hour * 60 + local.minute
         return (
-            (not self.times or any(begin <= minute < end for begin, end in self.times))
+            (self.times is None or any(begin <= minute < end for begin, end in self.times))
             and (
-                not self.days_of_month or any(_in_month(local, each) for each in self.days_of_month)
+                self.days_of_month is None
+                or any(_in_month(local, each) for each in self.days_of_month)
             )
             and _within(local.isoweekday() % 7, self.weekdays)
             and _within(local.month, self.months)
@@ -51,8 +52,8 @@ class TimeInterval:
         )
 
 
-def _within(value: int, ranges: tuple[Range, ...]) -> bool:
-    return not ranges or any(begin <= value <= end for begin, end in ranges)
+def _within(value: int, ranges: tuple[Range, ...] | None) -> bool:
+    return ranges is None or any(begin <= value <= end for begin, end in ranges)
 
 
 def _in_month(local: datetime, days: Range) -> bool:

@@ -1,8 +1,10 @@
 r"""Matchers as Alertmanager writes them.
 
-Source: Alertmanager documentation, "Configuration", `<matcher>`: name, operator, value; the value
-may stand in double quotes, with `\"`, `\\` and `\n`; several are separated by commas, and braces
-may stand around them. A label name may stand in quotes, too.
+Source: Alertmanager documentation, "Configuration", `<matcher>`. There are two grammars. The
+classic one has name, operator, value; the value may stand in double quotes; `\"`, `\\` and `\n`
+are escapes with quotes and without; several matchers are separated by commas; a brace at the
+beginning or the end counts for nothing. What it can't read is read by the one for UTF-8: any
+name, in quotes if need be, and braces in pairs. Alertmanager 0.27 and later try both as well.
 """
 
 from __future__ import annotations
@@ -18,17 +20,47 @@ if TYPE_CHECKING:
 
 __all__ = ["matchers_text", "matches_all", "parse_matchers"]
 
-_ONE = re.compile(
-    r"\s*(?:([a-zA-Z_:][a-zA-Z0-9_:]*)|\"((?:[^\"\\]|\\.)+)\")\s*(=~|!=|!~|=)\s*"
-    r"(?:\"((?:[^\"\\]|\\.)*)\"|([^\",{}]*?))\s*(?:,|\Z)",
-    re.DOTALL,
+# Up to a comma that is not within quotes, or the end of the text.
+_PART = re.compile(r'((?:"(?:\\.|[^"\\])*(?:"|\Z)|\\[^,]|[^",])*)(?:,|\Z)', re.DOTALL)
+_CLASSIC = re.compile(
+    r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!=|!~|=)\s*(.*?)\s*", re.DOTALL | re.ASCII
+)
+_CLASSIC_VALUE = re.compile(r'"((?:\\.|[^"\\])*)"|((?:\\.|[^"\\]|\\\Z)*)', re.DOTALL)
+_WORD = r"""[^\s{}!=~,\\"'`]+"""
+_TEXT = r'"((?:\\.|[^"\\])*)"'
+_ANY = re.compile(
+    rf"\s*(?:({_WORD})|{_TEXT})\s*(=~|!=|!~|=)\s*(?:({_WORD})|{_TEXT})\s*(?:,|\Z)", re.DOTALL
 )
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
 
 
 def parse_matchers(text: str) -> tuple[Matcher, ...]:
-    """`severity="page", team=~"a|b"`, with or without braces. Raises ParseError."""
+    """`severity="page", team=~"a|b"`, with or without braces; none for an empty text.
+
+    Raises ParseError.
+    """
+    found = _classic(text)
+    return _any_text(text) if found is None else found
+
+
+def _classic(text: str) -> tuple[Matcher, ...] | None:
+    """None if the text is not in the classic grammar."""
+    inner = text.removeprefix("{").removesuffix("}")
+    found, at = [], 0
+    while inner[at:].strip():
+        part = _PART.match(inner, at)
+        one = _CLASSIC.fullmatch(part[1]) if part else None
+        value = _CLASSIC_VALUE.fullmatch(one[3]) if one else None
+        if part is None or one is None or value is None:
+            return None
+        text = value[2] if value[1] is None else value[1]
+        found.append(Matcher(MatchOp(one[2]), one[1], _unescape(text)))
+        at = part.end()
+    return tuple(found)
+
+
+def _any_text(text: str) -> tuple[Matcher, ...]:
     inner = text.strip()
     if inner.startswith("{") != inner.endswith("}"):
         raise ParseError(f"matchers with one brace: {text[:60]!r}", hint="give both or none")
@@ -36,15 +68,15 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
         inner = inner[1:-1].strip()
     found, at = [], 0
     while at < len(inner):
-        match = _ONE.match(inner, at)
+        match = _ANY.match(inner, at)
         if match is None:
             raise ParseError(f"not a matcher: {inner[at : at + 60]!r}", hint='write name="value"')
-        name = match[1] if match[1] is not None else _unescape(match[2])
-        value = match[5] if match[4] is None else _unescape(match[4])
+        name = match[1] or _unescape(match[2])
+        if not name:
+            raise ParseError("a matcher without a label name", hint='write name="value"')
+        value = match[4] or _unescape(match[5])
         found.append(Matcher(MatchOp(match[3]), name, value))
         at = match.end()
-    if not found:
-        raise ParseError("no matcher", hint='write name="value"')
     return tuple(found)
 
 

@@ -41,6 +41,7 @@ _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september",
     "october", "november", "december",
 )  # fmt: skip
+_WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
 _CLOCK = re.compile(r"([01]\d|2[0-4]):([0-5]\d)")
 _DEEPEST = 50
 
@@ -51,25 +52,34 @@ def read_route(
     """The tree. Names of receivers and time intervals must be among those given."""
     item = reader.mapping(node, _ROUTE_KEYS, "the route")
     for key in ("match", "match_re", "matchers", "mute_time_intervals", "active_time_intervals"):
-        if key in item.items:
+        if not _is_empty(item.items.get(key)):
             reader.error(reader.span_of(item, key), f"the root route must not have {key}")
-    if "receiver" not in item.items:
+    if reader.boolean(item, "continue", default=False):
+        span = reader.span_of(item, "continue")
+        reader.error(span, "the root route must not have continue", "it has no siblings")
+    if not reader.string(item, "receiver"):
         reader.error(item.span, "the root route has no receiver", "add `receiver:`")
     return _route(reader, item, _ROOT, receivers, intervals, 0)
+
+
+def _is_empty(node: YamlNode | None) -> bool:
+    if isinstance(node, YamlScalar):
+        return node.is_null
+    return node is None or not node.items
 
 
 def _route(
     reader: YamlReader, item: YamlMapping, parent: Route, receivers: Sequence[str],
     intervals: Sequence[str], depth: int,
 ) -> Route:  # fmt: skip
-    receiver = reader.string(item, "receiver", parent.receiver)
+    # An empty name or list says nothing, as in Alertmanager.
+    receiver = reader.string(item, "receiver") or parent.receiver
     if receiver and receiver not in receivers:
         what = f"route to receiver {receiver!r}, which there is not"
         hint = f"receivers: {', '.join(receivers)[:200] or 'none'}"
         reader.error(reader.span_of(item, "receiver"), what, hint)
     matchers = _matchers(reader, item, "match", "match_re", "matchers") if depth else ()
-    # An empty list says nothing, as in Alertmanager.
-    group_by = reader.strings(item, "group_by") or parent.group_by
+    group_by = _label_names(reader, item, "group_by") or parent.group_by
     if GROUP_BY_ALL in group_by and len(group_by) > 1:
         reader.error(reader.span_of(item, "group_by"), "group_by: `...` stands alone")
     if len(set(group_by)) < len(group_by):
@@ -113,16 +123,28 @@ def _matchers(
     # NOTE: Alertmanager shows the anchors of the old form in group keys, but not of the new one.
     for key, op, form in ((plain, MatchOp.EQUAL, "{}"), (regex, MatchOp.REGEX, "^(?:{})$")):
         for name, (value, span) in reader.string_map(item, key).items():
+            if not name:
+                reader.error(span, f"{key}: a label without a name")
             try:
                 found.append(Matcher(op, name, form.format(value)))
             except ParseError as error:
                 reader.error(span, error.what, error.hint)
     for node in reader.items(item, modern):
         try:
-            found += parse_matchers(node.text if isinstance(node, YamlScalar) else "")
+            if not isinstance(node, YamlScalar):
+                reader.error(node.span, f"{modern} must hold texts", 'write name="value"')
+            elif not node.is_null:
+                found += parse_matchers(node.text)
         except ParseError as error:
             reader.error(node.span, error.what, error.hint)
     return tuple(found)
+
+
+def _label_names(reader: YamlReader, item: YamlMapping, key: str) -> tuple[str, ...]:
+    names = reader.strings(item, key)
+    if "" in names:
+        reader.error(reader.span_of(item, key), f"{key}: a label without a name")
+    return names
 
 
 def read_inhibit_rules(reader: YamlReader, nodes: Sequence[YamlNode]) -> tuple[InhibitRule, ...]:
@@ -134,7 +156,7 @@ def read_inhibit_rules(reader: YamlReader, nodes: Sequence[YamlNode]) -> tuple[I
             InhibitRule(
                 _matchers(reader, item, "source_match", "source_match_re", "source_matchers"),
                 _matchers(reader, item, "target_match", "target_match_re", "target_matchers"),
-                reader.strings(item, "equal"),
+                _label_names(reader, item, "equal"),
             )
         )
     return tuple(rules)
@@ -159,19 +181,22 @@ def read_intervals(
 def _interval(reader: YamlReader, node: YamlNode) -> TimeInterval:
     known = {"times", "weekdays", "days_of_month", "months", "years", "location"}
     item = reader.mapping(node, known, "a time interval")
-    location = reader.string(item, "location", "UTC")
+    location = reader.string(item, "location") or "UTC"
     try:
         if location != "UTC":
             ZoneInfo(location)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        reader.error(reader.span_of(item, "location"), f"no time zone is named {location[:40]!r}")
+        what = f"no time zone is named {location[:40]!r}"
+        hint = "a name of the time zone database, such as Europe/Berlin"
+        reader.error(reader.span_of(item, "location"), what, hint)
         location = "UTC"
+    times = tuple(made for each in reader.items(item, "times") if (made := _times(reader, each)))
     return TimeInterval(
-        tuple(made for each in reader.items(item, "times") if (made := _times(reader, each))),
+        times if _is_given(item, "times") else None,
         _ranges(reader, item, "weekdays", _DAYS.index, 0, 6),
-        _ranges(reader, item, "days_of_month", int, -31, 31),
+        _ranges(reader, item, "days_of_month", _whole, -31, 31),
         _ranges(reader, item, "months", _month, 1, 12),
-        _ranges(reader, item, "years", int, 1, 9999),
+        _ranges(reader, item, "years", _whole, 1, 9999),
         location,
     )
 
@@ -192,28 +217,43 @@ def _times(reader: YamlReader, node: YamlNode) -> Range | None:
     return minutes[0], minutes[1]
 
 
+def _is_given(item: YamlMapping, key: str) -> bool:
+    node = item.items.get(key)
+    return node is not None and not (isinstance(node, YamlScalar) and node.is_null)
+
+
+def _whole(text: str) -> int:
+    if not _WHOLE.fullmatch(text):
+        raise ValueError
+    return int(text)
+
+
 def _month(text: str) -> int:
-    return _MONTHS.index(text) + 1 if text in _MONTHS else int(text)
+    return _MONTHS.index(text) + 1 if text in _MONTHS else _whole(text)
 
 
 def _ranges(
     reader: YamlReader, item: YamlMapping, key: str, value: Callable[[str], int], least: int,
     most: int,
-) -> tuple[Range, ...]:  # fmt: skip
+) -> tuple[Range, ...] | None:  # fmt: skip
+    if not _is_given(item, key):
+        return None
     found = []
     for node in reader.items(item, key):
-        text = node.text.strip().lower() if isinstance(node, YamlScalar) else ""
-        begin, colon, end = text.partition(":")
+        text = node.text.lower() if isinstance(node, YamlScalar) else ""
+        first, colon, last = text.partition(":")
         try:
-            pair = value(begin), value(end if colon else begin)
+            pair = value(first), value(last if colon else first)
         except ValueError:
             reader.error(node.span, f"{key}: not a range: {text[:40]!r}", "write one, or one:other")
             continue
         good = all(least <= each <= most for each in pair)
+        begin, end = pair
         if key == "days_of_month":
-            mixed = pair[0] < 0 < pair[1]
-            good = good and 0 not in pair and not mixed
-        if not good or (pair[0] > pair[1] and pair[0] * pair[1] > 0):
+            good = good and 0 not in pair and not begin < 0 < end
+            # NOTE: Alertmanager takes a day from the end for this one, when it checks the order.
+            begin, end = (each if each > 0 else 28 + each for each in pair)
+        if not good or begin > end:
             reader.error(node.span, f"{key}: not a range: {text[:40]!r}", "the first comes first")
             continue
         found.append(pair)

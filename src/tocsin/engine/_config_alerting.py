@@ -79,7 +79,9 @@ def read_routing(
     theirs = {}
     for each in reader.items(file, "receivers"):
         read = _receiver(reader, each)
-        if read is not None:
+        if read is not None and read[0] in theirs:
+            reader.error(each.span, f"receiver {read[0]!r} is given twice", "keep one of them")
+        elif read is not None:
             theirs[read[0]] = read[1] or ours.get(read[0], ())
     if "route" not in file.items:
         reader.error(file.span, "alertmanager.yml has no route", "add `route:`")
