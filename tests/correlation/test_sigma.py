@@ -283,3 +283,89 @@ def test_what_comes_too_late_is_counted():
     correlator.feed([Event(100, {"x": "y"}), Event(90, {"x": "y"}), Event(89, {"x": "y"})])
     correlator.finish()
     assert correlator.late == 1
+
+
+@pytest.mark.parametrize(
+    ("detection", "fields", "expected"),
+    [
+        ("{a|re: 'x.y'}", {"a": "x\ny"}, False),
+        ("{a|re|s: 'x.y'}", {"a": "x\ny"}, True),
+        ("{a|re|m: '^y'}", {"a": "x\ny"}, True),
+        ("{a|re: '^y'}", {"a": "x\ny"}, False),
+        ("{a|re|i|m|s: 'X.^Y'}", {"a": "x\ny"}, True),
+        ("{a|gt: 5}", {"a": "1_0"}, False),
+        ("{a|gt: 5}", {"a": "inf"}, False),
+        ("{a|gt: 5}", {"a": " 6"}, False),
+        ("{a|gt: 5}", {"a": "1e1"}, True),
+        ("{a: 1000}", {"a": "1_000"}, False),
+        ("{a|fieldref: b}", {"a": ("x", "y"), "b": "y"}, True),
+        ("{a|fieldref|neq: b}", {"a": "x", "b": "x"}, False),
+        ("{a|utf16le|base64offset|contains: ping}", {"a": "cABpAG4AZwA="}, True),
+        ("{a|neq: [x, y]}", {"a": "y"}, False),
+        (r"{a: 'a\\*'}", {"a": "a\\bc"}, True),
+        (r"{a: 'a\\\*'}", {"a": "a\\b"}, False),
+        ("{a: [null, x]}", {}, True),
+        ("{a: '?*'}", {"a": ""}, False),
+    ],
+)
+def test_modifiers_as_specified(detection, fields, expected):
+    assert matches(detection, fields) is expected
+
+
+def correlated(body, keys, top=""):
+    """The measures of the alerts of a correlation of the rules a and b, and those of other rules."""
+    rule = "title: {0}\nname: {0}\nlogsource: {{product: application}}\ndetection: {{s: {{k: {0}}}, condition: s}}\n"
+    last = f"title: t\nname: t\n{top}correlation: {{group-by: [u], timespan: 1m, {body}}}\n"
+    rules = load_sigma(
+        [("r.yml", "---\n".join([rule.format("a"), rule.format("b"), last]).encode())]
+    )
+    alerts = Correlator(rules).feed(
+        [Event(at, {"k": key, "u": "x"}) for at, key in enumerate(keys)]
+    )
+    return [(each.rule, each.measure) for each in alerts]
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("{gt: 2, lte: 4}", [("t", 3)]),
+        ("{gte: 5, lt: 7}", [("t", 5)]),
+        ("{gte: 8, lt: 9}", []),
+        ("{gt: 2, lt: 3}", []),
+    ],
+)
+def test_a_condition_that_is_a_range(condition, expected):
+    assert correlated(f"type: event_count, rules: [a], condition: {condition}", "a" * 7) == expected
+
+
+def test_beyond_a_range_a_condition_no_longer_holds():
+    body = "type: event_count, rules: [a], condition: {gte: 2, lte: 3}"
+    ends = [(0, "a"), (1, "a"), (2, "a"), (3, "a"), (61_000_000, "a"), (61_000_001, "a")]
+    rule = b"title: a\nname: a\nlogsource: {product: application}\ndetection: {s: {k: a}, condition: s}\n---\n"
+    last = f"title: t\nname: t\ncorrelation: {{group-by: [u], timespan: 1m, {body}}}\n".encode()
+    correlator = Correlator(load_sigma([("r.yml", rule + last)]))
+    alerts = correlator.feed([Event(at, {"k": key, "u": "x"}) for at, key in ends])
+    assert [(each.time, each.measure) for each in alerts] == [(1, 2), (61_000_001, 2)]
+
+
+def test_generate_beside_level():
+    body = "type: event_count, rules: [a], condition: {gte: 2}"
+    assert correlated(body, "aa", "generate: true\n") == [("a", 1), ("a", 1), ("t", 2)]
+    assert correlated(body, "aa") == [("t", 2)]
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ("type: event_count, rules: [a], condition: {field: f, gte: 2}", "event_count has no field"),
+        ("type: temporal, rules: [a, b], condition: {field: f, gte: 2}", "temporal has no field"),
+        ("type: temporal, rules: [a], aliases: {u: {a: x, b: y}}", "an alias for 'b'"),
+        ("type: event_count, rules: [a], condition: {gte: 2, lt: x}", "lt needs a number"),
+        ("type: event_count, rules: [a], condition: {gte: 2, gt: 3}", "exactly one condition"),
+        ("type: value_count, rules: [a], condition: {field: [f, g], gte: 2}", "several value fields"),
+        ("type: temporal_ordered, rules: [a, b], condition: a and b", "extended condition"),
+    ],
+)  # fmt: skip
+def test_correlations_that_are_refused(body, what):
+    with pytest.raises(RuleError, match=what):
+        correlated(body, "")

@@ -66,7 +66,7 @@ def _sure(rules: RuleSet) -> list[bool]:
 def _grows(plan: Correlation, plain: frozenset[str]) -> bool:
     if plan.expression is not None:
         return not _denies(plan.expression)
-    if plan.test.op not in ("gte", "gt"):
+    if plan.test.op not in ("gte", "gt") or plan.test.below is not None:
         return False
     if plan.kind in ("temporal", "temporal_ordered"):
         return True

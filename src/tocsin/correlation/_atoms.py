@@ -29,6 +29,7 @@ from sigma.types import (
 )
 
 from tocsin.correlation._model import Atom
+from tocsin.correlation._number import plain_number
 from tocsin.correlation._taxonomy import field_names
 from tocsin.errors import ParseError, UnsupportedError
 from tocsin.labels import compile_regex
@@ -143,7 +144,7 @@ def _text_judge(value: SigmaType, where: str) -> Callable[[str], bool]:
             raise UnsupportedError(f"a modifier on parts of a time stamp, of {where}")
         case SigmaNumber():
             number = value.number
-            return lambda text: text == str(number) or _number(text) == number
+            return lambda text: text == str(number) or plain_number(text) == number
         case SigmaBool():
             wanted = str(value.boolean).lower()
             return lambda text: text.lower() == wanted
@@ -151,13 +152,15 @@ def _text_judge(value: SigmaType, where: str) -> Callable[[str], bool]:
             if isinstance(value.number, SigmaTimestampPart):
                 raise UnsupportedError(f"a modifier on parts of a time stamp, of {where}")
             compare, limit = _COMPARE[value.op], value.number.number
-            return lambda text: (found := _number(text)) is not None and compare(found, limit)
+            return lambda text: (found := plain_number(text)) is not None and compare(found, limit)
     raise UnsupportedError(f"{_kind(value)}, of {where}")
 
 
 def _pattern(value: SigmaRegularExpression) -> str:
     flags = "".join(sorted(_FLAGS[each] for each in value.flags))
-    return f"(?{flags}:{value.regexp})" if flags else str(value.regexp)
+    # A dot is no line break but with the modifier `s`.
+    off = "" if "s" in flags else "-s"
+    return f"(?{flags}{off}:{value.regexp})"
 
 
 def _needs(value: SigmaType) -> str:
@@ -221,11 +224,11 @@ def _same(names: tuple[str, ...], reference: SigmaFieldReference) -> Callable[[E
     others = field_names(reference.field)
 
     def judge(event: Event) -> bool:
-        one = _first(event, names)
-        other = _first(event, others)
-        if one is None or other is None:
-            return False
-        text, wanted = str(one).lower(), str(other).lower()
+        return any(
+            alike(text, wanted) for text in _texts(event, names) for wanted in _texts(event, others)
+        )
+
+    def alike(text: str, wanted: str) -> bool:
         if reference.starts_with and reference.ends_with:
             return wanted in text
         if reference.starts_with:
@@ -235,15 +238,10 @@ def _same(names: tuple[str, ...], reference: SigmaFieldReference) -> Callable[[E
     return judge
 
 
-def _first(event: Event, names: tuple[str, ...]) -> Any:
-    return next((event.fields[name] for name in names if name in event.fields), None)
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+def _texts(event: Event, names: tuple[str, ...]) -> list[str]:
+    """What a field holds, in lower case; nothing if it is not there."""
+    found = next((event.fields[name] for name in names if name in event.fields), ())
+    return [str(each).lower() for each in (found if isinstance(found, tuple) else (found,))]
 
 
 def _address(text: str) -> Any:

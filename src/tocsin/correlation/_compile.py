@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tocsin.correlation._mistakes import sentence
 from tocsin.correlation._model import Atom, Correlation, Detection, Expression, Test
+from tocsin.correlation._number import plain_number
+from tocsin.correlation._specified import range_of
 from tocsin.correlation._taxonomy import field_names, log_source
 from tocsin.durations import SECOND
 from tocsin.errors import ParseError, Problem, UnsupportedError
-from tocsin.yamlfile import YamlMapping
+from tocsin.yamlfile import YamlMapping, YamlScalar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,8 +150,12 @@ def compile_correlation(
             problems.append(Problem(span, what))
         expression = _extended(condition.parsed, given)
     else:
-        test = Test(condition.op.name.lower(), condition.count, _percentile(condition))
+        test = _test(condition, node, problems)
         _check(name, kind, test, condition, span, problems)
+    for reference in _aliased(rule.aliases) - set(given):
+        if names.get(reference) not in rules:
+            what = f"correlation {name!r}: an alias for {reference!r}, which it does not refer to"
+            problems.append(Problem(span, what, f"it refers to {', '.join(given)}"))
     group_by = tuple(rule.group_by or ())
     keys = tuple(
         tuple(_names(field, reference, rule.aliases, names) for field in group_by)
@@ -173,7 +179,10 @@ def compile_correlation(
 def _check(
     name: str, kind: str, test: Test, condition: Any, span: Span, problems: list[Problem]
 ) -> None:
-    if kind in ("event_count", "value_count") and not 0 <= test.number <= _LARGEST:
+    if condition.fieldref is not None and kind in ("event_count", "temporal", "temporal_ordered"):
+        what = f"correlation {name!r}: {kind} has no field"
+        problems.append(Problem(span, what, "value_count counts the values of a field"))
+    if kind in ("event_count", "value_count") and not (test.number >= 0 and test.most <= _LARGEST):
         what = f"correlation {name!r}: a count can't be compared with {test.number}"
         problems.append(Problem(span, what, f"0 to {_LARGEST}"))
     if condition.percentile is not None and kind != "value_percentile":
@@ -183,6 +192,26 @@ def _check(
         problems.append(Problem(span, what))
     elif not 0 <= test.percentile <= 100:
         problems.append(Problem(span, f"correlation {name!r}: no percentile {test.percentile}"))
+
+
+def _test(condition: Any, node: YamlMapping, problems: list[Problem]) -> Test:
+    """The condition, and the upper end of a range, which pySigma was not told."""
+    percentile, below = _percentile(condition), None
+    inner = node.items.get("correlation")
+    written = inner.items.get("condition") if isinstance(inner, YamlMapping) else None
+    if isinstance(written, YamlMapping) and (ends := range_of(written.items)) is not None:
+        upper = written.items[ends[1]]
+        found = plain_number(upper.text) if isinstance(upper, YamlScalar) else None
+        if found is None:
+            problems.append(Problem(upper.span, f"{ends[1]} needs a number", "such as 200"))
+        else:
+            below = Test(cast("Any", ends[1]), found)
+    return Test(condition.op.name.lower(), condition.count, percentile, below)
+
+
+def _aliased(aliases: Any) -> set[str]:
+    """The rules that aliases name."""
+    return {each.reference for alias in aliases.aliases.values() for each in alias.mapping}
 
 
 def _percentile(condition: Any) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
+from tocsin.correlation._specified import EXTRA_MODIFIERS
 from tocsin.errors import ParseError, Problem
 from tocsin.yamlfile import YamlList, YamlMapping
 
@@ -95,12 +96,12 @@ def _slips(node: YamlMapping, known: tuple[str, ...]) -> Iterator[tuple[str, str
 def _unknown_modifiers(node: YamlMapping) -> list[Problem]:
     from sigma.modifiers import modifier_mapping  # noqa: PLC0415 - an extra
 
-    found = []
+    found, known = [], modifier_mapping.keys() | EXTRA_MODIFIERS.keys()
     for key, span in _field_keys(node.items.get("detection")):
         for name in key.split("|")[1:]:
-            if name not in modifier_mapping:
-                near = _near(name, modifier_mapping)
-                found.append(_unknown(span, f"modifier {name!r}", near, modifier_mapping))
+            if name not in known:
+                near = _near(name, known)
+                found.append(_unknown(span, f"modifier {name!r}", near, known))
     return found
 
 

@@ -91,8 +91,17 @@ class Test:
     op: Literal["lt", "lte", "gt", "gte", "eq", "neq"]
     number: float
     percentile: int = 50
+    below: Test | None = None
+    """The upper end of a range; it must hold too."""
+
+    @property
+    def most(self) -> int:
+        """What exceeds this is all the same to the condition."""
+        return max(int(self.number), int(self.below.number) if self.below else 0)
 
     def __call__(self, measure: float) -> bool:
+        if self.below is not None and not self.below(measure):
+            return False
         match self.op:
             case "gte":
                 return measure >= self.number

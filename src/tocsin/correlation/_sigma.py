@@ -14,6 +14,7 @@ import yaml
 from tocsin.correlation._compile import compile_correlation, compile_detection
 from tocsin.correlation._mistakes import note_mistakes, sentence, unknown_keys
 from tocsin.correlation._model import Correlation, Detection, RuleSet
+from tocsin.correlation._specified import as_pysigma
 from tocsin.errors import FileErrors, ParseError, Problem, RuleError, Span
 from tocsin.yamlfile import YamlMapping, read_yaml_documents
 
@@ -113,10 +114,10 @@ def _parse(content: dict[str, Any], node: YamlMapping, problems: list[Problem]) 
     errors: list[Exception] = []
     try:
         if "correlation" in content:
-            content, errors = _with_condition(content)
+            content, errors = _with_condition(as_pysigma(content))
             rule: Any = SigmaCorrelationRule.from_dict(content, collect_errors=True)
         else:
-            rule = SigmaRule.from_dict(content, collect_errors=True, policy=POLICY)
+            rule = SigmaRule.from_dict(as_pysigma(content), collect_errors=True, policy=POLICY)
     except (SigmaError, TypeError, AttributeError, ValueError) as error:
         problems.append(Problem(node.span, f"not a Sigma rule: {sentence(error)}"))
         return None

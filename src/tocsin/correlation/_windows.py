@@ -19,6 +19,7 @@ import msgspec
 
 from tocsin.correlation._addresses import shortened
 from tocsin.correlation._matcher import holds
+from tocsin.correlation._number import plain_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +86,7 @@ class CountWindow(_Base, tag="count"):
 
     def add(self, time: int, event: Part, plan: Correlation) -> float:
         times = self.times
-        keep = int(plan.test.number) + 1
+        keep = plan.test.most + 1
         self.events += event.often
         oldest = time - plan.timespan
         if times and times[0] < oldest:
@@ -98,7 +99,7 @@ class CountWindow(_Base, tag="count"):
 
     def insert(self, time: int, event: Part, plan: Correlation) -> float:
         times, oldest = self.times, self.last - plan.timespan
-        keep = int(plan.test.number) + 1
+        keep = plan.test.most + 1
         if time >= oldest:
             place = bisect_left(times, time)
             times[place:place] = [time] * min(event.often, keep)
@@ -126,7 +127,7 @@ class DistinctWindow(_Base, tag="distinct"):
             seen.pop(text, None)
             seen[text] = time
         oldest = time - plan.timespan
-        keep = int(plan.test.number) + 1
+        keep = plan.test.most + 1
         while seen:
             earliest = next(iter(seen))
             if seen[earliest] >= oldest and len(seen) <= keep:
@@ -140,7 +141,7 @@ class DistinctWindow(_Base, tag="distinct"):
             text = shortened(str(event.value))
             self.seen[text] = max(time, self.seen.get(text, time))
             ordered = sorted(self.seen.items(), key=lambda each: each[1])
-            self.seen = dict(ordered[-int(plan.test.number) - 1 :])
+            self.seen = dict(ordered[-plan.test.most - 1 :])
         return sum(each >= oldest for each in self.seen.values()) + self.carried
 
     def first(self) -> int:
@@ -219,7 +220,7 @@ class StepWindow(_Base, tag="steps"):
         inside = [each >= 0 and each >= oldest for each in latest]
         if plan.expression is not None:
             bits = sum(1 << place for place, there in enumerate(inside) if there)
-            return holds(plan.expression, bits)
+            return int(holds(plan.expression, bits))
         if plan.kind == "temporal":
             return sum(inside)
         return max((place + 1 for place, there in enumerate(inside) if there), default=0)
@@ -246,11 +247,7 @@ def window_type(plan: Correlation) -> type[Window]:
 def _number(value: object) -> float | None:
     if isinstance(value, int):
         return value
-    try:
-        found = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None
-    return found if abs(found) < inf else None
+    return plain_number(value if isinstance(value, str | float) else "")
 
 
 def _total(values: list[float]) -> float:
