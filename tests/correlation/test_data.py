@@ -169,3 +169,55 @@ def test_a_referrer_is_no_client():
     )
     event = EventReader(make_format("nginx-error")).read(line.encode())
     assert event.fields.get("client", "1.2.3.4") == "1.2.3.4"
+
+
+def told(*messages, form="syslog", head="Mar  1 10:00:00 srv sshd[7]: "):
+    reader = EventReader(make_format(form, Clues(after=YEAR_2017)))
+    events = [reader.read(f"{head}{each}".encode()).fields for each in messages]
+    return events[-1].get("client"), events[-1].get("offence", "")
+
+
+CONNECTED = "Connection from 192.0.2.10 port 62004 on 192.0.2.99 port 22"
+
+
+@pytest.mark.parametrize(
+    ("messages", "client", "offence"),
+    [
+        (["Bad protocol version identification 'GET / HTTP/1.1' from 192.0.2.7 port 31"], "192.0.2.7", "suspicion"),
+        (["Bad protocol version identification 'x' from 9.9.9.9' from 192.0.2.7 port 31"], "192.0.2.7", "suspicion"),
+        (["Bad protocol version identification 'x' from 9.9.9.9 port 1"], "9.9.9.9", "suspicion"),
+        (["Bad protocol version identification 'x' from 9.9.9.9 port 1 y"], None, ""),
+        (["banner exchange: Connection from 192.0.2.7 port 31: invalid format"], "192.0.2.7", "suspicion"),
+        (["Disconnected from 192.0.2.7 port 31 [preauth]"], "192.0.2.7", "suspicion"),
+        (["Disconnected from 192.0.2.7 port 31"], None, ""),
+        (["fatal: Timeout before authentication for 192.0.2.7 port 31"], "192.0.2.7", "suspicion"),
+        (["Timeout before authentication for 192.0.2.7 port 31"], "192.0.2.7", "suspicion"),
+        (["error: Received disconnect from 192.0.2.7 port 31:14: No authentication methods available [preauth]"],
+         "192.0.2.7", "suspicion"),
+        ([CONNECTED, 'error: kex_exchange_identification: client sent invalid protocol identifier "x from 9.9.9.9"'],
+         "192.0.2.10", "suspicion"),
+        ([CONNECTED, "error: kex_exchange_identification: Connection closed by remote host"], "192.0.2.10", "suspicion"),
+        (["error: kex_exchange_identification: read: Connection reset by peer"], None, ""),
+    ],
+)  # fmt: skip
+def test_scanners_of_sshd(messages, client, offence):
+    assert told(*messages) == (client, offence)
+
+
+def test_a_process_is_known_by_its_number_alone():
+    too_many = "Disconnecting: Too many authentication failures [preauth]"
+    new = "<34>1 2017-03-01T10:00:00Z srv sshd {} - - "
+    assert told(CONNECTED, too_many) == ("192.0.2.10", "failure")
+    assert told(CONNECTED, too_many, form="syslog-5424", head=new.format(7))[0] == "192.0.2.10"
+    # Whose process it was is not known, and no text of a stranger says it.
+    assert told(CONNECTED, too_many, form="syslog-5424", head=new.format("-"))[0] is None
+    assert told(CONNECTED, too_many, head="Mar  1 10:00:00 srv sshd: ")[0] is None
+    for head in ("Mar  1 10:00:00 [sshd] ", "Mar  1 10:00:00 srv sshd: "):
+        poison = "Invalid user sshd[9] from 9.9.9.9 port 1"
+        assert told(poison, too_many + " sshd[9]", head=head)[0] is None
+        assert (
+            told(poison, "Disconnecting: Too many authentication failures for sshd[9]", head=head)[
+                0
+            ]
+            is None
+        )

@@ -156,3 +156,36 @@ def test_a_number_beyond_all_range_hides_no_json_line(number):
     assert isinstance(found, Parsed)
     assert found.fields["client"] == "1.2.3.4"
     assert "x" not in found.fields
+
+
+@pytest.mark.parametrize(
+    ("line", "program", "client"),
+    [
+        (b"Feb 7 16:01:07 host sshd[5]: Invalid user x from 192.0.2.7 port 9", "sshd", "192.0.2.7"),
+        (b"Feb  7 16:01:07 sshd[5]: Invalid user x from 192.0.2.7 port 9", "sshd", "192.0.2.7"),
+        (b"Feb  7 16:01:07 [sshd]: Invalid user x from 192.0.2.7", "sshd", "192.0.2.7"),
+        (b"Feb  7 16:01:07 [sshd] Invalid user x from 192.0.2.7", "sshd", "192.0.2.7"),
+        (b"Feb  7 16:01:07 sun sshd[5]: [ID 800047 auth.info] Invalid user x from 192.0.2.7", "sshd", "192.0.2.7"),
+        (b"Feb  7 16:01:07 host sshd: [ID 8 auth.info Invalid user x from 192.0.2.7", "sshd", None),
+    ],
+)  # fmt: skip
+def test_heads_of_syslog_that_daemons_write(line, program, client):
+    found = make_format("syslog", SINCE_2017).parse(line)
+    assert (found.fields["program"], found.fields.get("client")) == (program, client)
+    assert found.time == at("2017-02-07T16:01:07")
+
+
+@pytest.mark.parametrize(
+    ("message", "client"),
+    [
+        (b"Bad protocol version identification 'x' from 9.9.9.9 port 1' from 192.0.2.7 port 22", "192.0.2.7"),
+        (b"Bad protocol version identification 'x' from 9.9.9.9 port 1 from 192.0.2.7 port 22", None),
+        (b"pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh "
+         b"ruser=x rhost=9.9.9.9 rhost=192.0.2.7", None),
+        (b"pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh "
+         b"ruser= rhost=192.0.2.7  user=x rhost=9.9.9.9", "192.0.2.7"),
+    ],
+)  # fmt: skip
+def test_who_writes_into_a_message_names_nobody(message, client):
+    found = make_format("syslog", SINCE_2017).parse(b"Feb  7 16:01:07 host sshd[5]: " + message)
+    assert found.fields.get("client") == client

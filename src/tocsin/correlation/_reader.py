@@ -66,10 +66,10 @@ class EventReader:
         fields["event.dataset"] = "syslog"
         program, message = str(fields.get("program", "")), str(fields.get("message", ""))
         if program in _SSHD:
-            # The process number stands in brackets after the program.
-            number = line.partition(program.encode() + b"[")[2].partition(b"]")[0][:20]
+            number = _process(line, program.encode(), new=self._kind == "syslog-5424")
             process = f"{fields.get('host')} {number.decode('ascii', 'replace')}"
-            login = self._sessions.see(process, message)
+            # Without a number nothing tells the message of one connection from that of another.
+            login = (self._sessions if number else Sessions()).see(process, message)
             fields.pop("client", None)
             given = {
                 "client": login.host, "user": login.user, "event.outcome": login.outcome,
@@ -80,6 +80,16 @@ class EventReader:
                 fields["event.category"] = "authentication"
         elif program.startswith(_WEB):
             _refused(fields, nginx_error(message) or apache_error(message))
+
+
+def _process(line: bytes, program: bytes, *, new: bool) -> bytes:
+    """The process number of a line's head; empty if it has none."""
+    if new:
+        number = line.split(b" ", 5)[4]
+        return b"" if number == b"-" else number[:20]
+    # It stands in brackets after the program. In the message it would be a stranger's text.
+    head, _, rest = line.partition(program + b"[")
+    return b"" if b": " in head or program in head else rest.partition(b"]")[0][:20]
 
 
 def _timed(line: bytes, time: int) -> Parsed:

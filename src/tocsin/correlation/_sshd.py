@@ -59,13 +59,24 @@ _PAM_UNIX = re.compile(
 )
 _CONNECTION = re.compile(r"Connection from (\S+)(?: port \d{1,5}(?: on \S+ port \d{1,5}.*)?)?")
 _REMOTE = re.compile(r"SSH: Server;Ltype: \w+;Remote: (\S+?)-\d{1,5};")
-_NO_STRING = re.compile(r"Did not receive identification string from (\S+)(?: port \d{1,5})?\s*")
+_SCANNED = re.compile(
+    r"(?:(?:error|fatal): )?(?:Did not receive identification string from|"
+    r"Timeout before authentication for(?: connection from)?|"
+    r"Bad protocol version identification '.*' from|Disconnected from(?=.*\[preauth\]$)|"
+    r"banner exchange: Connection from) (\S+?),?(?: port \d{1,5})?"
+    r"(?: \[preauth\]|: invalid format| to \S+, pid = \d+)?\s*"
+)
 _NEGOTIATE = re.compile(r"(?:fatal: )?Unable to negotiate with (\S+) port \d{1,5}: no matching ")
 _FATAL = re.compile(
-    r"fatal: (?:Unable to negotiate a key exchange method|no matching \w+ found: client |"
-    r"Read from socket failed: Connection reset by peer)"
+    r"(?:fatal|error): (?:Unable to negotiate a key exchange method|"
+    r"no matching \w+ found: client |Read from socket failed: Connection reset by peer|"
+    r"kex_exchange_identification: (?:read: )?"
+    r"(?:[Cc]lient sent invalid protocol identifier|"
+    r"[Cc]onnection (?:closed by remote host|reset by peer)))"
 )
 
+
+_NO_METHODS = ("No supported authentication methods", "No authentication methods")
 
 Remembered = tuple[str, str, bool, list[str]]
 """A process: its text, its peer, whether a failure is owed, and who failed."""
@@ -183,12 +194,12 @@ def _ended(session: _Session, message: str) -> Login:
             offence = "failure"
         elif message.endswith("[preauth]") and session.owed:
             offence = _settled(session)
-        elif code == "14" and words.startswith("No supported authentication methods"):
+        elif code == "14" and words.startswith(_NO_METHODS):
             offence = "suspicion"
         return Login(match[1], "", "", offence)
     if match := _CLOSED_USER.fullmatch(message):
         return Login(match[2], match[1], "", "suspicion")
-    if match := _NO_STRING.fullmatch(message) or _NEGOTIATE.match(message):
+    if match := _SCANNED.fullmatch(message) or _NEGOTIATE.match(message):
         return Login(match[1], "", "", "suspicion")
     if _FATAL.match(message) and session.peer:
         return Login(session.peer, "", "", "suspicion")

@@ -19,7 +19,7 @@ _NGINX = re.compile(rb", client: ([^\s,]+)")
 # After these words sshd itself writes the address; what follows may be the peer's own text.
 _SSHD_FIRST = re.compile(
     rb"(?:error: )?(?:(?:Received disconnect|Disconnected|Did not receive identification string|"
-    rb"Bad protocol version identification '[^']*'|Connection|reverse mapping checking"
+    rb"Connection|reverse mapping checking"
     rb"[^\[]*\[[^\]]*\]|ROOT LOGIN REFUSED) (?i:from|closed by|reset by)|"
     rb"Connection (?:closed|reset) by) ([0-9A-Fa-f:.]{2,46})(?::? |$)"
 )
@@ -27,13 +27,20 @@ _SSHD_LAST = re.compile(
     rb"(?:Connection (?:closed|reset) by|Disconnected from|Disconnecting)"
     rb" (?:authenticating|invalid) user (?:.* )?([0-9A-Fa-f:.]{2,45}) port \d+(?: \[preauth\])?"
 )
+_SSHD_PROTOCOL = re.compile(
+    rb"(?:error: )?Bad protocol version identification '.*' from ([0-9A-Fa-f:.]{2,45})"
+    rb"(?: port \d{1,5})?\s*"
+)
 _SSHD_FROM = re.compile(
     rb"(?:error: )?(?:Failed|Accepted|Invalid user|Postponed|maximum authentication attempts|"
     rb"User |PAM: )"
 )
 _FROM = re.compile(rb" from (?=(\S+))")
-_PAM = re.compile(rb"(?:pam_unix\(sshd:auth\): authentication failure|PAM \d+ more [^;]*); "
-                  rb"logname=\S* uid=\d* euid=\d* tty=ssh ruser=\S* rhost=(\S+)")  # fmt: skip
+_PAM = re.compile(
+    rb"(?:pam_unix\(sshd:auth\): authentication failure|PAM \d+ more [^;]*); "
+    rb"logname=\S* uid=\d* euid=\d* tty=ssh ruser=\S* rhost=(\S+)"
+    rb"(?=  user=|\s*$| \[preauth\])"
+)
 
 
 @lru_cache(maxsize=65_536)
@@ -58,7 +65,8 @@ def nginx_client(message: bytes) -> str | None:
 
 def sshd_client(message: bytes) -> str | None:
     """The peer of a message of the OpenSSH server, unless a user name could be it."""
-    if match := _SSHD_FIRST.match(message) or _SSHD_LAST.fullmatch(message):
+    match = _SSHD_FIRST.match(message) or _SSHD_LAST.fullmatch(message)
+    if match or (match := _SSHD_PROTOCOL.fullmatch(message)):
         return address(match[1].rstrip(b":").decode("ascii"))
     if _SSHD_FROM.match(message):
         return _only(_FROM.findall(message))

@@ -46,7 +46,7 @@ _ACCESS = re.compile(rb"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d)" + _
 _CTIME = re.compile(
     rb"(?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)" + _FRACTION + rb" (\d{4})"
 )
-_BSD = re.compile(rb"([A-Z][a-z]{2}) ([ \d]\d) (?:(\d{4}) )?(\d\d):(\d\d):(\d\d)" + _FRACTION)
+_BSD = re.compile(rb"([A-Z][a-z]{2}) ([ \d]?\d) (?:(\d{4}) )?(\d\d):(\d\d):(\d\d)" + _FRACTION)
 _NUMBER = re.compile(rb"(-?)(\d{1,20})(?:\.(\d{1,18}))?")
 
 

@@ -20,9 +20,13 @@ __all__ = ["Syslog3164", "Syslog5424"]
 
 _PRIORITY = rb"(?:<(\d{1,3})>)?"
 _BSD = re.compile(
-    _PRIORITY + rb"([A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,9})?|"
-    rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^\s]{0,24}):? (\S+) "
-    rb"(?:([^\s:\[\]]{1,64})(?:\[([^\]\s]{0,32})\])?: ?)?(.*)",
+    _PRIORITY + rb"([A-Z][a-z]{2} [ \d]?\d (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,9})?|"
+    rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^\s]{0,24}):? "
+    # Some daemons leave the host out: what could be no host is the program then.
+    rb"(?:(?:([\w.-]{1,64})\[\d{1,10}\]:|\[([\w.-]{1,64})\]:?) |"
+    rb"(\S+) (?:([^\s:\[\]]{1,64})(?:\[[^\]\s]{0,32}\])?: ?)?)"
+    # The message identifier of Solaris, which its daemon writes.
+    rb"(?:\[ID \d{1,10} [a-z0-9]{1,16}\.[a-z]{1,16}\] )?(.*)",
     re.DOTALL,
 )
 _STRUCTURED = rb'(-|(?:\[[^\]"]*(?:"[^"\\]*(?:\\.[^"\\]*)*"[^\]"]*)*\])+)'
@@ -49,7 +53,8 @@ class Syslog3164:
         time = self._time(match[2])
         if isinstance(time, Reason):
             return Skipped(time)
-        return _event(time, line, match.start(6), match[3], match[4] or b"", match[6])
+        program = match[3] or match[4] or match[6] or b""
+        return _event(time, line, match.start(7), match[5] or b"", program, match[7])
 
     def is_typical(self, line: bytes) -> bool:
         return _BSD.fullmatch(line) is not None
@@ -89,7 +94,8 @@ def _event(
 
 
 def _fields(host: bytes, program: bytes, message: bytes) -> Iterator[tuple[str, str]]:
-    yield "host", host.decode("utf-8", "replace")
+    if host:
+        yield "host", host.decode("utf-8", "replace")
     yield "program", program.decode("utf-8", "replace")
     yield "message", message.decode("utf-8", "replace")
     client = sshd_client(message) if program in (b"sshd", b"sshd-session") else None
