@@ -6,7 +6,7 @@ import hashlib
 import shutil
 from dataclasses import replace
 
-from tests.seal.chains import KEY, ORIGIN, OTHER, contents, fill, names
+from tests.seal.chains import KEY, ORIGIN, OTHER, contents, fill, names, public
 
 from tocsin.bundle import locked, seal_day, survey
 from tocsin.custody import (
@@ -17,7 +17,7 @@ from tocsin.custody import (
     prune_day,
     release_hold,
 )
-from tocsin.seal import day_after, read_day, read_tombstone, sign
+from tocsin.seal import Signer, Trust, day_after, read_day, read_tombstone, sign
 
 DAYS = names(7)
 POLICY = "2d"
@@ -41,10 +41,17 @@ def keep(root, day, policy=POLICY, key=KEY, more=()):
     return seal_day(root, day, key, ORIGIN, made)
 
 
-def prune(root, now=NOW, policy=POLICY, reason="it was time", key=KEY):
+TRUST = Trust((Signer(public()),))
+
+
+def plan(root, now=NOW, policy=POLICY, trust=TRUST):
+    return plan_pruning(root, policy, now, holds_in_force(root, now), trust)
+
+
+def prune(root, now=NOW, policy=POLICY, reason="it was time", key=KEY, trust=TRUST):
     with locked(root):
-        plan = plan_pruning(root, policy, now, holds_in_force(root, now))
-        return [prune_day(root, plan, each.day, key, reason, now) for each in plan.going]
+        found = plan(root, now, policy, trust)
+        return [prune_day(root, found, each.day, key, reason, now) for each in found.going]
 
 
 def pruned(root):

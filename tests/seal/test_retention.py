@@ -16,6 +16,7 @@ from tocsin.seal import (
     Hold,
     LedgerEnd,
     Tombstone,
+    is_day,
     may_go_on,
     moment_of,
     read_holds,
@@ -69,20 +70,41 @@ def test_what_is_no_policy(text):
 
 
 def test_the_days_that_the_script_counts():
-    made = SCRIPT.read_text()
-    (function,) = re.findall(r"^days_of\(\) \{.*?^\}", made, re.MULTILINE | re.DOTALL)
     days = [date(2000, 1, 1) + timedelta(days=n) for n in range(0, 146_097, 37)]
     days += [
         date(y, m, d)
         for y in (2000, 2023, 2024, 2100, 2400)
         for m, d in ((1, 1), (2, 28), (3, 1), (12, 31))
     ]
-    calls = "\n".join(f"days_of {day:%Y%m%d}; echo $number" for day in days)
-    done = subprocess.run(
-        ["sh", "-c", f"{function}\n{calls}"], capture_output=True, text=True, check=True
-    )
-    counted = [int(line) for line in done.stdout.split()]
-    assert [n - counted[0] for n in counted] == [(day - days[0]).days for day in days]
+    told = by_functions(
+        f"days_of {day:%Y%m%d}; day_before {day:%Y%m%d}; day_after {day:%Y%m%d}; "
+        "echo $number $before $next" for day in days
+    )  # fmt: skip
+    one = timedelta(days=1)
+    begin = int(told[0].split()[0])
+    assert told == [
+        f"{begin + (day - days[0]).days} {day - one:%Y%m%d} {day + one:%Y%m%d}" for day in days
+    ]
+
+
+def by_functions(calls):
+    """What the functions of verify.sh say of days."""
+    functions = re.findall(
+        r"^(?:month_length|parts_of|in_calendar|day_after|day_before|days_of)\(\) \{.*?^\}",
+        SCRIPT.read_text(), re.MULTILINE | re.DOTALL,
+    )  # fmt: skip
+    assert len(functions) == 6
+    text = "\n".join((*functions, *calls))
+    return subprocess.run(
+        ["sh"], input=text, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+
+
+def test_the_days_that_the_script_knows():
+    names = [f"{y}{m:02}{d:02}" for y in (2023, 2024, 2100, 2400) for m in range(100)
+             for d in (0, 1, 28, 29, 30, 31, 32, 99)]  # fmt: skip
+    told = by_functions(f"in_calendar {name} && echo yes || echo no" for name in names)
+    assert told == ["yes" if is_day(name) else "no" for name in names]
 
 
 @given(NAMES, HASHES, POLICIES, MOMENTS, WORDS, NAMES, WORDS, st.integers(0, 10**17), HASHES)

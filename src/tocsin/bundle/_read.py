@@ -74,7 +74,7 @@ def survey(root: Path) -> Survey:
                     faults.append(Fault("", "", f"more than {_MOST_FILES:,} entries"))
                     break
                 if entry.name == SEALING:
-                    what = "left by a command that was interrupted; the next one clears it up"
+                    what = "a command is at work, or was interrupted; the next one clears it up"
                     faults.append(Fault("", SEALING, what))
                 elif not is_day(entry.name) or not entry.is_dir(follow_symlinks=False):
                     faults.append(Fault("", printable(entry.name), "does not belong here"))

@@ -63,10 +63,12 @@ def _lock(folder: int, root: Path) -> None:
 def _recover(root: Path) -> None:
     """Undo what an interrupted command left behind."""
     sealing = root / SEALING
+    if sealing.is_symlink():
+        sealing.unlink()  # None of ours, and nothing is to be followed.
     if not sealing.exists():
         return
     aside = sealing / _ASIDE
-    if aside.exists():
+    if aside.is_dir() and not aside.is_symlink():
         for folder in aside.iterdir():
             if not (root / folder.name).exists():
                 folder.rename(root / folder.name)

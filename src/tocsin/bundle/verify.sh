@@ -59,6 +59,56 @@ find . -type f -links +1 | faults "hard link: "
 find . -type f -size +524288 | faults "larger than 256 MiB: "
 finish
 
+month_length() { # of the month $m of $y -> $length
+  case $m in
+    4 | 6 | 9 | 11) length=30 ;;
+    2) length=28; [ $((y % 4)) -eq 0 ] && { [ $((y % 100)) -ne 0 ] || [ $((y % 400)) -eq 0 ]; } && length=29 ;;
+    *) length=31 ;;
+  esac
+}
+
+parts_of() { # of $1, YYYYMMDD -> $y $m $d
+  y=${1%????} d=${1#??????} m=${1#????}
+  m=${m%??} m=${m#0} d=${d#0}
+}
+
+in_calendar() { # whether $1, eight digits, is a day
+  parts_of "$1"
+  month_length
+  [ "$m" -ge 1 ] && [ "$m" -le 12 ] && [ "$d" -ge 1 ] && [ "$d" -le "$length" ]
+}
+
+day_after() { # of $1 -> $next
+  parts_of "$1"
+  month_length
+  d=$((d + 1))
+  [ "$d" -le "$length" ] || { d=1 m=$((m + 1)); }
+  [ "$m" -le 12 ] || { m=1 y=$((y + 1)); }
+  next=$((y * 10000 + m * 100 + d))
+}
+
+day_before() { # of $1 -> $before
+  parts_of "$1"
+  d=$((d - 1))
+  [ "$d" -ge 1 ] || m=$((m - 1))
+  [ "$m" -ge 1 ] || { m=12 y=$((y - 1)); }
+  month_length
+  [ "$d" -ge 1 ] || d=$length
+  before=$((y * 10000 + m * 100 + d))
+}
+
+days_of() { # of $1, YYYYMMDD -> $number, counted from some day long ago
+  parts_of "$1"
+  [ "$m" -gt 2 ] || { m=$((m + 12)) y=$((y - 1)); }
+  number=$((365 * y + y / 4 - y / 100 + y / 400 + (153 * m - 457) / 5 + d))
+}
+
+number_of() { # the time $1 -> $moment, its digits
+  moment=$1
+  for each in - - T : :; do moment=${moment%%"$each"*}${moment#*"$each"}; done
+  moment=${moment%Z}
+}
+
 # A day is sealed if it has any part of a seal; days after the last sealed one are not yet.
 days='' unsealed=''
 for day in *; do
@@ -66,6 +116,7 @@ for day in *; do
     2[0-9][0-9][0-9][0-9][0-9][0-9][0-9]) ;;
     *) fault "does not belong here: $day"; continue ;;
   esac
+  in_calendar "$day" || fault "does not belong here: $day"
   [ -d "$day" ] || fault "not a folder: $day"
   if [ -e "$day/SHA256SUMS" ] || [ -e "$day/SHA256SUMS.sig" ] || [ -e "$day/checkpoint" ] ||
     [ -e "$day/checkpoint.cosig" ] || [ -e "$day/checkpoint.tsr" ]; then
@@ -78,79 +129,18 @@ done
 [ -n "$days" ] || fault "no sealed day here"
 finish
 
-day_after() { # of $1 -> $next
-  y=${1%????} d=${1#??????} m=${1#????}
-  m=${m%??} m=${m#0} d=${d#0}
-  case $m in
-    4 | 6 | 9 | 11) length=30 ;;
-    2) length=28; [ $((y % 4)) -eq 0 ] && { [ $((y % 100)) -ne 0 ] || [ $((y % 400)) -eq 0 ]; } && length=29 ;;
-    *) length=31 ;;
-  esac
-  d=$((d + 1))
-  [ "$d" -le "$length" ] || { d=1 m=$((m + 1)); }
-  [ "$m" -le 12 ] || { m=1 y=$((y + 1)); }
-  next=$((y * 10000 + m * 100 + d))
-}
+# A name with a line feed would look like two names below. What is not sealed is left out from here on.
+set --
+for each in $unsealed; do set -- "$@" ! -path "./$each" ! -path "./$each/*"; done
+find . -name '*
+*' "$@" | faults "a line feed in a name: "
+finish
 
-days_of() { # of $1, YYYYMMDD -> $number, counted from some day long ago
-  y=${1%????} d=${1#??????} m=${1#????}
-  m=${m%??} m=${m#0} d=${d#0}
-  [ "$m" -gt 2 ] || { m=$((m + 12)) y=$((y - 1)); }
-  number=$((365 * y + y / 4 - y / 100 + y / 400 + (153 * m - 457) / 5 + d))
-}
-
-number_of() { # the time $1 -> $moment, its digits
-  moment=$1
-  for each in - - T : :; do moment=${moment%%"$each"*}${moment#*"$each"}; done
-  moment=${moment%Z}
-}
-
-tombstone() { # of $day: its form, its signature, and that the day was old enough
-  stone=$day/tombstone
-  [ -f "$stone" ] && [ -f "$stone.sig" ] || { fault "$stone: it and its signature belong together"; return; }
-  {
-    read -r _; read -r _; read -r _; read -r _ ledger; read -r _ policy; read -r _ removed
-    read -r _ by; read -r _ log; read -r _ reason
-  } <"$stone"
-  hash=$(sha256sum <"$day/SHA256SUMS")
-  printf 'tocsin-tombstone/1\nday %s\nmanifest %s\nledger %s\npolicy %s\nremoved %s\nby %s\nlog %s\nreason %s\n' \
-    "$day" "${hash%% *}" "$ledger" "$policy" "$removed" "$by" "$log" "$reason" | cmp -s - "$stone" ||
-    { fault "$stone: not a tombstone of this day"; return; }
-  many=${policy%?}
-  case $policy in
-    0* | *[!0-9]? | [dy] | ????*y | ??????*d | *[!dy] | '') fault "$stone: not a policy"; return ;;
-  esac
-  case $removed in
-    2[0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z) ;;
-    *) fault "$stone: not a time"; return ;;
-  esac
-  case $log in 2[0-9][0-9][0-9][01][0-9][0-3][0-9]) ;; *) fault "$stone: not a day: $log"; return ;; esac
-  number_of "$removed"
-  on=${moment%??????}
-  ssh-keygen -Y verify -f "$signers" -I "$origin" -n tocsin-evidence -s "$stone.sig" \
-    -O "verify-time=$moment" <"$stone" >/dev/null 2>&1 ||
-    fault "$stone.sig: no signature of this file by an allowed signer"
-  days_of "$day"; own=$number
-  days_of "$log"; logged=$number
-  days_of "$on"
-  case $policy in
-    *y) [ "$on" -gt $((day + many * 10000)) ] ;;
-    *) [ $((number - own)) -gt "$many" ] ;;
-  esac || fault "$stone: younger than the policy $policy when it was removed"
-  apart=$((number - logged))
-  [ "${apart#-}" -le 1 ] || fault "$stone: removed on $on, but recorded with $log"
-  [ $((logged - own)) -ge 2 ] || fault "$stone: removed before a later day was sealed"
-  hash=$(sha256sum <"$stone")
-  echo "$day $log $policy $moment ${hash%% *}" >>"$tmp/removed"
-  printf 'REMOVED  %s: under the policy %s on %s by %s: %s\n' \
-    "$day" "$policy" "$removed" "$by" "$reason" >>"$tmp/told"
-}
-
-# Each day: its place in the chain, and its signature. Manifests go into one list, but of days that were
-# removed the files are in another.
-count=0 before='' origin='' root=''
-mkdir "$tmp/leaves"
-for each in all gone pairs wanted removed told; do : >"$tmp/$each"; done
+# Each day: its place in the chain, and what has to be signed. Of a day that was removed the tombstone is
+# written down anew from what it says: if that is not the same file, it is none.
+count=0 before='' origin='' root='' kept='' removed='' holds='' stones='' after_kept=''
+mkdir "$tmp/leaves" "$tmp/stones"
+for each in pairs signed wanted removed told hashes; do : >"$tmp/$each"; done
 for day in $days; do
   count=$((count + 1))
   for name in SHA256SUMS SHA256SUMS.sig checkpoint; do
@@ -162,33 +152,93 @@ for day in $days; do
   case $name in *[!A-Za-z0-9._/@-]* | '') fault "$day/checkpoint: not a name" ;; esac
   [ "$name" = "$origin" ] || fault "$day/checkpoint: of another name than the days before"
   [ "$size" = "$count" ] || fault "$day/checkpoint: not day number $count, days are missing or too many"
+  day_after "$day"
+  following=$next
   if [ -n "$before" ]; then
-    day_after "$before"
-    [ "$next" = "$day" ] || fault "the days between $before and $day are missing"
+    [ "$expected" = "$day" ] || fault "the days between $before and $day are missing"
     echo "$day $before" >>"$tmp/pairs"
   fi
-  ssh-keygen -Y verify -f "$signers" -I "$origin" -n tocsin-evidence -s "$day/SHA256SUMS.sig" \
-    -O "verify-time=${day}235959" <"$day/SHA256SUMS" >/dev/null 2>&1 ||
-    fault "$day/SHA256SUMS.sig: no signature of this file by an allowed signer"
+  echo "$day/SHA256SUMS ${day}235959" >>"$tmp/signed"
   if [ -e "$day/tombstone" ] || [ -e "$day/tombstone.sig" ]; then
-    tombstone
-    sed -n "/^.\{66\}\.\.\//!s|^\(.\{64\}\)  |\1  $day/|p" "$day/SHA256SUMS" >>"$tmp/gone"
-    sed -n "/^.\{66\}\.\.\//s|^\(.\{64\}\)  |\1  $day/|p" "$day/SHA256SUMS" >>"$tmp/all"
+    removed="$removed $day/SHA256SUMS"
+    if [ -f "$day/tombstone" ] && [ -f "$day/tombstone.sig" ]; then
+      stones="$stones $day/tombstone.sig"
+      {
+        read -r _; read -r _; read -r _ manifest; read -r _ ledger; read -r _ policy; read -r _ moment
+        read -r _ by; read -r _ log; read -r _ reason
+      } <"$day/tombstone"
+      printf 'tocsin-tombstone/1\nday %s\nmanifest %s\nledger %s\npolicy %s\nremoved %s\nby %s\nlog %s\nreason %s\n' \
+        "$day" "$manifest" "$ledger" "$policy" "$moment" "$by" "$log" "$reason" >"$tmp/stones/$day"
+    else
+      fault "$day/tombstone: it and its signature belong together"
+    fi
   else
-    sed "s|^\(.\{64\}\)  |\1  $day/|" "$day/SHA256SUMS" >>"$tmp/all"
+    kept="$kept $day/SHA256SUMS" after_kept="$after_kept $following"
+    [ ! -f "$day/holds" ] || holds="$holds $day/holds"
   fi
   for name in README.txt day.json ledger.jsonl verify.sh; do echo "$day/$name"; done >>"$tmp/wanted"
   { printf '\000%s\n' "$day"; cat "$day/SHA256SUMS"; } >"$tmp/leaves/$((1000000 + count))"
-  before=$day
+  before=$day expected=$following
 done
 last=$before
+finish
+
+# Tombstones: their form, and that each is of its day. One a line, for the tools that read lines.
+hash='[0-9a-f]{64}' two='[0-5][0-9]'
+if [ -n "$stones" ]; then
+  cat "$tmp"/stones/* | sed 'N;N;N;N;N;N;N;N;s/\n/	/g' >"$tmp/texts"
+  grep -v -E "^tocsin-tombstone/1	day [0-9]{8}	manifest $hash	ledger (0|[1-9][0-9]{0,17}) $hash	policy ([1-9][0-9]{0,2}y|[1-9][0-9]{0,4}d)	removed 2[0-9]{3}-(0[1-9]|1[0-2])-[0-3][0-9]T([01][0-9]|2[0-3]):$two:${two}Z	by [^[:cntrl:]]+	log 2[0-9]{7}	reason [^[:cntrl:]]+\$" "$tmp/texts" |
+    faults "not a tombstone: "
+  finish
+  sed 's|^[^	]*	day \([^	]*\)	manifest \([^	]*\)	.*|\2  \1/SHA256SUMS|' "$tmp/texts" >"$tmp/claims"
+  (cd "$tmp/stones" && sha256sum -- *) | sed 's|$|/tombstone|' >"$tmp/hashes"
+  cat "$tmp/hashes" >>"$tmp/claims"
+  sha256sum -c "$tmp/claims" >"$tmp/sums" 2>/dev/null || {
+    grep -v ': OK$' "$tmp/sums" | sed 's|/.*|/tombstone: not a tombstone of this day|' | sort -u | faults ""
+    fault "tombstones are not what they should be"
+  }
+  finish
+  sed 's|^[^	]*	day \([^	]*\)	.*	policy \([^	]*\)	removed \([^	]*\)	by .*	log \([0-9]*\)	reason .*|\1 \2 \3 \4|' "$tmp/texts" >"$tmp/removed"
+  sed 's|^[^	]*	day \([^	]*\)	.*	policy \([^	]*\)	removed \([^	]*\)	by \([^	]*\)	log [0-9]*	reason \(.*\)|REMOVED  \1: under the policy \2 on \3 by \4: \5|' "$tmp/texts" >"$tmp/told"
+  while read -r day _ moment _; do
+    number_of "$moment"
+    echo "$day/tombstone $moment" >>"$tmp/signed"
+  done <"$tmp/removed"
+fi
+
+# The signatures, several at once. A file is not signed unless somebody wrote down that it is.
+signatures() { # every fourth, beginning with $1
+  turn=0
+  while read -r name moment; do
+    turn=$(((turn + 1) % 4))
+    [ "$turn" -ne "$1" ] || {
+      ssh-keygen -Y verify -f "$signers" -I "$origin" -n tocsin-evidence -s "$name.sig" \
+        -O "verify-time=$moment" <"$name" >/dev/null 2>&1 && echo "$name $moment"
+    }
+  done <"$tmp/signed" >"$tmp/good$1"
+}
+for each in 0 1 2 3; do signatures "$each" & done
+wait
+cat "$tmp"/good? | sort >"$tmp/good"
+only_second "$tmp/good" "$tmp/signed" | sed 's| .*|.sig: no signature of this file by an allowed signer|' | faults ""
+
+# Manifests go into one list, but of days that were removed the files are in another.
+listed() { # manifests -> hash, two spaces, day, slash, name
+  [ $# -eq 0 ] || grep '' "$@" /dev/null | sed 's|^\([0-9]*\)/SHA256SUMS:\(.\{64\}\)  |\2  \1/|'
+}
+listed $kept >"$tmp/all"
+listed $removed >"$tmp/both"
+grep -E '^.{66}[0-9]{8}/\.\./' "$tmp/both" >>"$tmp/all"
+grep -v -E '^.{66}[0-9]{8}/\.\./' "$tmp/both" >"$tmp/gone"
+[ "$(cat $kept $removed | wc -l)" -eq "$(cat "$tmp/all" "$tmp/gone" | wc -l)" ] || fault "SHA256SUMS: cut off"
 
 # The list names files of its own day and the ends of the day before, nothing else.
 part='[A-Za-z0-9_][A-Za-z0-9._-]*'
 ends='(SHA256SUMS|SHA256SUMS\.sig|checkpoint|checkpoint\.cosig|checkpoint\.tsr)'
 cat "$tmp/all" "$tmp/gone" | grep -v -E "^[0-9a-f]{64}  [0-9]{8}/(\.\./[0-9]{8}/$ends|$part(/$part){0,3})\$" |
   faults "SHA256SUMS: not a line of ours: "
-cat "$tmp/all" "$tmp/gone" | grep -E '^.{66}[0-9]{8}/tombstone(\.sig)?$' | faults "SHA256SUMS: not a line of ours: "
+cat "$tmp/all" "$tmp/gone" | grep -E "^.{66}[0-9]{8}/($ends|tombstone(\.sig)?)\$|[^/ ]{129}" |
+  faults "SHA256SUMS: not a line of ours: "
 sed -n 's|^.\{66\}\([0-9]\{8\}\)/\.\./\([0-9]\{8\}\)/.*|\1 \2|p' "$tmp/all" | sort -u >"$tmp/found"
 sort "$tmp/pairs" "$tmp/found" | uniq -u | faults "does not follow the day before: "
 finish
@@ -203,11 +253,7 @@ finish
 cut -c 67- "$tmp/gone" | sort >"$tmp/absent"
 uniq -d "$tmp/expected" | faults "named twice: "
 tr 'A-Z' 'a-z' <"$tmp/expected" | sort | uniq -d | faults "names that differ by case only: "
-without_unsealed() {
-  for each in $unsealed; do printf '%s\n' "/^$each\$/d" "/^$each\\//d"; done >"$tmp/skip"
-  sed -e 's|^\./||' | sed -f "$tmp/skip" | sort
-}
-find . -type f | without_unsealed >"$tmp/found"
+find . -type f "$@" | sed 's|^\./||' | sort >"$tmp/found"
 sort "$tmp/absent" "$tmp/found" | uniq -d | faults "here, though a tombstone says that it was removed: "
 sort "$tmp/absent" "$tmp/expected" >"$tmp/known"
 uniq -d "$tmp/known" | faults "named twice: "
@@ -218,7 +264,7 @@ sed -n 's|/[^/]*$||p' "$tmp/expected" | sort -u >"$tmp/folders"
 sed -n 's|/[^/]*$||p' "$tmp/folders" | sort -u >"$tmp/folders2"
 sed -n 's|/[^/]*$||p' "$tmp/folders2" | sort -u >"$tmp/folders3"
 sort -u "$tmp/folders" "$tmp/folders2" "$tmp/folders3" >"$tmp/expected"
-find . -type d ! -name . | without_unsealed >"$tmp/found"
+find . -type d ! -name . "$@" | sed 's|^\./||' | sort >"$tmp/found"
 only_second "$tmp/expected" "$tmp/found" | faults "empty folder: "
 finish
 sha256sum -c "$tmp/all" >"$tmp/sums" 2>/dev/null || {
@@ -228,43 +274,88 @@ sha256sum -c "$tmp/all" >"$tmp/sums" 2>/dev/null || {
 
 # The signatures of tombstones have one spelling.
 line='[A-Za-z0-9+/]'
-cut -d ' ' -f 1 "$tmp/removed" | while read -r day; do cat "$day/tombstone.sig"; done >"$tmp/sums"
+: >"$tmp/sums"
+[ -z "$stones" ] || cat $stones >"$tmp/sums"
 sed 'N;N;N;N;N;s/\n/ /g' "$tmp/sums" | grep -v -E "^-{5}BEGIN SSH SIGNATURE-{5}( $line{70}){3} $line{36}[AEIMQUYcgkosw048]= -{5}END SSH SIGNATURE-{5}\$" |
   faults "tombstone.sig: not in the one spelling: "
 [ "$(wc -c <"$tmp/sums")" -eq $((310 * $(wc -l <"$tmp/removed"))) ] || fault "tombstone.sig: not in the one spelling"
 
-# What a removal rests on: the day that records it, the policy that was sealed before, no hold in force.
-for day in $days; do
-  [ ! -s "$tmp/removed" ] || [ ! -f "$day/holds" ] || cat "$day/holds"
-done | sort -u >"$tmp/holds"
-day_after "$last"
-following=$next known=''
-while read -r day log policy moment hash; do
-  case " $days $following " in *" $log "*) ;; *) fault "$day/tombstone: recorded with $log, which is no day of the chain" ;; esac
-  [ ! -f "$log/SHA256SUMS" ] || [ -f "$log/tombstone" ] || grep -qF "\"tombstone\":\"$hash\"" "$log/custody.jsonl" 2>/dev/null ||
-    fault "$day/tombstone: $log, which it names, does not record the removal"
-  [ "$log" != "$following" ] || echo "note: removed, but the record of it is not sealed yet: $day" >>"$tmp/told"
-  if [ "$log" != "$known" ]; then
-    known=$log before=$last
-    [ "$log" = "$following" ] || before=$(sed -n "s/^$log //p" "$tmp/pairs")
-    said=''
-    if [ -f "$before/day.json" ]; then
-      said=$(sed -n 's/^  "retention": "\([0-9]*[dy]\)",*$/\1/p' "$before/day.json")
-      said=${said:-none}
-    fi
-  fi
-  [ -z "$said" ] || [ "$said" = "$policy" ] ||
-    fault "$day/tombstone: removed under the policy $policy, but the day before $log names $said"
+# Holds: one a line; each with the earliest release that any day tells of it.
+cat $holds /dev/null | sort -u >"$tmp/holds"
+time='2[0-9]{3}-(0[1-9]|1[0-2])-[0-3][0-9]T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z'
+grep -v -E "^[1-9][0-9]{0,8} 2[0-9]{7} 2[0-9]{7} $time (-|$time)	[^[:cntrl:]]+	[^[:cntrl:]]+\$" "$tmp/holds" |
+  faults "holds: not a hold: "
+[ "$(cat $holds /dev/null | wc -l)" -eq "$(grep -h '' $holds /dev/null | wc -l)" ] || fault "holds: cut off"
+finish
+tab='	'
+cut -d "$tab" -f 1 "$tmp/holds" | sort -u >"$tmp/periods"
+sed -n 's/^\([0-9]*\) .* \(2[^ ]*\)$/\1 \2/p' "$tmp/periods" | sort >"$tmp/released"
+while read -r number first end added released; do
+  [ "$released" != - ] || released=$(sed -n "s/^$number //p" "$tmp/released" | head -n 1)
+  echo "$number $first $end $added ${released:--}"
+done <"$tmp/periods" | sort -u >"$tmp/held"
+
+held() { # by the holds in $1, at the time $2; with $3 they count whenever they were added
   while read -r number first end added released _; do
-    [ "$released" != - ] || released=$(sed -n "s/^$number [0-9]* [0-9]* [^ ]* \(2[^	]*\)	.*/\1/p" "$tmp/holds" | head -n 1)
-    at=$moment
+    [ "$first" -le "$day" ] && [ "$day" -le "$end" ] || continue
     number_of "$added"; added=$moment
-    number_of "$released"; released=$moment moment=$at
-    [ "$first" -gt "$day" ] || [ "$end" -lt "$day" ] || [ "$added" -gt "$moment" ] ||
-      { [ -n "$released" ] && [ "$released" -le "$moment" ]; } ||
-      fault "$day/tombstone: removed while hold $number was in force"
-  done <"$tmp/holds"
-done <"$tmp/removed"
+    if [ "$released" = - ]; then released=99999999999999; else number_of "$released"; released=$moment; fi
+    [ -n "$3" ] || [ "$added" -le "$2" ] || continue
+    [ "$added" -lt "$released" ] && [ "$2" -lt "$released" ] || continue
+    fault "$day/tombstone: removed while hold $number was in force"
+  done <"$1"
+}
+
+# What a removal rests on: its age, the day that records it, the policy that was sealed before, no hold.
+logs='' known=''
+: >"$tmp/records" && : >"$tmp/policies"
+while read -r day policy moment log && read -r hash _ <&3; do
+  stone=$day/tombstone
+  number_of "$moment"
+  at=$moment on=${moment%??????} many=${policy%?}
+  in_calendar "$on" || { fault "$stone: not a time of the calendar"; continue; }
+  case " $days $following " in *" $log "*) ;; *) fault "$stone: recorded with $log, which is no day of the chain"; continue ;; esac
+  days_of "$day"; own=$number
+  days_of "$log"; logged=$number
+  days_of "$on"
+  case $policy in
+    *y) [ "$on" -gt $((day + many * 10000)) ] ;;
+    *) [ $((number - own)) -gt "$many" ] ;;
+  esac || fault "$stone: younger than the policy $policy when it was removed"
+  apart=$((number - logged))
+  [ "${apart#-}" -le 1 ] || fault "$stone: removed on $on, but recorded with $log"
+  [ $((logged - own)) -ge 2 ] || fault "$stone: removed before a later day was sealed"
+  if [ "$log" = "$following" ]; then
+    echo "note: removed, but the record of it is not sealed yet: $day" >>"$tmp/told"
+  elif [ ! -f "$log/tombstone" ]; then
+    [ "$log" = "$known" ] || logs="$logs $log/custody.jsonl"
+    known=$log
+    echo "$log $hash $day" >>"$tmp/records"
+  fi
+  case " $after_kept " in
+    *" $log "*)
+      day_before "$log"
+      echo "$before $policy" >>"$tmp/policies"
+      [ ! -s "$before/holds" ] || held "$before/holds" "$at" whenever
+      ;;
+  esac
+  [ ! -s "$tmp/held" ] || held "$tmp/held" "$at" ''
+done <"$tmp/removed" 3<"$tmp/hashes"
+if [ -n "$stones" ]; then
+  grep '"tombstone":"' $logs /dev/null 2>/dev/null |
+    sed -n 's|^\([0-9]*\)/custody\.jsonl:.*"tombstone":"\([0-9a-f]\{64\}\)".*|\1 \2|p' | sort -u >"$tmp/found"
+  cut -d ' ' -f 1-2 "$tmp/records" | sort -u >"$tmp/expected"
+  only_second "$tmp/found" "$tmp/expected" >"$tmp/lacking"
+  [ ! -s "$tmp/lacking" ] || grep -F -f "$tmp/lacking" "$tmp/records" |
+    sed 's|^\([0-9]*\) .* \([0-9]*\)$|\2/tombstone: \1, which it names, does not record the removal|' | faults ""
+  for each in $kept; do printf '%s\n' "${each%/*}/day.json"; done >"$tmp/found"
+  grep '^  "retention": "' $(cat "$tmp/found") /dev/null |
+    sed -n 's|^\([0-9]*\)/day\.json:  "retention": "\([0-9]*[dy]\)",*$|\1 \2|p' | sort >"$tmp/said"
+  cut -d ' ' -f 1 "$tmp/said" | uniq -d | faults "day.json names two policies: "
+  sort -u "$tmp/policies" >"$tmp/expected"
+  only_second "$tmp/said" "$tmp/expected" |
+    sed 's|^\([0-9]*\) \(.*\)$|\1/day.json: names another policy than \2, under which days were removed|' | faults ""
+fi
 
 # The signature and the checkpoint of the last day have one spelling: no later day covers them.
 sig=$last/SHA256SUMS.sig

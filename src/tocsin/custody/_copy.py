@@ -90,9 +90,13 @@ def copy_days(
     lacking = [day for day in days if day not in known]
     if lacking:
         begin({day: _hash(root, day) for day in lacking})
-    verifier = Verifier(trust)
+    mine, theirs = Verifier(trust), Verifier(trust)
     for number, day in enumerate(days, 1):
         here = read_day_folder(root, day)
+        mine.add(here)
+        if mine.faults:
+            raise EvidenceError(f"{mine.faults[0]}: was it pruned while it was copied?",
+                                hint="run it again")  # fmt: skip
         if day not in known:
             destination.put(day, _files(root, here))
         there = destination.read(day)
@@ -105,9 +109,9 @@ def copy_days(
             done.same += 1
         else:
             done.copied.append(day)
-        verifier.add(there)
+        theirs.add(there)
         progress(number, len(days))
-    done.there = verifier.finish()
+    done.there = theirs.finish()
     return done
 
 

@@ -14,6 +14,7 @@ from tocsin.seal import (
     CUSTODY,
     HOLDS,
     MANIFEST,
+    MOST_HOLDS,
     NO_END,
     Hold,
     is_line,
@@ -42,11 +43,14 @@ def holds_now(root: Path) -> tuple[Hold, ...]:
 def holds_in_force(root: Path, now: str) -> tuple[Hold, ...]:
     """Those that keep days at `now`, RFC 3339 to the second; a release counts once it is sealed.
 
+    A hold that is there counts, though a clock that was set back says that it is not added yet.
+
     Raises EvidenceError, StoreError.
     """
     days = survey(root).days
     sealed = _sealed(root, days[-1]) if days else ()
-    kept = {hold.number: hold for hold in (*holds_now(root), *sealed) if hold.in_force(now)}
+    known = (*holds_now(root), *sealed)
+    kept = {hold.number: hold for hold in known if hold.in_force(max(now, hold.added))}
     return tuple(kept[number] for number in sorted(kept))
 
 
@@ -102,7 +106,7 @@ def _take(found: dict[int, Hold], told: Mapping[str, Any]) -> None:
         moment_of(told["released"])
         if number in found and found[number].released == "-":
             found[number] = replace(found[number], released=told["released"])
-    elif number not in found:
+    elif number not in found and len(found) < MOST_HOLDS:
         (hold,) = read_holds(write_holds((Hold(
             number, told["first"], told["last"], told["added"], told["by"], told["reason"],
         ),)))  # fmt: skip
@@ -118,7 +122,13 @@ def add_hold(root: Path, first: str, last: str, by: str, reason: str, now: str) 
     if last and last < first:
         raise ParseError(f"{last} is before {first}")
     with locked(root):
-        number = max((hold.number for hold in holds_now(root)), default=0) + 1
+        known = {hold.number for hold in holds_now(root)}
+        if len(known) >= MOST_HOLDS:
+            raise EvidenceError(
+                f"there are {MOST_HOLDS:,} holds already, so that this one would not count",
+                hint="`tocsin evidence hold list`: who added them?",
+            )
+        number = min(set(range(1, MOST_HOLDS + 1)) - known)
         hold = Hold(number, first, last or NO_END, now, by, reason)
         told = {
             "number": number, "first": hold.first, "last": hold.last, "added": now, "by": by,

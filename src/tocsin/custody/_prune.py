@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tocsin.bundle import read_day_folder, read_file, replace_day, survey
+from tocsin.bundle import read_file, replace_day, verify_folder
 from tocsin.custody._log import principal, write_line
 from tocsin.errors import EvidenceError, ParseError, StoreError
 from tocsin.seal import (
@@ -22,9 +22,11 @@ from tocsin.seal import (
     day_after,
     is_line,
     may_go_on,
+    read_checkpoint,
     read_day,
     read_manifest,
     sign,
+    tombstone_of,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from tocsin.seal import Signer, Trust
 
 __all__ = ["Going", "Pruning", "plan_pruning", "prune_day"]
 
@@ -60,14 +64,24 @@ class Pruning:
     """Days that are old enough and stay, and the hold that keeps each."""
     gone: tuple[str, ...]
     """Days whose files were removed before."""
+    signers: tuple[Signer, ...]
+    """Whose tombstones count."""
 
 
-def plan_pruning(root: Path, policy: str, now: str, holds: tuple[Hold, ...]) -> Pruning:
+def plan_pruning(
+    root: Path, policy: str, now: str, holds: tuple[Hold, ...], trust: Trust
+) -> Pruning:
     """`now` is RFC 3339 to the second, `holds` are those in force then.
 
-    Raises EvidenceError where the chain does not allow it yet, StoreError.
+    Raises EvidenceError where the chain does not hold or does not allow it yet, StoreError.
     """
-    days = survey(root).days
+    verdict = verify_folder(root, trust)
+    days = verdict.days
+    if verdict.faults and days:
+        raise EvidenceError(
+            f"the chain does not hold, so that nothing is removed from it: {verdict.faults[0]}",
+            hint="`tocsin evidence verify`; --allowed-signers where the key was replaced",
+        )
     if not days:
         raise EvidenceError(f"no sealed day in {root}", hint="`tocsin evidence seal` makes one")
     today, log = now[:10].replace("-", ""), day_after(days[-1])
@@ -98,7 +112,7 @@ def plan_pruning(root: Path, policy: str, now: str, holds: tuple[Hold, ...]) -> 
             going.append(found)
         else:
             held.append((day, keeps))
-    return Pruning(policy, log, tuple(going), tuple(held), tuple(gone))
+    return Pruning(policy, log, tuple(going), tuple(held), tuple(gone), trust.signers)
 
 
 def _date(day: str) -> datetime:
@@ -125,21 +139,12 @@ def _keeping(day: str, files: tuple[str, ...], holds: tuple[Hold, ...]) -> Itera
 
 
 def _going(root: Path, day: str) -> Going:
-    """Raises EvidenceError where the day is not what was sealed, StoreError."""
-    found = read_day_folder(root, day)
+    """Raises ParseError, StoreError."""
     try:
-        files = read_manifest(found.texts.get(MANIFEST, b"")).files
-    except ParseError as error:
-        raise EvidenceError(f"{day}: {error.what}", hint="`tocsin evidence verify`") from None
-    wrong = [name for name, sha256 in files.items() if found.digests.get(name) != sha256]
-    more = found.digests.keys() - files.keys() - set(_KEPT)
-    if wrong or more or found.strange:
-        raise EvidenceError(
-            f"{day} is not what was sealed: {(*wrong, *sorted(more), '?')[0]}",
-            hint="nothing is removed from a chain that does not hold: `tocsin evidence verify`",
-        )
-    names = tuple(sorted(files))
-    return Going(day, names, sum((root / day / name).stat().st_size for name in names))
+        names = tuple(sorted(read_manifest(read_file(root / day / MANIFEST)).files))
+        return Going(day, names, sum((root / day / name).stat().st_size for name in names))
+    except OSError as error:
+        raise StoreError(f"can't read {root / day}: {error.strerror}") from None
 
 
 def prune_day(
@@ -148,7 +153,8 @@ def prune_day(
     """Put a tombstone in the place of a day's files; the caller has the folder locked.
 
     It is written down before it is done. A kill leaves the day as it was, or in `.sealing`, or
-    removed; the next command that writes clears up. Raises ParseError, StoreError.
+    removed; the next command that writes clears up. Nothing is removed where the tombstone would
+    not count. Raises EvidenceError, ParseError, StoreError.
     """
     if not is_line(reason):
         raise ParseError("the reason is one line of at most 400 characters")
@@ -162,12 +168,19 @@ def prune_day(
     tombstone = Tombstone(
         day, manifest, pruning.policy, now, principal(), pruning.log, reason, ledger
     )
+    kept[TOMBSTONE] = tombstone.text
+    kept[TOMBSTONE_SIGNATURE] = sign(tombstone.text, key)
+    try:
+        tombstone_of(day, kept, pruning.signers, read_checkpoint(kept[HEAD]).origin)
+    except ParseError as error:
+        raise EvidenceError(
+            f"{day}: its tombstone would not count: {error.what}",
+            hint="take the key that seals the days of now",
+        ) from None
     write_line(root, {
         "by": tombstone.by, "command": "evidence prune", "days": day, "manifest": manifest,
         "policy": pruning.policy, "reason": reason, "time": now,
         "tombstone": hashlib.sha256(tombstone.text).hexdigest(),
     })  # fmt: skip
-    kept[TOMBSTONE] = tombstone.text
-    kept[TOMBSTONE_SIGNATURE] = sign(tombstone.text, key)
     replace_day(root, day, kept)
     return tombstone

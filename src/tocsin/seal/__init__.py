@@ -1,7 +1,7 @@
 """Sealing and verifying days: manifest, signature, tree, checkpoint, ledger chain; all pure."""
 
 from tocsin.seal._day import DayFacts, day_text, read_day
-from tocsin.seal._holds import HOLDS, NO_END, Hold, read_holds, write_holds
+from tocsin.seal._holds import HOLDS, MOST_HOLDS, NO_END, Hold, read_holds, write_holds
 from tocsin.seal._ledger import LedgerEnd, chain_ledger, check_ledger
 from tocsin.seal._manifest import (
     ATTACHED,
@@ -39,7 +39,7 @@ from tocsin.seal._note import (
     read_signatures,
     sign_checkpoint,
 )
-from tocsin.seal._removed import Removal, record_of
+from tocsin.seal._removed import Removal, record_of, tombstone_of
 from tocsin.seal._retention import may_go_on, read_retention
 from tocsin.seal._signers import Signer, read_allowed_signers, read_key_file, why_not_trusted
 from tocsin.seal._sshsig import (
@@ -69,6 +69,7 @@ __all__ = [
     "HEAD",
     "HOLDS",
     "MANIFEST",
+    "MOST_HOLDS",
     "NAMESPACE",
     "NO_END",
     "REQUIRED",
@@ -129,6 +130,7 @@ __all__ = [
     "sign",
     "sign_checkpoint",
     "signed_by",
+    "tombstone_of",
     "why_not_trusted",
     "write_holds",
     "write_manifest",

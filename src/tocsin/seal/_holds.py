@@ -14,14 +14,16 @@ from tocsin.errors import ParseError
 from tocsin.seal._manifest import is_day
 from tocsin.seal._tombstone import is_line, moment_of
 
-__all__ = ["HOLDS", "NO_END", "Hold", "read_holds", "write_holds"]
+__all__ = ["HOLDS", "MOST_HOLDS", "NO_END", "Hold", "read_holds", "write_holds"]
 
 HOLDS = "holds"
 """The file in a sealed day."""
 NO_END = "29991231"
 """The last day of a hold that has none."""
 _LINE = re.compile(r"([1-9][0-9]{0,8}) (\d{8}) (\d{8}) (\S{20}) (-|\S{20})\t([^\t]+)\t([^\t]+)")
-_MOST_BYTES = 1 << 20
+MOST_HOLDS = 1000
+"""Ever, in one chain: whoever can write to the custody log must not fill up a sealed day."""
+_MOST_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ def read_holds(data: bytes) -> tuple[Hold, ...]:
         if hold.released != "-":
             moment_of(hold.released)
         found.append(hold)
+    if len(found) > MOST_HOLDS:
+        raise ParseError(f"{HOLDS} has more than {MOST_HOLDS:,} lines")
     if write_holds(tuple(found)) != data or len({h.number for h in found}) != len(found):
         raise ParseError(f"{HOLDS} is cut off, or names a hold twice")
     return tuple(found)

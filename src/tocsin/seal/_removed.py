@@ -67,33 +67,44 @@ class Removals:
     _policy: str | None = None
     """What the day before says of the policy; None if its files were removed."""
     _holds: set[Hold] = field(default_factory=set)
+    """Those of all days."""
+    _sealed: tuple[Hold, ...] = ()
+    """Those that the day before knows; none if its files were removed."""
+    _held: dict[str, int] = field(default_factory=dict)
+    """By removed day, the hold that the day before the removal had in force."""
 
     def removed(self, tombstone: Tombstone, hashes: int) -> None:
         """The next day, whose files are gone. What it recorded went with them."""
         self.found.append(Removal(tombstone, hashes))
         self._awaited.pop(tombstone.day, None)
         self._awaited.setdefault(tombstone.log, []).append(tombstone)
-        self._policy = None
+        self._policy, self._sealed = None, ()
 
     def kept(self, day: str, texts: Mapping[str, bytes]) -> Iterator[tuple[str, str, str]]:
         """The next day, whose files are there: day, file and fault of what does not fit."""
         for each in self._awaited.pop(day, ()):
             if record_of(each.text) not in texts.get(CUSTODY, b""):
                 yield each.day, TOMBSTONE, f"{day}, which it names, does not record the removal"
-            yield from self._other_policy(each)
+            yield from self._against_the_day_before(each)
+        self._sealed = ()
         try:
             self._policy = read_day(texts.get("day.json", b"")).retention
         except ParseError:
             self._policy = ""
         try:
-            self._holds.update(read_holds(texts.get(HOLDS, b"")))
+            self._sealed = read_holds(texts.get(HOLDS, b""))
+            self._holds.update(self._sealed)
         except ParseError as error:
             yield day, HOLDS, error.what
         if len(self._holds) > _MOST_HOLDS:
             yield day, HOLDS, f"more than {_MOST_HOLDS:,} holds in all days"
             self._holds.clear()
 
-    def _other_policy(self, each: Tombstone) -> Iterator[tuple[str, str, str]]:
+    def _against_the_day_before(self, each: Tombstone) -> Iterator[tuple[str, str, str]]:
+        """Its holds count whenever they were added: they were there, whatever a clock says."""
+        for hold in self._sealed:
+            if hold.covers(each.day) and hold.in_force(max(each.removed, hold.added)):
+                self._held.setdefault(each.day, hold.number)
         if self._policy is not None and self._policy != each.policy:
             said = f"names {printable(self._policy)}" if self._policy else "names none"
             told = f"removed under the policy {each.policy}, but the day before {each.log} {said}"
@@ -106,7 +117,7 @@ class Removals:
                 if log != following:
                     yield each.day, TOMBSTONE, f"recorded with {log}, which is no day of the chain"
                 else:
-                    yield from self._other_policy(each)
+                    yield from self._against_the_day_before(each)
         ends: dict[int, str] = {}
         for hold in self._holds:
             if hold.released != "-":
@@ -115,10 +126,11 @@ class Removals:
         holds = {replace(h, released=ends.get(h.number, "-")) for h in self._holds}
         for removal in self.found:
             each = removal.tombstone
-            held = [h for h in holds if h.covers(each.day) and h.in_force(each.removed)]
+            held = [h.number for h in holds if h.covers(each.day) and h.in_force(each.removed)]
+            if each.day in self._held:
+                held.append(self._held[each.day])
             if held:
-                first = min(held, key=lambda hold: hold.number)
-                yield each.day, TOMBSTONE, f"removed while hold {first.number} was in force"
+                yield each.day, TOMBSTONE, f"removed while hold {min(held)} was in force"
 
     def unrecorded(self, following: str) -> tuple[str, ...]:
         """Days whose removal waits to be sealed with `following`."""

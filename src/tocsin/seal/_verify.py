@@ -31,7 +31,7 @@ from tocsin.seal._signers import why_not_trusted
 from tocsin.seal._sshsig import signed_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tocsin.seal._note import Cosigner
     from tocsin.seal._signers import Signer
@@ -168,6 +168,11 @@ class Verifier:
                     for place, file, what in self._removals.kept(day.name, day.texts):
                         self._fault_of(place, file, what)
         self._before = day
+
+    @property
+    def faults(self) -> Sequence[Fault]:
+        """Those of the days so far."""
+        return self._verdict.faults
 
     @property
     def _room(self) -> int:
