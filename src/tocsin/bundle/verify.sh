@@ -17,9 +17,9 @@
 #
 # Run a copy that you trust: whoever alters the evidence can alter this file too.
 # Not checked here, but by `tocsin evidence verify`: that the entries of the ledger follow each
-# other, that day.json says what the folder says, that SHA256SUMS is sorted, cosignatures, and the
-# signatures of checkpoints and the time stamps before the last (the next day's signature covers
-# their bytes).
+# other, that day.json says what the folder says, that SHA256SUMS is sorted, cosignatures, that the
+# words in tombstones and holds are short and printable beyond ASCII, and the signatures of
+# checkpoints and the time stamps before the last (the next day's signature covers their bytes).
 
 LC_ALL=C TZ=UTC0
 export LC_ALL TZ
@@ -444,7 +444,8 @@ gone=$(wc -l <"$tmp/removed" | tr -d ' ')
 [ "$gone" -eq 0 ] || echo "REMOVED: $gone of $count days, of which only the hashes were checked"
 echo "$((count - gone)) days, $first to $last, $(wc -l <"$tmp/all" | tr -d ' ') lines: nothing is altered"
 echo "not checked here, but by tocsin evidence verify: the order of the ledger's entries, what day.json"
-echo "says, the order of the lines in SHA256SUMS, cosignatures, and time stamps before the last"
+echo "says, the order of the lines in SHA256SUMS, the letters of names and reasons, cosignatures, and time"
+echo "stamps before the last"
 [ -z "$unsealed" ] || echo "not sealed, so nothing in it is proven:$unsealed"
 [ ! -f "$last/checkpoint.tsr" ] || [ -n "${stamped-}" ] || echo "not checked: $last/checkpoint.tsr"
 [ ! -f "$last/checkpoint.cosig" ] || echo "not checked: $last/checkpoint.cosig"
