@@ -76,10 +76,10 @@ def test_bad_matchers(text):
 MATCHERS = [
     "a=b", "{a=b", "a=b}", "{a=b}}", "{}", "", "a=", "a={b}", 'a=b\\"c', r"a=b\\c", r'a="b\\c"', r"a=~b\.c",
     'a="b,c"', "a=b,c=d", "a=b,", "a=b c", "a=b=c", "a!=b", 'a!=""', "a=~b|c", 'a="b"c', "a=`b`", ",",
-    "a=b\nc=d", 'a="b\\nc"', "a!b", "a=~=b", r"a=b\,c=d", r'a=b\,c="d"', "a='b'", "{{a=b}}", "a==b",
+    "a=b\nc=d", 'a="b\\nc"', 'a=~"b.c"', 'a!~"b.c"', 'a=~"(?s:b.c)"', "a!b", "a=~=b", r"a=b\,c=d", r'a=b\,c="d"', "a='b'", "{{a=b}}", "a==b",
 ]  # fmt: skip
 LABELS = [
-    {"a": "b"}, {"a": ""}, {"a": "b", "c": "d"}, {"a": "b c"}, {"a": "b,c"}, {"a": "b.c"}, {"a": "{b}"},
+    {"a": "b\nc"}, {"a": "b"}, {"a": ""}, {"a": "b", "c": "d"}, {"a": "b c"}, {"a": "b,c"}, {"a": "b.c"}, {"a": "{b}"},
     {"a": "{b"}, {"a": 'b"c'}, {"a": "b\\c"}, {"a": "b\\\\c"}, {"a": "'b'"}, {"a": "=b"}, {"c": "d", "a": "b\\"},
 ]  # fmt: skip
 

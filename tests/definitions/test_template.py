@@ -193,6 +193,35 @@ def test_names_of_other_resources_if_they_have_one():
     assert made.dimensions[0].value == "login"
 
 
+def test_names_of_functions_that_sam_makes():
+    text = with_alarm(MetricName={"Fn::Sub": "errors-${F}"}).replace(
+        "Resources: {",
+        "Resources: {F: {Type: 'AWS::Serverless::Function', Properties: {FunctionName: login}}, ",
+    )
+    assert load(text).alarms[0].metric_name == "errors-login"
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-east-1", "aws-us-gov")],
+)
+def test_the_partition_is_that_of_the_region(region, partition):
+    text = with_alarm(MetricName={"Ref": "AWS::Partition"})
+    file = [("t.yaml", text.encode())]
+    [alarm] = load_definitions(file, parameters={"AWS::Region": region}).alarms
+    assert alarm.metric_name == partition
+
+
+def test_an_open_condition_between_two_equal_values():
+    top = "Conditions: {C: !Equals [!Ref 'AWS::Region', eu-west-1]}\n"
+    [alarm] = load(with_alarm(top, MetricName={"Fn::If": ["C", "m", "m"]})).alarms
+    assert alarm.metric_name == "m"
+    other = load(with_alarm(top, MetricName={"Fn::If": ["C", "m", "n"]}))
+    assert "AWS::Region is not given" in other.unresolved[0].what
+    wrong = load(with_alarm(top, MetricName={"Fn::If": ["D", "m", "m"]}))
+    assert any("no condition is called 'D'" in each.what for each in wrong.errors)
+
+
 def test_json_has_pointers_for_places():
     template = {"Resources": {"A/b": {"Type": "AWS::CloudWatch::Alarm", "Properties": {
         "Threshold": "many"}}}}  # fmt: skip

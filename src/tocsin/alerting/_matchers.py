@@ -10,15 +10,16 @@ name, in quotes if need be, and braces in pairs. Alertmanager 0.27 and later try
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tocsin.errors import ParseError
-from tocsin.labels import Matcher, MatchOp
+from tocsin.labels import Matcher, MatchOp, compile_regex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["matchers_text", "matches_all", "parse_matchers"]
+__all__ = ["AlertMatcher", "matchers_text", "matches_all", "parse_matchers"]
 
 # Up to a comma that is not within quotes, or the end of the text.
 _PART = re.compile(r'((?:"(?:\\.|[^"\\])*(?:"|\Z)|\\[^,]|[^",])*)(?:,|\Z)', re.DOTALL)
@@ -33,6 +34,22 @@ _ANY = re.compile(
 )
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
+
+
+@dataclass(frozen=True, slots=True)
+class AlertMatcher(Matcher):
+    """A condition on one label of an alert.
+
+    A dot is no line break in Alertmanager's regexes, as it is in those of Prometheus.
+    """
+
+    def _compile(self) -> Callable[[str], bool]:
+        if self.op in (MatchOp.EQUAL, MatchOp.NOT_EQUAL):
+            return Matcher._compile(self)  # noqa: SLF001 - its own, where super() has no slots
+        compile_regex(self.value)
+        match = compile_regex(f"(?-s:{self.value})").fullmatch
+        wanted = self.op is MatchOp.REGEX
+        return lambda value: (match(value) is not None) is wanted
 
 
 def parse_matchers(text: str) -> tuple[Matcher, ...]:
@@ -55,7 +72,7 @@ def _classic(text: str) -> tuple[Matcher, ...] | None:
         if part is None or one is None or value is None:
             return None
         text = value[2] if value[1] is None else value[1]
-        found.append(Matcher(MatchOp(one[2]), one[1], _unescape(text)))
+        found.append(AlertMatcher(MatchOp(one[2]), one[1], _unescape(text)))
         at = part.end()
     return tuple(found)
 
@@ -75,7 +92,7 @@ def _any_text(text: str) -> tuple[Matcher, ...]:
         if not name:
             raise ParseError("a matcher without a label name", hint='write name="value"')
         value = match[4] or _unescape(match[5])
-        found.append(Matcher(MatchOp(match[3]), name, value))
+        found.append(AlertMatcher(MatchOp(match[3]), name, value))
         at = match.end()
     return tuple(found)
 

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tocsin.alerting._intervals import TimeInterval
-from tocsin.alerting._matchers import parse_matchers
+from tocsin.alerting._matchers import AlertMatcher, parse_matchers
 from tocsin.alerting._routes import GROUP_BY_ALL, InhibitRule, Route
 from tocsin.durations import HOUR, MINUTE, SECOND
 from tocsin.errors import ParseError
-from tocsin.labels import Matcher, MatchOp
+from tocsin.labels import MatchOp
 from tocsin.yamlfile import YamlMapping, YamlScalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tocsin.alerting._intervals import Range
+    from tocsin.labels import Matcher
     from tocsin.yamlfile import YamlNode
     from tocsin.yamlreader import YamlReader
 
@@ -126,7 +127,7 @@ def _matchers(
             if not name:
                 reader.error(span, f"{key}: a label without a name")
             try:
-                found.append(Matcher(op, name, form.format(value)))
+                found.append(AlertMatcher(op, name, form.format(value)))
             except ParseError as error:
                 reader.error(span, error.what, error.hint)
     for node in reader.items(item, modern):

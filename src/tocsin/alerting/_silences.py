@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin.alerting._matchers import matches_all
-from tocsin.labels import Matcher, MatchOp
+from tocsin.alerting._matchers import AlertMatcher, matches_all
+from tocsin.labels import MatchOp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tocsin.labels import Matcher
 
 __all__ = ["Silence", "SilenceMatcher"]
 
@@ -33,8 +35,8 @@ class SilenceMatcher(msgspec.Struct, frozen=True, rename="camel"):
 @lru_cache(1000)
 def _matcher(name: str, value: str, is_regex: bool, is_equal: bool) -> Matcher:
     if is_regex:
-        return Matcher(MatchOp.REGEX if is_equal else MatchOp.NOT_REGEX, name, value)
-    return Matcher(MatchOp.EQUAL if is_equal else MatchOp.NOT_EQUAL, name, value)
+        return AlertMatcher(MatchOp.REGEX if is_equal else MatchOp.NOT_REGEX, name, value)
+    return AlertMatcher(MatchOp.EQUAL if is_equal else MatchOp.NOT_EQUAL, name, value)
 
 
 class Silence(msgspec.Struct, frozen=True):

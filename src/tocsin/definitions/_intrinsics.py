@@ -21,6 +21,11 @@ _MAX_DEPTH = 100
 _MAX_TEXT = 64 << 10
 _PLACEHOLDER = re.compile(r"\$\{(!?)([^${}]*)\}")
 _PSEUDO = {"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}
+_PSEUDO_ELSEWHERE = {
+    "cn-": {"AWS::Partition": "aws-cn", "AWS::URLSuffix": "amazonaws.com.cn"},
+    "us-gov-": {"AWS::Partition": "aws-us-gov", "AWS::URLSuffix": "amazonaws.com"},
+}
+"""By how the names of their regions begin."""
 _UNTOLD = frozenset({
     "AWS::AccountId", "AWS::NotificationARNs", "AWS::Region", "AWS::StackId", "AWS::StackName",
 })  # fmt: skip
@@ -36,6 +41,8 @@ _GIVEN_NAMES = {
     "AWS::Kinesis::Stream": "Name",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::S3::Bucket": "BucketName",
+    "AWS::Serverless::Function": "FunctionName",
+    "AWS::Serverless::SimpleTable": "TableName",
 }
 """The same for resources that alarms watch; a made-up name would never have data."""
 
@@ -105,7 +112,7 @@ class Scope:
         if name in self._given and (name.startswith("AWS::") or name in self._parameters):
             return self._typed(name, self._given[name])
         if name in _PSEUDO:
-            return _PSEUDO[name]
+            return self._pseudo(name)
         symbol = f"${{{name}}}"
         if name in _UNTOLD:
             return Unknown(f"{name} is not given", symbol)
@@ -114,6 +121,11 @@ class Scope:
         if name in self._resources:
             return self.name_of(name)
         return Unknown(f"nothing is called {name[:80]!r}", mistake=True)
+
+    def _pseudo(self, name: str) -> str:
+        region = self._given.get("AWS::Region", "")
+        elsewhere = (each for start, each in _PSEUDO_ELSEWHERE.items() if region.startswith(start))
+        return next(elsewhere, _PSEUDO)[name]
 
     def _default(self, name: str) -> Value:
         declared = self._parameters[name]
@@ -168,7 +180,8 @@ class Scope:
         if attribute == "Arn" and _NAMES.get(type_) == "AlarmName":
             name = self.name_of(logical)
             place = [self._given.get(each, "") for each in ("AWS::Region", "AWS::AccountId")]
-            arn = f"arn:aws:cloudwatch:{place[0]}:{place[1]}:alarm"
+            partition = self._given.get("AWS::Partition") or self._pseudo("AWS::Partition")
+            arn = f"arn:{partition}:cloudwatch:{place[0]}:{place[1]}:alarm"
             return name if isinstance(name, Unknown) else f"{arn}:{name}"
         what = f"{logical}.{attribute}"
         return Unknown(f"{what} is known only after deployment", f"${{{what}}}")
@@ -265,7 +278,10 @@ class Scope:
         holds = self.holds(value[0].value)
         if not isinstance(holds, Unknown):
             return self.evaluate(value[1] if holds else value[2]).value
-        return holds
+        both = [self.evaluate(each) for each in value[1:]]
+        # Where the two say the same, it does not matter which it is.
+        same = text(both[0]) is not None and text(both[0]) == text(both[1])
+        return both[0].value if same and not holds.mistake else holds
 
     def holds(self, name: str) -> bool | Unknown:
         """Whether a condition of the template holds."""
