@@ -284,3 +284,17 @@ def test_a_trust_that_does_not_know_the_key_removes_nothing(tmp_path):
         keep(root, day)
     with pytest.raises(EvidenceError, match="the chain does not hold"):
         prune(root, trust=Trust((Signer(b"x" * 32),)))
+
+
+@pytest.mark.parametrize(("files", "why"), [
+    ({f"raw/{n}": b"" for n in range(50_001)}, "more than 50,000"),
+    ({"raw/x": b"x" * ((256 << 20) + 1)}, "larger than 256 MiB"),
+    ({f"{n:0128}/{0:0128}/{0:0128}/{0:0128}": b"" for n in range(30_000)}, "larger than 16 MiB"),
+    ({"raw/a": b"", "raw/A": b""}, "differ by case"),
+], ids=["many", "large", "wide", "case"])  # fmt: skip
+def test_nothing_is_sealed_that_no_verifier_would_take(tmp_path, files, why):
+    root = chain(tmp_path / "evidence", 1)
+    with pytest.raises(EvidenceError, match=why):
+        seal_day(root, DAYS[1], KEY, ORIGIN, lambda opened: replace(contents(opened), files=files))
+    assert not (root / DAYS[1]).exists()
+    assert verify(root).faults == []

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LARGEST",
+    "MOST_FILES",
     "READ_WHOLE",
     "SEALING",
     "Survey",
@@ -46,7 +47,8 @@ READ_WHOLE = _ARTEFACTS | {
     "day.json", "ledger.jsonl", CUSTODY, HOLDS, TOMBSTONE, TOMBSTONE_SIGNATURE,
 }  # fmt: skip
 _DEEPEST = 4
-_MOST_FILES = 50_000
+MOST_FILES = 50_000
+"""In one day."""
 LARGEST = 256 << 20
 """Bytes of one file: a file of holes costs its maker nothing, and its reader hours."""
 _CHUNK = 1 << 20
@@ -70,8 +72,8 @@ def survey(root: Path) -> Survey:
     try:
         with os.scandir(root) as entries:
             for number, entry in enumerate(entries):
-                if number > _MOST_FILES:
-                    faults.append(Fault("", "", f"more than {_MOST_FILES:,} entries"))
+                if number > MOST_FILES:
+                    faults.append(Fault("", "", f"more than {MOST_FILES:,} entries"))
                     break
                 if entry.name == SEALING:
                     what = "a command is at work, or was interrupted; the next one clears it up"
@@ -125,8 +127,8 @@ class _Reading:
             for entry in entries:
                 empty = False
                 name = prefix + entry.name
-                if len(self.digests) + len(self.strange) >= _MOST_FILES:
-                    self._odd(name, f"more than {_MOST_FILES:,} files in one day")
+                if len(self.digests) + len(self.strange) >= MOST_FILES:
+                    self._odd(name, f"more than {MOST_FILES:,} files in one day")
                     return
                 if entry.is_file(follow_symlinks=False):
                     self._file(here, entry.name, name)

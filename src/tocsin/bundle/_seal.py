@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files as package_files
 from typing import TYPE_CHECKING, Any
 
-from tocsin.bundle._read import open_files, read_file, survey
+from tocsin.bundle._read import LARGEST, MOST_FILES, open_files, read_file, survey
 from tocsin.bundle._write import locked, replace_day
 from tocsin.errors import EvidenceError, ParseError
 from tocsin.printable import printable
@@ -28,6 +28,7 @@ from tocsin.seal import (
     leaf_hash,
     read_checkpoint,
     read_day,
+    read_manifest,
     sign,
     sign_checkpoint,
     signed_by,
@@ -107,6 +108,7 @@ def seal_day(
         files[MANIFEST] = manifest
         files[SIGNATURE] = sign(manifest, key)
         files[HEAD] = sign_checkpoint(checkpoint, key)
+        _check_limits(day, files)
         replace_day(root, day, files)
         return Sealed(root / day, len(files), checkpoint)
 
@@ -121,6 +123,22 @@ def _check_order(day: str, days: tuple[str, ...]) -> None:
         what = "is before" if day < days[-1] else "does not follow"
         raise EvidenceError(f"{day} {what} {days[-1]}, the last sealed day",
                             hint="days are sealed in order and without a gap")  # fmt: skip
+
+
+def _check_limits(day: str, files: Mapping[str, bytes]) -> None:
+    """Nothing is sealed that a verifier would not take for a day."""
+    wrong = [f"{name}: larger than {LARGEST >> 20} MiB"
+             for name, data in files.items() if len(data) > LARGEST]  # fmt: skip
+    if len(files) > MOST_FILES:
+        wrong.append(f"{len(files):,} files, more than {MOST_FILES:,}")
+    try:
+        read_manifest(files[MANIFEST])
+        read_day(files["day.json"])
+    except ParseError as error:
+        wrong.append(error.what)
+    if wrong:
+        raise EvidenceError(f"{day} can't be sealed: {'; '.join(wrong[:20])}",
+                            hint="move what need not be evidence elsewhere")  # fmt: skip
 
 
 def _read_before(root: Path, days: tuple[str, ...]) -> bytes:

@@ -151,7 +151,8 @@ def _print(verdict: Verdict) -> None:
     click.echo(f"ANCHORED: up to {verdict.anchored}")
     if verdict.anchored != last:
         after = len(verdict.days) - verdict.days.index(verdict.anchored) - 1
-        click.echo(f"note: the {after} days after it rest on the key alone")
+        days = "day after it rests" if after == 1 else f"{after} days after it rest"
+        click.echo(f"note: the {days} on the key alone")
 
 
 def _removal(each: Removal) -> str:
