@@ -244,7 +244,10 @@ def _extended(item: Any, rules: list[str]) -> Expression:
 
 
 def _level(rule: Any) -> str:
-    return rule.level.name.lower() if rule.level is not None else ""
+    from sigma.rule import SigmaLevel  # noqa: PLC0415 - an extra
+
+    # What is no level stays as it is written, and is noted as a mistake.
+    return rule.level.name.lower() if isinstance(rule.level, SigmaLevel) else ""
 
 
 def _tags(rule: Any) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import yaml
 from tocsin.correlation._compile import compile_correlation, compile_detection
 from tocsin.correlation._mistakes import note_mistakes, sentence, unknown_keys
 from tocsin.correlation._model import Correlation, Detection, RuleSet
+from tocsin.correlation._shapes import misshapen
 from tocsin.correlation._specified import as_pysigma
 from tocsin.errors import FileErrors, ParseError, Problem, RuleError, Span
 from tocsin.yamlfile import YamlMapping, read_yaml_documents
@@ -111,6 +112,9 @@ def _parse(content: dict[str, Any], node: YamlMapping, problems: list[Problem]) 
             problems.append(Problem(node.keys[key], what, "write each rule out"))
             return None
     problems += unknown_keys(node)
+    if wrong := misshapen(content, node):
+        problems += wrong
+        return None
     errors: list[Exception] = []
     try:
         if "correlation" in content:
