@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -76,7 +77,9 @@ def test_a_removed_day_in_everything_that_is_handed_out(tocsin, days, tmp_path):
     span = ("--from", dashed(days[0]), "--to", today())
     tocsin("report", *span, "--output", "r.html")
     page = (tmp_path / "r.html").read_text()
-    assert "were removed under the retention policy 2d" in page
+    # Above, and in one case for all controls, to which their cells in the calendar lead.
+    assert page.count("were removed under the retention policy 2d") == 2
+    assert set(re.findall('href="#(c-[^"]*)"', page)) <= set(re.findall('id="([^"]*)"', page))
     tocsin("report", *span, "--output", "again.html", "--key", "evidence.key.pub")
     tocsin("report", *span, "--output", "r2.html")
     assert (tmp_path / "r2.html").read_text() == page

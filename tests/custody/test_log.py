@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from tests.seal.chains import names, verify
 from tests.seal.removals import keep
 from tests.seal.test_kill import run_killed
-from tocsin.cli._custody import spans
 from tocsin.custody import log_path, write_line
-from tocsin.seal import day_after
+from tocsin.seal import day_after, spans
 
 DAYS = names(4)
 

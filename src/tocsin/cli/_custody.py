@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import click
@@ -13,13 +12,13 @@ from tocsin.cli._output import moment
 from tocsin.cli._secrets import make_redactor
 from tocsin.custody import principal, write_line
 from tocsin.errors import StoreError
-from tocsin.seal import day_after
+from tocsin.seal import spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["cleaned", "hand_out", "hash_of_files", "now_to_the_second", "spans"]
+__all__ = ["cleaned", "hand_out", "hash_of_files", "now_to_the_second"]
 
 
 def now_to_the_second() -> str:
@@ -53,17 +52,3 @@ def hash_of_files(files: Mapping[str, str]) -> str:
     """Of what `sha256sum` says of the files, `HASH  NAME` a line, sorted by name."""
     lines = "".join(f"{files[name]}  {name}\n" for name in sorted(files))
     return hashlib.sha256(lines.encode()).hexdigest()
-
-
-def spans(days: Iterable[str]) -> str:
-    """`20261127-20261203 20261209`."""
-    found = sorted(set(days))
-    begins = {b for a, b in pairwise(found) if day_after(a) != b}
-    text, last = "", ""
-    for day in found:
-        if not text or day in begins:
-            text += f"-{last} {day}" if last else f" {day}"
-            last = ""
-        else:
-            last = day
-    return f"{text}-{last}".strip() if last else text.strip()

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tocsin.cli._custody import hand_out, hash_of_files, spans
+from tocsin.cli._custody import hand_out, hash_of_files
 from tocsin.cli._evidence_key import key_path
 from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._evidence_verify import trust_of, trust_options
 from tocsin.cli._exit import ExitCode
 from tocsin.custody import BucketDestination, FolderDestination, copy_days
 from tocsin.errors import ParseError
-from tocsin.seal import MANIFEST, read_retention
+from tocsin.seal import MANIFEST, read_retention, spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

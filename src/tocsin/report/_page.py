@@ -28,6 +28,7 @@ from tocsin.report._page_ledger import (
 )
 from tocsin.report._period import STATES
 from tocsin.report._style import STYLE, SYMBOLS
+from tocsin.seal import spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -146,8 +147,25 @@ def _cases(period: Period) -> Iterator[str]:
     yield "<h2>Days without full evidence</h2>\n"
     if not others:
         yield "<p>Every control has a record of every whole day.</p>\n"
+    removed = {head.day: head.removed for head in period.heads if head.removed}
+    gone = [cell for cell in others if cell.day in removed and not cell.dispositions]
+    for told in dict.fromkeys(removed.values()):
+        yield from _removed(told, [cell for cell in gone if removed[cell.day] == told])
+    merged = {case_id(cell) for cell in gone}
     for cell in others:
-        yield from _case(period, cell)
+        if case_id(cell) not in merged:
+            yield from _case(period, cell)
+
+
+def _removed(told: str, cells: Sequence[Cell]) -> Iterator[str]:
+    """One case for all days that went for the same reason: there may be years of them."""
+    if not cells:
+        return
+    days = {cell.day for cell in cells}
+    count = "1 day" if len(days) == 1 else f"{len(days):,} days"
+    yield f'<section class="case"><h3>{_symbol(cells[0].state)} {count} · {cells[0].state}</h3>\n'
+    yield "".join(f'<span id="{esc(case_id(cell))}"></span>' for cell in cells)
+    yield f"{_bullets([f'{spans(days)}: {told}'])}</section>\n"
 
 
 def _case(period: Period, cell: Cell) -> Iterator[str]:
@@ -302,18 +320,19 @@ def _yourself(period: Period) -> Iterator[str]:
     day = period.sealed[-1] if period.sealed else period.last
     yield "<h2>How to check it yourself</h2>\n"
     yield "<p>This page is a summary; the evidence is the folder of days. Take the key from those "
-    yield "who sealed, by another way than the evidence, as a file <code>allowed_signers</code>. "
-    yield "Then, with <code>sha256sum</code> and <code>ssh-keygen</code> alone:</p>\n"
+    yield "who sealed, by another way than the evidence, as a file <code>allowed_signers</code> "
+    yield "beside the folder. Then, with <code>sha256sum</code> and <code>ssh-keygen</code> "
+    yield "alone:</p>\n"
     name = esc(origins[-1] if origins else "NAME")
     commands = (
         f"cd evidence/{day}\n"
-        f"ssh-keygen -Y verify -f allowed_signers -I {name}"
+        f"ssh-keygen -Y verify -f ../../allowed_signers -I {name}"
         " -n tocsin-evidence -s SHA256SUMS.sig &lt; SHA256SUMS\n"
         "sha256sum -c --strict --quiet SHA256SUMS\n"
     )
     yield f"<pre>{commands}</pre>\n"
     yield "<p>All days at once, with your copy of the script and the lines you kept:</p>\n"
-    yield "<pre>cd evidence; sh verify.sh allowed_signers anchor</pre>\n"
+    yield "<pre>cd evidence; sh ../verify.sh ../allowed_signers ../anchor</pre>\n"
     yield "<p>Draw days yourself and have them with their proofs: "
     yield "<code>tocsin evidence sample --seed YOURS -n 25</code>. This page is the same, byte for "
     yield "byte, whenever it is made of the same days: <code>tocsin evidence report --from "

@@ -18,7 +18,7 @@ from tocsin.report._events import (
     rule_changes,
     silences_of,
 )
-from tocsin.seal import day_after
+from tocsin.seal import day_after, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -244,8 +244,8 @@ def _notes(inside: Sequence[DayRead], days: Sequence[str]) -> list[str]:
         if read.removed:
             removed.setdefault(read.removed, []).append(read.name)
     for told, gone in removed.items():
-        span = gone[0] if len(gone) == 1 else f"{len(gone)} days, {gone[0]} to {gone[-1]}"
-        notes.append(f"{span}: {told}")
+        count = "1 day" if len(gone) == 1 else f"{len(gone):,} days"
+        notes.append(f"{count}, {spans(gone)}: {told}")
     for read in inside:
         notes += [f"{read.name}/{file} can't be read" for file in read.unread]
         if read.entries_left_out:

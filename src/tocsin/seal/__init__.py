@@ -42,6 +42,7 @@ from tocsin.seal._note import (
 from tocsin.seal._removed import Removal, record_of, tombstone_of
 from tocsin.seal._retention import may_go_on, read_retention
 from tocsin.seal._signers import Signer, read_allowed_signers, read_key_file, why_not_trusted
+from tocsin.seal._spans import day_after, spans
 from tocsin.seal._sshsig import (
     NAMESPACE,
     fingerprint,
@@ -59,7 +60,6 @@ from tocsin.seal._verify import (
     Trust,
     Verdict,
     Verifier,
-    day_after,
     last_second,
 )
 
@@ -130,6 +130,7 @@ __all__ = [
     "sign",
     "sign_checkpoint",
     "signed_by",
+    "spans",
     "tombstone_of",
     "why_not_trusted",
     "write_holds",

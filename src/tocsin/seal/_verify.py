@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,6 +28,7 @@ from tocsin.seal._merkle import Frontier, leaf_hash
 from tocsin.seal._note import Checkpoint, cosigned_at, is_signed, read_checkpoint, read_signatures
 from tocsin.seal._removed import Removal, Removals, tombstone_of
 from tocsin.seal._signers import why_not_trusted
+from tocsin.seal._spans import day_after
 from tocsin.seal._sshsig import signed_by
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from tocsin.seal._note import Cosigner
     from tocsin.seal._signers import Signer
 
-__all__ = ["DayFiles", "Fault", "Trust", "Verdict", "Verifier", "day_after", "last_second"]
+__all__ = ["DayFiles", "Fault", "Trust", "Verdict", "Verifier", "last_second"]
 
 _MOST_FAULTS = 1000
 _COSIG, _TOKEN = ATTACHED
@@ -114,11 +115,6 @@ class Verdict:
     @property
     def holds(self) -> bool:
         return bool(self.days) and not self.faults
-
-
-def day_after(day: str) -> str:
-    """`20261201` for `20261130`. Raises ValueError for what is no day of the calendar."""
-    return f"{datetime.strptime(day, '%Y%m%d').replace(tzinfo=UTC) + timedelta(days=1):%Y%m%d}"
 
 
 def last_second(day: str) -> int:
