@@ -17,7 +17,9 @@ LONGEST = 512
 
 
 def group_value(value: object) -> str:
-    """The text of a group-by field's value."""
+    """The text of a group-by field's value; of several values, all of them."""
+    if isinstance(value, tuple):
+        value = ", ".join(map(str, value))
     text = shortened(value if isinstance(value, str) else str(value))
     return _prefix(text) if ":" in text else text
 

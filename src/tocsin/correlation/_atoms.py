@@ -82,7 +82,7 @@ def field_atom(field: str, value: SigmaType) -> Atom:
     names = field_names(field)
     what = f"{field} {type(value).__name__} {value!r}"
     if isinstance(value, SigmaNull):
-        return Atom(names, lambda found: found is None, what)
+        return Atom(names, lambda found: found is None or found == (), what)
     if isinstance(value, SigmaExists):
         wanted = bool(value.exists)
         return Atom(names, lambda found: (found is not None) is wanted, what)

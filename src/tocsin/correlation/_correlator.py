@@ -291,6 +291,8 @@ class Correlator:
             value = None
             for name in route.value:
                 value = event.fields.get(name)
+                if isinstance(value, tuple):
+                    value = value[0] if len(value) == 1 else ", ".join(map(str, value)) or None
                 if value is not None:
                     break
             seen = add(route.at, keyed, key, event.time, Part(event.count, value, route.position))
@@ -406,7 +408,7 @@ def _one(event: Event, names: tuple[str, ...]) -> str | None:
     fields = event.fields
     for name in names:
         value = fields.get(name)
-        if value is not None:
+        if value is not None and value != ():
             if type(value) is str and ":" not in value and len(value) <= LONGEST:
                 return value
             return group_value(value)

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 Value = str | int | float | tuple[str | int | float, ...]
-"""What a field of an event holds."""
+"""What a field of an event holds; an empty tuple is there and null."""
 Key = str | tuple[str, ...]
 """The values of the group-by fields; a lone one stands for itself."""
 Kind = Literal[

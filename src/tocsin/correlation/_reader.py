@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tocsin.correlation._model import Event, Value
 from tocsin.correlation._request import access_request, json_request
 from tocsin.correlation._sshd import Sessions
-from tocsin.correlation._taxonomy import security_event
+from tocsin.correlation._taxonomy import field_names, security_event
 from tocsin.correlation._weberror import apache_error, nginx_error
 from tocsin.logformat import Parsed, Skipped, pick_client, read_object
 
@@ -51,7 +51,11 @@ class EventReader:
             case "access":
                 access_request(fields)
             case "json":
-                _flatten(fields, line)
+                empty = _flatten(fields, line)
+                # There and null: an empty value, unless another name of the field has one.
+                for name in empty:
+                    if not any(each in fields for each in field_names(name)):
+                        fields[name] = ()
             case "syslog" | "syslog-5424":
                 self._syslog(fields, line)
             case "nginx-error" | "apache-error":
@@ -109,14 +113,15 @@ def _refused(fields: dict[str, Value], found: tuple[str, str] | None) -> None:
         fields["offence"] = offence
 
 
-def _flatten(fields: dict[str, Value], line: bytes) -> None:
+def _flatten(fields: dict[str, Value], line: bytes) -> list[str]:
     """Objects within objects, by dotted names; the client that the format's reader found stays.
 
     The outer ones come first, so that a large one does not displace what stands beside it.
+    Answers the names of those that are null.
     """
-    client = fields.get("client")
+    client, empty = fields.get("client"), list[str]()
     waiting: deque[tuple[str, Any, int]] = deque([("", read_object(line), 0)])
-    while waiting and len(fields) < _MOST:
+    while waiting and len(fields) + len(empty) < _MOST:
         prefix, value, depth = waiting.popleft()
         if isinstance(value, dict):
             if depth < _DEPTH:
@@ -126,17 +131,20 @@ def _flatten(fields: dict[str, Value], line: bytes) -> None:
             fields[prefix] = tuple(_scalar(each) for each in value[:100] if _is_scalar(each))
         elif _is_scalar(value):
             fields[prefix] = _scalar(value)
+        elif prefix:
+            empty.append(prefix)
     if client:
         fields["client"] = client
     if "eventVersion" in fields and "eventSource" in fields:
         fields["event.dataset"] = "cloudtrail"
-        return
+        return empty
     said = security_event(str(fields.get("event", "")))
     if said is not None:
         fields.update(said)
         fields["event.dataset"] = "security"
     else:
         json_request(fields)
+    return empty
 
 
 def _is_scalar(value: Any) -> bool:

@@ -32,7 +32,7 @@ from tocsin.correlation._reader import EventReader
 from tocsin.durations import DAY, format_duration, parse_duration
 from tocsin.errors import FileErrors, ParseError, RuleError, Span
 from tocsin.logformat import Clues, Skipped, detect, make_format
-from tocsin.yamlfile import YamlMapping, read_yaml
+from tocsin.yamlfile import YamlMapping, YamlScalar, read_yaml
 from tocsin.yamlreader import YamlReader
 
 if TYPE_CHECKING:
@@ -218,6 +218,11 @@ def _event(
             name: text.replace(mark, number) if mark else text
             for name, (text, _) in reader.string_map(given, "fields").items()
         }
+        written = given.items["fields"]
+        if isinstance(written, YamlMapping):
+            for name, node in written.items.items():
+                if isinstance(node, YamlScalar) and node.is_null:
+                    fields[name] = ()
         time = _time(reader, given, "at", start, start)
         return Event(time, fields, reader.integer(given, "count", 1, 1))
     found = lines.read((line.replace(mark, number) if mark else line).encode()) if lines else None

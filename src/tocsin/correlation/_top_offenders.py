@@ -144,6 +144,6 @@ def event_value(event: Event, names: tuple[str, ...]) -> str | None:
     """The first of these fields that the event has, as text of bounded length."""
     for name in names:
         value = event.fields.get(name)
-        if value is not None and value != "":
+        if value not in (None, "", ()):
             return shortened(group_value(value), _LONGEST)
     return None

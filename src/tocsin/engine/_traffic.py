@@ -89,7 +89,7 @@ def _take(group: LogGroup, data: bytes, now: int, found: Counter[str]) -> None:
     for line in lines:
         event = reader.read(line.removesuffix(b"\r")) if line else None
         if isinstance(event, Event) and now - HOUR <= event.time <= now and _went_well(event):
-            found[str(event.fields.get("client", ""))] += event.count * _went_well(event)
+            found[str(event.fields.get("client") or "")] += event.count * _went_well(event)
 
 
 def _went_well(event: Event) -> int:
