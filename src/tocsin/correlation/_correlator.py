@@ -408,8 +408,8 @@ def _one(event: Event, names: tuple[str, ...]) -> str | None:
     fields = event.fields
     for name in names:
         value = fields.get(name)
-        if value is not None and value != ():
-            if type(value) is str and ":" not in value and len(value) <= LONGEST:
-                return value
+        if type(value) is str and ":" not in value and len(value) <= LONGEST:
+            return value
+        if value not in (None, ()):
             return group_value(value)
     return None
