@@ -39,7 +39,7 @@ from tocsin.seal._note import (
     read_signatures,
     sign_checkpoint,
 )
-from tocsin.seal._removed import Removal, record_of, tombstone_of
+from tocsin.seal._removed import Removal, tombstone_of
 from tocsin.seal._retention import may_go_on, read_retention
 from tocsin.seal._signers import Signer, read_allowed_signers, read_key_file, why_not_trusted
 from tocsin.seal._spans import day_after, spans
@@ -125,7 +125,6 @@ __all__ = [
     "read_retention",
     "read_signatures",
     "read_tombstone",
-    "record_of",
     "root_of",
     "sign",
     "sign_checkpoint",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tocsin.seal._signers import Signer
 
-__all__ = ["Removal", "Removals", "record_of", "tombstone_of"]
+__all__ = ["Removal", "Removals", "tombstone_of"]
 
 _MOST_HOLDS = 10_000
 
@@ -52,7 +52,7 @@ def tombstone_of(
     return found
 
 
-def record_of(tombstone: bytes) -> bytes:
+def _record_of(tombstone: bytes) -> bytes:
     """What the line of the custody log that records a removal holds."""
     return f'"tombstone":"{hashlib.sha256(tombstone).hexdigest()}"'.encode()
 
@@ -83,7 +83,7 @@ class Removals:
     def kept(self, day: str, texts: Mapping[str, bytes]) -> Iterator[tuple[str, str, str]]:
         """The next day, whose files are there: day, file and fault of what does not fit."""
         for each in self._awaited.pop(day, ()):
-            if record_of(each.text) not in texts.get(CUSTODY, b""):
+            if _record_of(each.text) not in texts.get(CUSTODY, b""):
                 yield each.day, TOMBSTONE, f"{day}, which it names, does not record the removal"
             yield from self._against_the_day_before(each)
         self._sealed = ()
