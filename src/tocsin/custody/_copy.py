@@ -131,7 +131,8 @@ def _file(root: Path, day: DayFiles, name: str) -> bytes:
     try:
         data = read_file(path)
     except OSError as error:
-        raise StoreError(f"can't read {path}: {error.strerror}") from None
+        raise StoreError(f"can't read {path}: {error.strerror}",
+                         hint="was it pruned meanwhile? run it again") from None  # fmt: skip
     if hashlib.sha256(data).hexdigest() != day.digests[name]:
         raise EvidenceError(f"{path} changed while it was copied", hint="run it again")
     return data
