@@ -17,7 +17,9 @@ from tocsin.errors import ParseError
 from tocsin.labels import Matcher, MatchOp, compile_regex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import re2
 
 __all__ = ["AlertMatcher", "matchers_text", "matches_all", "parse_matchers"]
 
@@ -43,13 +45,10 @@ class AlertMatcher(Matcher):
     A dot is no line break in Alertmanager's regexes, as it is in those of Prometheus.
     """
 
-    def _compile(self) -> Callable[[str], bool]:
-        if self.op in (MatchOp.EQUAL, MatchOp.NOT_EQUAL):
-            return Matcher._compile(self)  # noqa: SLF001 - its own, where super() has no slots
+    def _regex(self) -> re2._Regexp:
+        # By itself first: within the group a bracket too many would not be found.
         compile_regex(self.value)
-        match = compile_regex(f"(?-s:{self.value})").fullmatch
-        wanted = self.op is MatchOp.REGEX
-        return lambda value: (match(value) is not None) is wanted
+        return compile_regex(f"(?-s:{self.value})")
 
 
 def parse_matchers(text: str) -> tuple[Matcher, ...]:

@@ -63,7 +63,8 @@ class FolderDestination:
         """Files are written read-only; a folder can be only when everything is in it."""
         try:
             for folder, _, _ in os.walk(self._path / day):
-                if os.stat(folder, follow_symlinks=False).st_mode & 0o222:  # noqa: PTH116
-                    os.chmod(folder, 0o555)  # noqa: PTH101, S103
+                path = Path(folder)
+                if path.lstat().st_mode & 0o222:
+                    path.chmod(0o555)
         except OSError as error:
             raise StoreError(f"can't make {self._path / day} read-only: {error.strerror}") from None

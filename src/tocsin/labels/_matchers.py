@@ -47,10 +47,13 @@ class Matcher:
             return lambda value: value == wanted
         if self.op is MatchOp.NOT_EQUAL:
             return lambda value: value != wanted
-        match = compile_regex(wanted).fullmatch
+        match = self._regex().fullmatch
         if self.op is MatchOp.REGEX:
             return lambda value: match(value) is not None
         return lambda value: match(value) is None
+
+    def _regex(self) -> re2._Regexp:
+        return compile_regex(self.value)
 
     @property
     def matches_empty(self) -> bool:

@@ -18,7 +18,7 @@ from tocsin.correlation import FilterOffenders, Wanted
 from tocsin.durations import MINUTE, SECOND
 from tocsin.errors import SourceError
 from tocsin.logformat import Parsed
-from tocsin.source import ReadCounts, is_plain, read_log, read_window
+from tocsin.source import ReadCounts, first_time, is_plain, read_log, read_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -239,7 +239,7 @@ def _read_whole(
         if used > room or not any(look.room for look in looks):
             break
         lines = block.split(b"\n")
-        first, last = _first_time(lines, time_of), _first_time(reversed(lines), time_of)
+        first, last = first_time(lines, time_of), first_time(reversed(lines), time_of)
         if first is not None and last is not None:
             first, last = min(first, last) - _LATENESS, max(first, last) + _LATENESS
             place = _Place(opened.log.name, number, block)
@@ -256,9 +256,3 @@ def _time_of(opened: Opened) -> Callable[[bytes], int | None]:
         return found.time if isinstance(found, Parsed) else None
 
     return time_of
-
-
-def _first_time(lines: Iterable[bytes], time_of: Callable[[bytes], int | None]) -> int | None:
-    """The time of the first line that is an event."""
-    times = (time_of(line.removesuffix(b"\r")) for line in lines)
-    return next((each for each in times if each is not None), None)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from tocsin.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import BinaryIO
 
     from tocsin.source._log_files import LogFile
 
-__all__ = ["read_window"]
+__all__ = ["first_time", "read_window"]
 
 _LEAST, _MOST = 32 * 1024, 1024 * 1024
 """Bytes of a block: few at first, for a time may be short."""
@@ -53,7 +53,7 @@ def read_window(
                         continue
                 if not block:
                     return
-                first = _first_time(block, time_of)
+                first = first_time(block.split(b"\n"), time_of)
                 if first is not None and first >= end:
                     return
                 mark = len(_MARK) if at == 0 and block.startswith(_MARK) else 0
@@ -70,7 +70,7 @@ def _seek(file: BinaryIO, size: int, time_of: Callable[[bytes], int | None], beg
         middle = (low + high) // 2
         file.seek(middle)
         near = file.read(_NEAR)
-        found = _first_time(near.partition(b"\n")[2], time_of)
+        found = first_time(near.split(b"\n")[1:], time_of)
         if found is not None and found < begin:
             low = middle
         else:
@@ -90,9 +90,7 @@ def _next_line(file: BinaryIO, at: int) -> int:
     return at
 
 
-def _first_time(lines: bytes, time_of: Callable[[bytes], int | None]) -> int | None:
-    for line in lines.split(b"\n"):
-        time = time_of(line.removesuffix(b"\r")) if line else None
-        if time is not None:
-            return time
-    return None
+def first_time(lines: Iterable[bytes], time_of: Callable[[bytes], int | None]) -> int | None:
+    """The time of the first line that is an event."""
+    times = (time_of(line.removesuffix(b"\r")) for line in lines if line)
+    return next((each for each in times if each is not None), None)
