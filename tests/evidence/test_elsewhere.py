@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from tests.engine.daemon import wait_for
 from tests.referees import alertmanager
 
-from tocsin.cli._evidence import evidence
+from tocsin.cli import cli
 from tocsin.control import (
     AlertmanagerAlerts,
     Control,
@@ -57,7 +57,7 @@ def collect(folder, *words, inputs, code=0, **environment):
     (folder / "tocsin.yaml").write_text("evidence: {folder: e, controls: [controls.yaml]}\n")
     config = ("--config", str(folder / "tocsin.yaml"), "--folder", str(folder / "e"))
     done = CliRunner().invoke(
-        evidence, ["collect", *config, "--format", "json", *words], standalone_mode=False,
+        cli, ["evidence", "collect", *config, "--format", "json", *words], standalone_mode=False,
         env={**AWS, **environment},
     )  # fmt: skip
     assert done.exception is None, done.exception

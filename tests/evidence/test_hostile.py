@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from tests.remote.serving import serve_raw
 
 from tocsin.cli import _evidence as command
+from tocsin.cli import cli
 from tocsin.cli._exit import ExitCode
 from tocsin.errors import ParseError
 
@@ -62,8 +63,17 @@ def saying(body, *, status="200 OK", length=None, headers=""):
 
 def collect(folder, address):
     result = CliRunner().invoke(
-        command.evidence,
-        ["collect", "--prometheus", address, "--folder", str(folder), "--format", "json"],
+        cli,
+        [
+            "evidence",
+            "collect",
+            "--prometheus",
+            address,
+            "--folder",
+            str(folder),
+            "--format",
+            "json",
+        ],
         standalone_mode=False,
     )
     assert result.exception is None, result.exception
@@ -211,7 +221,7 @@ def test_a_password_goes_to_the_source_and_nowhere_else(tmp_path):
 ])  # fmt: skip
 def test_an_address_that_is_none_is_refused_without_repeating_it(url, tmp_path):
     result = CliRunner().invoke(
-        command.evidence, ["collect", "--prometheus", url, "--folder", str(tmp_path)]
+        cli, ["evidence", "collect", "--prometheus", url, "--folder", str(tmp_path)]
     )
     assert isinstance(result.exception, ParseError)
     assert "canary" not in str(result.exception)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from tests.engine.daemon import wait_for, webhook
 from tests.engine.test_log_daemon import alarm_of, daemon, line
 
-from tocsin.cli._evidence import evidence
+from tocsin.cli import cli
 
 CONTROLS = """
 version: "1"
@@ -31,7 +31,7 @@ controls:
 def collect(running):
     words = ["collect", "--config", str(running.folder / "tocsin.yaml"), "--prometheus", running.url,
              "--folder", str(running.folder / "evidence"), "--format", "json"]  # fmt: skip
-    done = CliRunner().invoke(evidence, words, standalone_mode=False)
+    done = CliRunner().invoke(cli, ["evidence", *words], standalone_mode=False)
     assert done.exception is None, done.exception
     (told,) = json.loads(done.stdout)
     record = json.loads((running.folder / told["file"]).read_bytes())

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.control.days import LAB_CONTROLS, clean, period
 
-from tocsin.cli._evidence import evidence
+from tocsin.cli import cli
 from tocsin.cli._records import write_records
 from tocsin.control import AlertsSeen, RulesSeen, SeriesSeen, State, TargetsSeen
 from tocsin.errors import ConfigError, ParseError, StoreError
@@ -245,7 +245,7 @@ def test_a_failing_disk_leaves_nothing_behind(tmp_path, monkeypatch):
 
 
 def run(*arguments):
-    return CliRunner().invoke(evidence, ["collect", *arguments], standalone_mode=False)
+    return CliRunner().invoke(cli, ["evidence", "collect", *arguments], standalone_mode=False)
 
 
 @pytest.mark.parametrize("day", ["yesterday", "2026-13-01", "20261120", "9999-12-31", "1969-01-01"])

@@ -18,7 +18,7 @@ from tests.evidence import lab_prometheus as lab
 from tests.evidence.month import BEGIN, HOUR, MINUTE, Month
 from tests.referees import NO_PROMETHEUS
 
-from tocsin.cli._evidence import evidence
+from tocsin.cli import cli
 from tocsin.cli._exit import code_of
 from tocsin.errors import ParseError, TocsinError
 from tocsin.evidence import Reperformer, SampleBook, read_samples
@@ -29,7 +29,7 @@ TODAY = NOW - NOW % lab.DAY
 
 
 def run(*words):
-    done = CliRunner().invoke(evidence, [str(word) for word in words], standalone_mode=False)
+    done = CliRunner().invoke(cli, ["evidence", *map(str, words)], standalone_mode=False)
     error = done.exception
     if error is not None and not isinstance(error, TocsinError):
         raise error

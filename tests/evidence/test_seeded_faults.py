@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from tests.evidence.month import BEGIN, DAY, HOUR, MINUTE, SECOND, Month, partial
 
-from tocsin.cli._evidence import evidence
+from tocsin.cli import cli
 from tocsin.control import Kind
 
 FAULTS = (
@@ -198,7 +198,7 @@ def test_every_verdict_is_computed_again_from_the_bundle_alone(seeded):
     for number in seeded.records:
         day = seeded.days[number]["day"]
         words = ["reperform", day, "--folder", folder, "--format", "json"]
-        done = CliRunner().invoke(evidence, words, standalone_mode=False)
+        done = CliRunner().invoke(cli, ["evidence", *words], standalone_mode=False)
         assert done.exception is None, done.exception
         for each in json.loads(done.stdout):
             if seeded.plan[number][1] == "partial" and each["state"] == "no-data":

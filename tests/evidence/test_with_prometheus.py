@@ -14,7 +14,7 @@ from tests.engine.daemon import free_port
 from tests.evidence import lab_prometheus as lab
 from tests.referees import NO_PROMETHEUS
 
-from tocsin.cli._evidence import evidence
+from tocsin.cli import cli
 
 pytestmark = pytest.mark.skipif(not (lab.BINARY and lab.PROMTOOL), reason=NO_PROMETHEUS)
 
@@ -31,8 +31,18 @@ def name_of(start):
 
 def collect(folder, address, *more):
     result = CliRunner().invoke(
-        evidence,
-        ["collect", "--prometheus", address, "--folder", str(folder), "--format", "json", *more],
+        cli,
+        [
+            "evidence",
+            "collect",
+            "--prometheus",
+            address,
+            "--folder",
+            str(folder),
+            "--format",
+            "json",
+            *more,
+        ],
         standalone_mode=False,
     )
     assert result.exception is None, result.exception

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import hashlib
 import os
 import socket
@@ -39,7 +38,7 @@ from tocsin.cli._exit import ExitCode
 from tocsin.cli._openings import commit_option, keep_openings, make_commitments
 from tocsin.cli._output import format_option, write_json
 from tocsin.cli._plan import catalogues_of, plan_files
-from tocsin.cli._program import program_sha256
+from tocsin.cli._program import program_sha256, run_by
 from tocsin.cli._records import attempt_of, write_records
 from tocsin.cli._sealed_days import sealed_answers
 from tocsin.cli._secrets import make_redactor
@@ -114,7 +113,7 @@ def collect(
     catalogues = catalogues_of(config)
     controls = [control for each in catalogues for control in each.controls]
     collector = Collector(
-        "tocsin", tocsin.__version__, printable(socket.gethostname()), _user(), os.getpid(),
+        "tocsin", tocsin.__version__, printable(socket.gethostname()), run_by(), os.getpid(),
         uuid.uuid4().hex, address.url, now,
         "person" if sys.stdin and sys.stdin.isatty() else "program", program_sha256(),
         clock_state(), head_of(Path(tocsin.__file__), os.environ),
@@ -192,13 +191,6 @@ def _defaults(url: str | None, folder: Path | None, path: Path) -> tuple[Address
         url = url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
         folder = folder or config.evidence_folder
     return parse_address(url or _DEFAULT_URL), folder or Path("evidence")
-
-
-def _user() -> str:
-    try:
-        return printable(getpass.getuser())
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
 
 
 @dataclass(frozen=True, slots=True)

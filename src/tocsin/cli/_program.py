@@ -1,13 +1,16 @@
-"""Which program this is, byte for byte."""
+"""Which program this is, byte for byte, and who runs it."""
 
 from __future__ import annotations
 
+import getpass
 import hashlib
+import os
 from pathlib import Path
 
 import tocsin
+from tocsin.printable import printable
 
-__all__ = ["program_sha256"]
+__all__ = ["program_sha256", "run_by"]
 
 
 def program_sha256() -> str:
@@ -27,3 +30,11 @@ def program_sha256() -> str:
         for name, path in sorted(names.items())
     ]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def run_by() -> str:
+    """The name of the user."""
+    try:
+        return printable(getpass.getuser())
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import hashlib
-import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ import msgspec
 import tocsin
 from tocsin.bundle import Contents
 from tocsin.cli._plan import catalogues_of, plan_name
+from tocsin.cli._program import run_by
 from tocsin.cli._secrets import make_redactor
 from tocsin.control import load_catalogue, utc
 from tocsin.custody import custody_part
@@ -78,7 +77,7 @@ def contents_of(opened: Open, sources: Sources) -> Contents:
         "sealed": utc(sources.now),
         "program": {"name": "tocsin", "version": tocsin.__version__},
         "host": printable(socket.gethostname()),
-        "user": _user(),
+        "user": run_by(),
         "key": sources.key,
         "records": described.records,
         "late": described.late,
@@ -174,10 +173,3 @@ def _kept(
     cleaned = redactor.clean(data)
     files[name if cleaned == data else name.replace(".yml", ".redacted.yml")] = cleaned
     return "whole" if cleaned == data else "redacted"
-
-
-def _user() -> str:
-    try:
-        return printable(getpass.getuser())
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
