@@ -49,7 +49,10 @@ def test_days_go_when_the_policy_says_so_and_nobody_holds_them(tocsin, days, tmp
     assert f"held  {days[1]}  by hold 1" in told
     assert f"removed  {days[0]}/control-slo.json" in told
     left = sorted(path.name for path in (tmp_path / "evidence" / days[0]).iterdir())
-    assert left == ["SHA256SUMS", "SHA256SUMS.sig", "checkpoint", "tombstone", "tombstone.sig"]
+    assert left == [
+        "SHA256SUMS", "SHA256SUMS.sig", "checkpoint", "custody.jsonl", "holds", "tombstone",
+        "tombstone.sig",
+    ]  # fmt: skip
     assert not (tmp_path / "evidence.openings" / f"{days[0]}.jsonl").exists()
     assert "not sealed yet" in tocsin("verify", "--allowed-signers", "allowed_signers", code=5)
 

@@ -94,8 +94,9 @@ def bury(root, made, key=KEY, day=None):
 
 def emptied(root, day):
     """The files of a day go, as a removal would have it."""
+    stays = {"SHA256SUMS", "SHA256SUMS.sig", "checkpoint", "custody.jsonl", "holds"}
     for path in (root / day).iterdir():
-        if path.name not in {"SHA256SUMS", "SHA256SUMS.sig", "checkpoint"}:
+        if path.name not in stays:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -273,6 +274,21 @@ def a_removed_day_in_the_middle_goes_altogether(root):
 def the_record_of_the_removal_goes(root):
     path = root / DAYS[4] / "custody.jsonl"
     write(path, b"")
+
+
+@attack
+def the_custody_log_of_a_removed_day_goes(root):
+    (root / DAYS[0] / "custody.jsonl").unlink()
+
+
+@attack
+def the_custody_log_of_a_removed_day_changes(root):
+    write(root / DAYS[0] / "custody.jsonl", b"{}\n")
+
+
+@attack
+def the_holds_of_a_removed_day_go(root):
+    (root / DAYS[1] / "holds").unlink()
 
 
 @attack

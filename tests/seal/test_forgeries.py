@@ -153,12 +153,70 @@ HOLD = b"1 20261127 20261128 2026-12-01T05:00:00Z -\tcounsel\ta case\n"
     (HOLD.replace(b"1 2", b"01 2", 1), False),
     (HOLD.replace(b"T05", b"T25"), False),
     (HOLD.replace(b"a case", b"a \x1bcase"), False),
+    (HOLD.replace(b"a case", b"a \0case"), False),
+    (HOLD.replace(b"20261128", b"20261399"), False),
+    (HOLD.replace(b"20261127", b"20261131"), False),
+    (HOLD.replace(b"2026-12-01", b"2026-02-31"), False),
+    (HOLD.replace(b"Z -", b"Z 2026-02-31T00:00:00Z"), False),
+    (HOLD + HOLD.replace(b"a case", b"another"), False),
+    (HOLD + HOLD.replace(b"1 2", b"2 2", 1), True),
+    (b"".join(HOLD.replace(b"1 2", b"%d 2" % n, 1) for n in range(1, 1002)), False),
 ])  # fmt: skip
 def test_holds_in_another_form(tmp_path, data, holds):
     root = tmp_path / "evidence"
     sealed_with_holds(root, DAYS[0], data)
-    sealed_with_holds(root, DAYS[1], HOLD)
+    sealed_with_holds(root, DAYS[1], data)
     assert (both(root) == []) is holds
+
+
+RELEASED = HOLD.replace(b"Z -", b"Z 2026-12-03T05:00:00Z")
+SECOND = HOLD.replace(b"1 2", b"2 2", 1)
+
+
+@pytest.mark.parametrize(("earlier", "later", "holds"), [
+    (b"", HOLD, True),
+    (None, HOLD, True),
+    (b"", None, True),
+    (HOLD, HOLD + SECOND, True),
+    (HOLD, RELEASED, True),
+    (HOLD + SECOND, SECOND + HOLD, True),
+    (HOLD, b"", False),
+    (HOLD, None, False),
+    (HOLD, SECOND, False),
+    (RELEASED, HOLD, False),
+    (RELEASED, RELEASED.replace(b"03T", b"02T"), False),
+    (HOLD, HOLD.replace(b"20261128", b"20261127"), False),
+    (HOLD, HOLD.replace(b"T05", b"T06"), False),
+    (HOLD, HOLD.replace(b"a case", b"a -\tcase"), False),
+    (HOLD, RELEASED.replace(b"a case", b"another"), False),
+    (HOLD.replace(b"counsel", b"counsel -"), RELEASED.replace(b"counsel", b"counsel -"), True),
+])  # fmt: skip
+@pytest.mark.parametrize("count", [3, 2])
+def test_a_hold_goes_from_day_to_day_or_it_is_told(tmp_path, earlier, later, holds, count):
+    """Dropped or told otherwise, by the holder of the key, in the last day or before it."""
+    root = tmp_path / "evidence"
+    for day, data in zip(DAYS[:count], (earlier, later, later), strict=False):
+        if data is None:
+            fill(root, day)
+            seal_day(root, day, KEY, ORIGIN, contents)
+        else:
+            sealed_with_holds(root, day, data)
+    assert (both(root) == []) is holds
+
+
+@pytest.mark.parametrize("more", [b"\0garbage\n", b"\xff\xfe\x00\n", b'"tombstone":"x\n', b"cut"])
+def test_what_a_stranger_writes_into_the_custody_log_spoils_nothing(tmp_path, more):
+    """Whoever may append to the log has no key: the record of a removal beside it still counts."""
+    root = tmp_path / "evidence"
+    for day in DAYS[:4]:
+        keep(root, day)
+    for _ in range(2):
+        with log_path(root).open("ab") as log:
+            log.write(more)
+        prune(root)
+    keep(root, DAYS[4])
+    assert both(root) == []
+    assert len(verify(root).removed) == 2
 
 
 def test_the_earliest_release_counts_in_whatever_order_the_lines_are(tmp_path):

@@ -13,13 +13,13 @@
 # no anchor was given, so nobody can see whether days are missing at the end.
 #
 # A day whose files were removed under the retention policy has a signed tombstone in their place. It is
-# named, and its hashes are checked, but it does not count as a day that was checked.
+# named, and its hashes, custody log and holds are checked, but it does not count as a day that was checked.
 #
 # Run a copy that you trust: whoever alters the evidence can alter this file too.
 # Not checked here, but by `tocsin evidence verify`: that the entries of the ledger follow each
 # other, that day.json says what the folder says, that SHA256SUMS is sorted, cosignatures, that the
-# words in tombstones and holds are short and printable beyond ASCII, and the signatures of
-# checkpoints and the time stamps before the last (the next day's signature covers their bytes).
+# words in tombstones and holds are short and printable beyond ASCII, and the form, roots and signatures
+# of checkpoints and the time stamps before the last (the next day's signature covers their bytes).
 
 LC_ALL=C TZ=UTC0
 export LC_ALL TZ
@@ -34,6 +34,7 @@ for each in sha256sum ssh-keygen openssl find sed sort uniq grep cut tr cat cmp 
   wc mktemp mkdir rm; do
   command -v "$each" >/dev/null || { echo "$each is missing: nothing was checked" >&2; exit 2; }
 done
+[ "$(echo x | grep -a x)" = x ] || { echo "grep does not know -a: nothing was checked" >&2; exit 2; }
 tmp=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$tmp"' EXIT
 trap 'exit 2' HUP INT TERM
@@ -41,6 +42,11 @@ trap 'exit 2' HUP INT TERM
 fault() { printf '%s\n' "$*" >>"$tmp/faults"; }
 faults() { sed "s|^|$1|" >>"$tmp/faults"; }
 only_second() { sort "$1" "$1" "$2" | uniq -u; }
+no_zeros() { # in the files $2..., of the kind $1: line tools would stop reading there
+  kind=$1
+  shift
+  [ "$(cat "$@" /dev/null | wc -c)" -eq "$(cat "$@" /dev/null | tr -d '\000' | wc -c)" ] || fault "$kind: not text"
+}
 finish() {
   # A full disk must not look like evidence without a fault.
   word=''
@@ -138,7 +144,7 @@ finish
 
 # Each day: its place in the chain, and what has to be signed. Of a day that was removed the tombstone is
 # written down anew from what it says: if that is not the same file, it is none.
-count=0 before='' origin='' root='' kept='' removed='' holds='' stones='' after_kept=''
+count=0 before='' origin='' root='' kept='' removed='' holds='' stones=''
 mkdir "$tmp/leaves" "$tmp/stones"
 for each in pairs signed wanted removed told hashes; do : >"$tmp/$each"; done
 for day in $days; do
@@ -173,9 +179,9 @@ for day in $days; do
       fault "$day/tombstone: it and its signature belong together"
     fi
   else
-    kept="$kept $day/SHA256SUMS" after_kept="$after_kept $following"
-    [ ! -f "$day/holds" ] || holds="$holds $day/holds"
+    kept="$kept $day/SHA256SUMS"
   fi
+  [ ! -f "$day/holds" ] || holds="$holds $day/holds"
   for name in README.txt day.json ledger.jsonl verify.sh; do echo "$day/$name"; done >>"$tmp/wanted"
   { printf '\000%s\n' "$day"; cat "$day/SHA256SUMS"; } >"$tmp/leaves/$((1000000 + count))"
   before=$day expected=$following
@@ -222,14 +228,18 @@ wait
 cat "$tmp"/good? | sort >"$tmp/good"
 only_second "$tmp/good" "$tmp/signed" | sed 's| .*|.sig: no signature of this file by an allowed signer|' | faults ""
 
-# Manifests go into one list, but of days that were removed the files are in another.
+# Manifests go into one list, but of days that were removed the files are in another. What lasts of such
+# a day are its custody log and its holds.
+no_zeros SHA256SUMS $kept $removed
+finish
 listed() { # manifests -> hash, two spaces, day, slash, name
   [ $# -eq 0 ] || grep '' "$@" /dev/null | sed 's|^\([0-9]*\)/SHA256SUMS:\(.\{64\}\)  |\2  \1/|'
 }
 listed $kept >"$tmp/all"
 listed $removed >"$tmp/both"
-grep -E '^.{66}[0-9]{8}/\.\./' "$tmp/both" >>"$tmp/all"
-grep -v -E '^.{66}[0-9]{8}/\.\./' "$tmp/both" >"$tmp/gone"
+lasting='^.{66}[0-9]{8}/(\.\./.*|custody\.jsonl|holds)$'
+grep -E "$lasting" "$tmp/both" >>"$tmp/all"
+grep -v -E "$lasting" "$tmp/both" >"$tmp/gone"
 [ "$(cat $kept $removed | wc -l)" -eq "$(cat "$tmp/all" "$tmp/gone" | wc -l)" ] || fault "SHA256SUMS: cut off"
 
 # The list names files of its own day and the ends of the day before, nothing else.
@@ -281,6 +291,8 @@ sed 'N;N;N;N;N;s/\n/ /g' "$tmp/sums" | grep -v -E "^-{5}BEGIN SSH SIGNATURE-{5}(
 [ "$(wc -c <"$tmp/sums")" -eq $((310 * $(wc -l <"$tmp/removed"))) ] || fault "tombstone.sig: not in the one spelling"
 
 # Holds: one a line; each with the earliest release that any day tells of it.
+no_zeros holds $holds
+finish
 cat $holds /dev/null | sort -u >"$tmp/holds"
 time='2[0-9]{3}-(0[1-9]|1[0-2])-[0-3][0-9]T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z'
 grep -v -E "^[1-9][0-9]{0,8} 2[0-9]{7} 2[0-9]{7} $time (-|$time)	[^[:cntrl:]]+	[^[:cntrl:]]+\$" "$tmp/holds" |
@@ -291,9 +303,40 @@ tab='	'
 cut -d "$tab" -f 1 "$tmp/holds" | sort -u >"$tmp/periods"
 sed -n 's/^\([0-9]*\) .* \(2[^ ]*\)$/\1 \2/p' "$tmp/periods" | sort >"$tmp/released"
 while read -r number first end added released; do
+  number_of "$added"
+  on=${moment%??????} at=$on
+  [ "$released" = - ] || { number_of "$released"; at=${moment%??????}; }
+  in_calendar "$first" && in_calendar "$end" && in_calendar "$on" && in_calendar "$at" ||
+    fault "holds: not a hold: $number $first $end $added $released"
   [ "$released" != - ] || released=$(sed -n "s/^$number //p" "$tmp/released" | head -n 1)
   echo "$number $first $end $added ${released:--}"
 done <"$tmp/periods" | sort -u >"$tmp/held"
+
+# A day has every hold that the day before has, as it was or released since. Most days have the same.
+as_if_open() { sed "s/^\([0-9]* [0-9]* [0-9]* [^ ]*\) [^$tab]*$tab/\1 -$tab/" "$1" | sort; }
+previous=/dev/null known='' expected=''
+sed -n 's|^\(.\{64\}\)  \([0-9]*\)/holds$|\2 \1|p' "$tmp/all" | sort >"$tmp/sums"
+while read -r day hash; do
+  if [ "$day" != "$expected" ] && [ -n "$expected" ]; then
+    [ ! -s "$previous" ] || fault "$expected/holds: missing, though the day before has holds"
+    previous=/dev/null known=''
+  fi
+  day_after "$day"
+  expected=$next
+  [ "$hash" != "$known" ] || continue
+  known=$hash
+  cut -d ' ' -f 1 "$day/holds" | sort | uniq -d | faults "$day/holds: names a hold twice: "
+  [ "$(wc -l <"$day/holds")" -le 1000 ] || fault "$day/holds: more than 1,000 lines"
+  as_if_open "$previous" >"$tmp/before"
+  as_if_open "$day/holds" >"$tmp/now"
+  only_second "$tmp/now" "$tmp/before" | faults "$day/holds: not in it, though the day before has it: "
+  sed "/^[0-9]* [0-9]* [0-9]* [^ ]* -$tab/d" "$previous" | sort >"$tmp/before"
+  sort "$day/holds" >"$tmp/now"
+  only_second "$tmp/now" "$tmp/before" | faults "$day/holds: not in it, though the day before has it: "
+  previous=$day/holds
+done <"$tmp/sums"
+[ "$expected" = "$following" ] || [ ! -s "$previous" ] || fault "$expected/holds: missing, though the day before has holds"
+finish
 
 held() { # by the holds in $1, at the time $2; with $3 they count whenever they were added
   while read -r number first end added released _; do
@@ -327,22 +370,18 @@ while read -r day policy moment log && read -r hash _ <&3; do
   [ $((logged - own)) -ge 2 ] || fault "$stone: removed before a later day was sealed"
   if [ "$log" = "$following" ]; then
     echo "note: removed, but the record of it is not sealed yet: $day" >>"$tmp/told"
-  elif [ ! -f "$log/tombstone" ]; then
+  else
     [ "$log" = "$known" ] || logs="$logs $log/custody.jsonl"
     known=$log
     echo "$log $hash $day" >>"$tmp/records"
   fi
-  case " $after_kept " in
-    *" $log "*)
-      day_before "$log"
-      echo "$before $policy" >>"$tmp/policies"
-      [ ! -s "$before/holds" ] || held "$before/holds" "$at" whenever
-      ;;
-  esac
+  day_before "$log"
+  [ -f "$before/tombstone" ] || echo "$before $policy" >>"$tmp/policies"
+  [ ! -s "$before/holds" ] || held "$before/holds" "$at" whenever
   [ ! -s "$tmp/held" ] || held "$tmp/held" "$at" ''
 done <"$tmp/removed" 3<"$tmp/hashes"
 if [ -n "$stones" ]; then
-  grep '"tombstone":"' $logs /dev/null 2>/dev/null |
+  grep -a '"tombstone":"' $logs /dev/null 2>/dev/null |
     sed -n 's|^\([0-9]*\)/custody\.jsonl:.*"tombstone":"\([0-9a-f]\{64\}\)".*|\1 \2|p' | sort -u >"$tmp/found"
   cut -d ' ' -f 1-2 "$tmp/records" | sort -u >"$tmp/expected"
   only_second "$tmp/found" "$tmp/expected" >"$tmp/lacking"
@@ -441,7 +480,7 @@ first=${days# }
 first=${first%% *}
 tr -cd '\012\040-\176' <"$tmp/told"
 gone=$(wc -l <"$tmp/removed" | tr -d ' ')
-[ "$gone" -eq 0 ] || echo "REMOVED: $gone of $count days, of which only the hashes were checked"
+[ "$gone" -eq 0 ] || echo "REMOVED: $gone of $count days, of which only the hashes, custody log and holds were checked"
 echo "$((count - gone)) days, $first to $last, $(wc -l <"$tmp/all" | tr -d ' ') lines: nothing is altered"
 echo "not checked here, but by tocsin evidence verify: the order of the ledger's entries, what day.json"
 echo "says, the order of the lines in SHA256SUMS, the letters of names and reasons, cosignatures, and time"

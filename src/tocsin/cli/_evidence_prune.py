@@ -42,9 +42,10 @@ def prune(
     """Remove the files of days that are older than `evidence.retention` and not held.
 
     Their SHA256SUMS, signature, checkpoint, time stamp and cosignature stay, so that the chain and
-    all hashes do, and a signed tombstone says who removed the rest, when, and why. Each removal
-    goes into the custody log, which the next sealed day holds. All days are verified first: nothing
-    is removed from a chain that does not hold. Without --yes nothing is removed at all.
+    all hashes do, and so do custody.jsonl and holds; a signed tombstone says who removed the rest,
+    when, and why. Each removal goes into the custody log, which the next sealed day holds. All days
+    are verified first: nothing is removed from a chain that does not hold. Without --yes nothing is
+    removed at all.
     """
     policy = load_config(config).evidence_retention if config.exists() else ""
     if not policy:

@@ -128,7 +128,7 @@ def _print(verdict: Verdict) -> None:
         more = len(verdict.removed) - _SHOWN
         told = f" ({more} more than are named, see --format json)" if more > 0 else ""
         click.echo(f"REMOVED: {len(verdict.removed)} of {len(verdict.days)} days{told}, of which"
-                   " only the hashes were checked")  # fmt: skip
+                   " only the hashes, custody log and holds were checked")  # fmt: skip
     first, last = verdict.days[0], verdict.days[-1]
     checked = len(verdict.days) - len(verdict.removed)
     count = "1 day" if checked == 1 else f"{checked} days"

@@ -14,6 +14,7 @@ from tocsin.report import put_together, read_day_files, wanted
 from tocsin.seal import (
     ATTACHED,
     HEAD,
+    LASTING,
     MANIFEST,
     SIGNATURE,
     TOMBSTONE,
@@ -89,7 +90,7 @@ def day_name(text: str) -> str:
     return name
 
 
-def _left(
+def _tombstone(
     folder: Path, day: str, manifest: bytes, choose: Callable[[str], bool]
 ) -> dict[str, bytes]:
     """The tombstone of a day. Raises ParseError where it is not one of this day, OSError."""
@@ -119,10 +120,11 @@ def read_some(root: Path, day: str, choose: Callable[[str], bool]) -> dict[str, 
         for name in (MANIFEST, SIGNATURE, HEAD, *ATTACHED):
             if choose(name) and (name not in ATTACHED or (folder / name).exists()):
                 found[name] = read_file(folder / name)
-        if (folder / TOMBSTONE).exists():
-            return found | _left(folder, day, manifest, choose)
+        gone = (folder / TOMBSTONE).exists()
+        if gone:
+            found |= _tombstone(folder, day, manifest, choose)
         for name, sha256 in listed.items():
-            if choose(name):
+            if choose(name) and (not gone or name in LASTING):
                 found[name] = read_file(folder / name)
                 if hashlib.sha256(found[name]).hexdigest() != sha256:
                     raise EvidenceError(f"{folder / name} is not the file that was sealed",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tocsin.bundle import read_day_folder, read_file, verify_folder
 from tocsin.errors import EvidenceError, StoreError
-from tocsin.seal import ATTACHED, HEAD, MANIFEST, SIGNATURE, TOMBSTONE, Fault, Verifier
+from tocsin.seal import ATTACHED, HEAD, LASTING, MANIFEST, SIGNATURE, TOMBSTONE, Fault, Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Copied", "Destination", "copy_days"]
 
-_ENDS = frozenset({MANIFEST, SIGNATURE, HEAD, *ATTACHED})
+_KEPT = frozenset({MANIFEST, SIGNATURE, HEAD, *ATTACHED, *LASTING})
+"""What is left here of a day whose files were removed."""
 
 
 class Destination(Protocol):
@@ -155,7 +156,7 @@ def _differences(here: DayFiles, there: DayFiles) -> Iterator[str]:
     for fault in there.strange:
         yield f"at the destination, {fault}"
     for name in sorted(here.digests.keys() | there.digests.keys()):
-        if removed and name not in _ENDS:
+        if removed and name not in _KEPT:
             continue
         ours, theirs = here.digests.get(name, "missing"), there.digests.get(name, "missing")
         if ours != theirs:

@@ -1,4 +1,7 @@
-"""Removing the files of days that are older than the policy; a tombstone stays, with the hashes."""
+"""Removing the files of days that are older than the policy.
+
+A tombstone stays, with the hashes, and the custody log and holds of the day.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from tocsin.errors import EvidenceError, ParseError, StoreError
 from tocsin.seal import (
     ATTACHED,
     HEAD,
+    LASTING,
     MANIFEST,
     SIGNATURE,
     TOMBSTONE,
@@ -39,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Going", "Pruning", "plan_pruning", "prune_day"]
 
-_KEPT = (MANIFEST, SIGNATURE, HEAD, *ATTACHED)
+_KEPT = (MANIFEST, SIGNATURE, HEAD, *ATTACHED, *LASTING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,8 @@ def _keeping(day: str, files: tuple[str, ...], holds: tuple[Hold, ...]) -> Itera
 def _going(root: Path, day: str) -> Going:
     """Raises ParseError, StoreError."""
     try:
-        names = tuple(sorted(read_manifest(read_file(root / day / MANIFEST)).files))
+        listed = read_manifest(read_file(root / day / MANIFEST)).files
+        names = tuple(sorted(listed.keys() - set(LASTING)))
         return Going(day, names, sum((root / day / name).stat().st_size for name in names))
     except OSError as error:
         raise StoreError(f"can't read {root / day}: {error.strerror}") from None

@@ -39,7 +39,7 @@ from tocsin.seal._note import (
     read_signatures,
     sign_checkpoint,
 )
-from tocsin.seal._removed import Removal, tombstone_of
+from tocsin.seal._removed import LASTING, Removal, tombstone_of
 from tocsin.seal._retention import may_go_on, read_retention
 from tocsin.seal._signers import Signer, read_allowed_signers, read_key_file, why_not_trusted
 from tocsin.seal._spans import day_after, spans
@@ -68,6 +68,7 @@ __all__ = [
     "CUSTODY",
     "HEAD",
     "HOLDS",
+    "LASTING",
     "MANIFEST",
     "MOST_HOLDS",
     "NAMESPACE",

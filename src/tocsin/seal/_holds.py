@@ -8,13 +8,13 @@ a hold in force. A line stays for ever, so that the last sealed day knows every 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tocsin.errors import ParseError
 from tocsin.seal._manifest import is_day
 from tocsin.seal._tombstone import is_line, moment_of
 
-__all__ = ["HOLDS", "MOST_HOLDS", "NO_END", "Hold", "read_holds", "write_holds"]
+__all__ = ["HOLDS", "MOST_HOLDS", "NO_END", "Hold", "is_carried", "read_holds", "write_holds"]
 
 HOLDS = "holds"
 """The file in a sealed day."""
@@ -46,6 +46,15 @@ class Hold:
 
     def in_force(self, moment: str) -> bool:
         return self.added <= moment and (self.released == "-" or moment < self.released)
+
+
+def is_carried(hold: Hold, later: tuple[Hold, ...]) -> bool:
+    """Whether a later day has the hold as it was, or released since."""
+    return any(
+        hold == each or (hold.released == "-" and hold == replace(each, released="-"))
+        for each in later
+        if each.number == hold.number
+    )
 
 
 def write_holds(holds: tuple[Hold, ...]) -> bytes:

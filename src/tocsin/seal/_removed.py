@@ -1,4 +1,7 @@
-"""Days whose files were removed: what later days must say so that a tombstone counts."""
+"""Days whose files were removed: what other days must say so that a tombstone counts.
+
+Custody log and holds outlive the other files of a day, so that every removal stays on record.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING
 from tocsin.errors import ParseError
 from tocsin.printable import printable
 from tocsin.seal._day import read_day
-from tocsin.seal._holds import HOLDS, Hold, read_holds
+from tocsin.seal._holds import HOLDS, Hold, is_carried, read_holds
 from tocsin.seal._manifest import CUSTODY, MANIFEST, TOMBSTONE, TOMBSTONE_SIGNATURE
 from tocsin.seal._signers import why_not_trusted
 from tocsin.seal._sshsig import signed_by
@@ -20,8 +23,10 @@ if TYPE_CHECKING:
 
     from tocsin.seal._signers import Signer
 
-__all__ = ["Removal", "Removals", "tombstone_of"]
+__all__ = ["LASTING", "Removal", "Removals", "tombstone_of"]
 
+LASTING = (CUSTODY, HOLDS)
+"""What stays of a day when its other files are removed."""
 _MOST_HOLDS = 10_000
 
 
@@ -31,7 +36,7 @@ class Removal:
 
     tombstone: Tombstone
     hashes: int
-    """How many files it had."""
+    """How many files are there by their hashes only."""
 
 
 def tombstone_of(
@@ -69,33 +74,41 @@ class Removals:
     _holds: set[Hold] = field(default_factory=set)
     """Those of all days."""
     _sealed: tuple[Hold, ...] = ()
-    """Those that the day before knows; none if its files were removed."""
+    """Those that the day before knows."""
     _held: dict[str, int] = field(default_factory=dict)
     """By removed day, the hold that the day before the removal had in force."""
 
-    def removed(self, tombstone: Tombstone, hashes: int) -> None:
-        """The next day, whose files are gone. What it recorded went with them."""
-        self.found.append(Removal(tombstone, hashes))
-        self._awaited.pop(tombstone.day, None)
-        self._awaited.setdefault(tombstone.log, []).append(tombstone)
-        self._policy, self._sealed = None, ()
-
-    def kept(self, day: str, texts: Mapping[str, bytes]) -> Iterator[tuple[str, str, str]]:
-        """The next day, whose files are there: day, file and fault of what does not fit."""
+    def add(
+        self, day: str, texts: Mapping[str, bytes], gone: Removal | None
+    ) -> Iterator[tuple[str, str, str]]:
+        """The next day, and its removal if it was: day, file and fault of what does not fit."""
         for each in self._awaited.pop(day, ()):
             if _record_of(each.text) not in texts.get(CUSTODY, b""):
                 yield each.day, TOMBSTONE, f"{day}, which it names, does not record the removal"
             yield from self._against_the_day_before(each)
-        self._sealed = ()
+        yield from self._carry(day, texts.get(HOLDS, b""))
+        if gone is not None:
+            self.found.append(gone)
+            self._awaited.setdefault(gone.tombstone.log, []).append(gone.tombstone)
+            self._policy = None
+            return
         try:
             self._policy = read_day(texts.get("day.json", b"")).retention
         except ParseError:
             self._policy = ""
+
+    def _carry(self, day: str, data: bytes) -> Iterator[tuple[str, str, str]]:
+        """A day has every hold that the day before has."""
+        before, self._sealed = self._sealed, ()
         try:
-            self._sealed = read_holds(texts.get(HOLDS, b""))
-            self._holds.update(self._sealed)
+            self._sealed = read_holds(data)
         except ParseError as error:
             yield day, HOLDS, error.what
+            return
+        for hold in before:
+            if not is_carried(hold, self._sealed):
+                yield day, HOLDS, f"hold {hold.number} of the day before is not in it, or another"
+        self._holds.update(self._sealed)
         if len(self._holds) > _MOST_HOLDS:
             yield day, HOLDS, f"more than {_MOST_HOLDS:,} holds in all days"
             self._holds.clear()

@@ -26,7 +26,7 @@ from tocsin.seal._manifest import (
 )
 from tocsin.seal._merkle import Frontier, leaf_hash
 from tocsin.seal._note import Checkpoint, cosigned_at, is_signed, read_checkpoint, read_signatures
-from tocsin.seal._removed import Removal, Removals, tombstone_of
+from tocsin.seal._removed import LASTING, Removal, Removals, tombstone_of
 from tocsin.seal._signers import why_not_trusted
 from tocsin.seal._spans import day_after
 from tocsin.seal._sshsig import signed_by
@@ -106,7 +106,8 @@ class Verdict:
     unchecked: list[str] = field(default_factory=list)
     """What the last day holds that no later day covers and nobody was there to check."""
     removed: list[Removal] = field(default_factory=list)
-    """Days whose files were removed under the retention policy: only their hashes were checked."""
+    """Days whose files were removed under the retention policy: only their hashes were checked,
+    and what lasts."""
     notes: list[str] = field(default_factory=list)
     """What is no fault, but ought to be known."""
     files: int = 0
@@ -157,12 +158,13 @@ class Verifier:
                 self._fault(MANIFEST, error.what)
             else:
                 self._chain(manifest)
-                if not self._gone(day, manifest):
+                gone = self._gone(day, manifest)
+                if gone is None:
                     self._verdict.files += len(day.digests)
                     self._files(day, manifest)
                     self._facts(day, manifest)
-                    for place, file, what in self._removals.kept(day.name, day.texts):
-                        self._fault_of(place, file, what)
+                for place, file, what in self._removals.add(day.name, day.texts, gone):
+                    self._fault_of(place, file, what)
         self._before = day
 
     @property
@@ -181,30 +183,35 @@ class Verifier:
         if self._room:
             self._verdict.faults.append(Fault(day, file, what))
 
-    def _gone(self, day: DayFiles, manifest: Manifest) -> bool:
-        """Whether a tombstone that counts stands for the files of the day."""
+    def _gone(self, day: DayFiles, manifest: Manifest) -> Removal | None:
+        """The removal, if a tombstone that counts stands for the files of the day."""
         if TOMBSTONE not in day.digests and TOMBSTONE_SIGNATURE not in day.digests:
-            return False
+            return None
         try:
             found = tombstone_of(day.name, day.texts, self._trust.signers, self._origin)
         except ParseError as error:
             self._fault(TOMBSTONE, error.what)
-            return False
-        for name in sorted(manifest.files.keys() & day.digests.keys()):
+            return None
+        lasting = {name: manifest.files[name] for name in LASTING if name in manifest.files}
+        removed = manifest.files.keys() - lasting.keys()
+        for name in sorted(removed & day.digests.keys()):
             self._fault(name, "here, though the tombstone says that it was removed")
+        self._same(day, lasting)
         self._listed(day, manifest, TOMBSTONE, TOMBSTONE_SIGNATURE)
         self._ledger = found.ledger
-        self._removals.removed(found, len(manifest.files))
-        return True
+        return Removal(found, len(removed))
 
     def _files(self, day: DayFiles, manifest: Manifest) -> None:
-        for name, digest in manifest.files.items():
+        self._same(day, manifest.files)
+        self._listed(day, manifest)
+
+    def _same(self, day: DayFiles, files: Mapping[str, str]) -> None:
+        for name, digest in files.items():
             found = day.digests.get(name)
             if found is None:
                 self._fault(name, "missing")
             elif found != digest:
                 self._fault(name, f"altered: its SHA-256 is not that of {MANIFEST}")
-        self._listed(day, manifest)
 
     def _listed(self, day: DayFiles, manifest: Manifest, *more: str) -> None:
         """Nothing is there that no list names, and the list names what each day has."""
