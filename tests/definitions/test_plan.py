@@ -201,17 +201,21 @@ def test_a_module_that_is_counted_has_its_own_outputs():
             "outputs": {"name": {"expression": {"references": [f"{FILTER}.f.id"]}}}}}},
     }  # fmt: skip
     alarm = resource(ALARM, "a", values, 1)
-    # Which output it is the plan does not say.
-    loaded = load_definitions(
-        [("p.json", plan_of([alarm], configuration=configuration, children=children))]
-    )
-    assert "MetricName: module.n" in loaded.unresolved[0].what
-    expressions = configuration["resources"][0]["expressions"]
-    for reference in ("module.n.name", "module.n[1].name"):
-        expressions["metric_name"] = {"references": [reference, "count.index"]}
+
+    def load():
         plan = plan_of([alarm], configuration=configuration, children=children)
-        [made] = load_definitions([("p.json", plan)]).alarms
-        assert made.metric_name == "f1"
+        return load_definitions([("p.json", plan)])
+
+    [made] = load().alarms
+    assert made.metric_name == "f1"  # the only output is meant
+    expressions = configuration["resources"][0]["expressions"]
+    expressions["metric_name"] = {"references": ["module.n[0].name", "module.n[0]"]}
+    assert [each.metric_name for each in load().alarms] == ["f0"]
+    expressions["metric_name"] = {"references": ["module.n", "count.index"]}
+    outputs = configuration["module_calls"]["n"]["module"]["outputs"]
+    outputs["other"] = {"expression": {"constant_value": "x"}}
+    # Which output it is the plan does not say.
+    assert "MetricName: made of module.n" in load().unresolved[0].what
 
 
 def test_open_values_within_blocks_are_found_by_the_id_of_the_block():

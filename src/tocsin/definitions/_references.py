@@ -3,8 +3,10 @@
 A plan knows no attribute that only AWS gives: the ARN of a topic, the id of a metric
 filter, and whatever is made of them. The configuration section keeps, for each
 expression, the things it refers to, but not the expression. So a reference is followed
-where it is the only one, and what it means then follows from the attribute: the id of a
-metric filter, of a log group and of an alarm is its name.
+where it is the only one, through variables, outputs and `for_each`, and what it means then
+follows from the attribute: the id of a metric filter, of a log group and of an alarm is its
+name. Where a path goes into something that the module made of the only reference, that
+reference is what it leads to.
 
 Source: Terraform documentation, "JSON Output Format" (expression representation).
 """
@@ -14,9 +16,12 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+import msgspec
+
+from tocsin.alarms import compile_rule
 from tocsin.definitions._terraform_names import ATTRIBUTES, NAMES
 from tocsin.definitions._tree import MAX_DEPTH, Node, Unknown, from_json
-from tocsin.errors import FileErrors, Problem, Span
+from tocsin.errors import FileErrors, ParseError, Problem, Span
 
 __all__ = ["NOT_KNOWN", "Found", "Plan"]
 
@@ -26,10 +31,12 @@ _STEP = re.compile(r'module\.([\w-]+)(?:\[(\d+|"(?:[^"\\]|\\.)*")\])?')
 _REFERENCE = re.compile(
     r'((?:data\.)?[A-Za-z_][\w-]*\.[A-Za-z_][\w-]*)(?:\[(\d+|"(?:[^"\\]|\\.)*")\])?((?:\.|\[).*)?'
 )
-_PART = re.compile(r'\.?([A-Za-z_][\w-]*)|\.?\[?(\d+)\]?|\["((?:[^"\\]|\\.)*)"\]')
+_PART = re.compile(r'\.?([A-Za-z_][\w-]*)|\.?\[?(\d+)\]?|\[("(?:[^"\\]|\\.)*")\]')
 _COMPUTED = frozenset({"evaluate_low_sample_count_percentiles", "unit"})
 _ACTIONS = frozenset({"alarm_actions", "insufficient_data_actions", "ok_actions"})
-_INDEXES = ("each.key", "each.value", "count.index")
+_COLLECTIONS: dict[str, type] = {"dimensions": dict, "emit_system_field_dimensions": list}
+_BARE = re.compile(r"(?!(?:var|local|each|count|path|terraform|self)\.)(?:data\.)?[\w-]+\.[\w-]+")
+"""A resource or a module without an attribute."""
 
 
 class Found(NamedTuple):
@@ -47,6 +54,16 @@ class Found(NamedTuple):
     pointer: str
 
 
+class _Place(NamedTuple):
+    """Where an expression stands."""
+
+    module: str
+    key: str | int | None = None
+    """Of `count` or `for_each`."""
+    loop: Any = None
+    """The expression of `for_each`."""
+
+
 class Plan:
     """A plan or a state, indexed."""
 
@@ -61,7 +78,7 @@ class Plan:
         self._walk(prior, "/prior_state/values/root_module", own=False)
         self.configuration = _dict(_dict(top.get("configuration")).get("root_module"))
         self._indexes: dict[int, dict[str, dict[str, Any]]] = {}
-        """Expressions of the resources of a module, by the identity of its configuration."""
+        """Of the resources of a module, by the identity of its configuration."""
         self.unknown = {
             change.get("address"): _dict(_dict(change.get("change")).get("after_unknown"))
             for change in _list(top.get("resource_changes"))
@@ -102,14 +119,15 @@ class Plan:
         _Completion(self, found, path).fill(node, config, unknown, ATTRIBUTES[found.type])
 
     def _expressions(self, found: Found) -> dict[str, Any]:
+        return _dict(self._configured(found).get("expressions"))
+
+    def _configured(self, found: Found) -> dict[str, Any]:
+        """What the configuration says of a resource."""
         module = self._module(found.module)
         index = self._indexes.get(id(module))
         if index is None:
             resources = [_dict(each) for each in _list(module.get("resources"))]
-            index = {
-                f"{each.get('type')}.{each.get('name')}": _dict(each.get("expressions"))
-                for each in reversed(resources)
-            }
+            index = {f"{each.get('type')}.{each.get('name')}": each for each in reversed(resources)}
             self._indexes[id(module)] = index
         return index.get(f"{found.type}.{found.name}", {})
 
@@ -122,53 +140,85 @@ class Plan:
 
     def resolve(self, found: Found, expression: Any) -> Any:
         """The value of an expression in the module of a resource, or Unknown."""
-        return self._value(expression, found.module, found.key, 0)
+        return self._value(expression, self._place(found), 0)
 
-    def _value(self, expression: Any, module: str, index: str | int | None, steps: int) -> Any:
+    def _place(self, found: Found) -> _Place:
+        return _Place(found.module, found.key, self._configured(found).get("for_each_expression"))
+
+    def _value(self, expression: Any, place: _Place, steps: int, suffix: str = "") -> Any:
+        """The value of an expression, or what a path behind it leads to."""
         if isinstance(expression, dict) and "constant_value" in expression:
-            return expression["constant_value"]
-        references = _list(_dict(expression).get("references"))
-        leaves = _leaves([each for each in references if isinstance(each, str)])
+            found = _inside(expression["constant_value"], _steps(suffix))
+            return Unknown(NOT_KNOWN) if found is None and suffix else found
+        leaves = _leaves(_references(expression))
         if steps > _MAX_STEPS:
             return Unknown("references go in a circle", _symbol(leaves))
+        if len(leaves) == 2:
+            return self._indexed(leaves[0], leaves[1], place, steps + 1, suffix)
         if len(leaves) != 1:
-            what = " and ".join(leaves) if leaves else NOT_KNOWN
-            return Unknown(f"made of {what}" if leaves else what, _symbol(leaves))
-        return self._reference(leaves[0], module, index, steps + 1)
+            return _made_of(leaves)
+        return self._reference(leaves[0], place, steps + 1, suffix)
 
-    def _reference(self, leaf: str, module: str, index: str | int | None, steps: int) -> Any:
+    def _indexed(self, one: str, other: str, place: _Place, steps: int, suffix: str) -> Any:
+        """`type.name[each.key].id`: such a path ends for the plan where the index begins."""
+        if _BARE.fullmatch(other):
+            one, other = other, one
+        key = self._reference(other, place, max(steps, _MAX_STEPS - 4), "")
+        if isinstance(key, bool) or not isinstance(key, str | int):
+            return _made_of([one, other])
+        step = _quoted(key)
+        if _BARE.fullmatch(one):
+            if one.startswith("module."):
+                call = _dict(_dict(self._module(place.module).get("module_calls")).get(one[7:]))
+                outputs = [*_dict(_dict(call.get("module")).get("outputs"))]
+                if len(outputs) != 1:
+                    return _made_of([one, other])
+                step += f".{outputs[0]}"
+            # A number that is a key is one of count, or a text of for_each.
+            found = self._reference(one, place, steps, f"{step}{suffix}")
+            if isinstance(found, Unknown) and isinstance(key, int):
+                found = self._reference(one, place, steps, f'["{key}"]{suffix}')
+            return found
+        whole = self._reference(one, place, steps, "") if one.startswith("var.") else None
+        if isinstance(whole, dict | list):
+            found = _inside(whole, [key, *_steps(suffix)])
+            return _made_of([one, other]) if found is None else found
+        return _made_of([one, other])
+
+    def _reference(self, leaf: str, place: _Place, steps: int, suffix: str) -> Any:
         missing = Unknown(leaf, _symbol([leaf]))
         if leaf in {"each.key", "count.index"}:
-            return missing if index is None else index
+            return missing if place.key is None or suffix else place.key
         head, _, rest = leaf.partition(".")
+        if head == "each" and rest.startswith("value") and place.key is not None and place.loop:
+            path = f"{_quoted(place.key)}{rest.removeprefix('value')}{suffix}"
+            return self._value(place.loop, _Place(place.module), steps, path)
         if head == "var":
-            name, *parts = _parts(rest)
-            value = self._variable(str(name), module, steps, missing)
-            for part in parts:
-                value = value if isinstance(value, Unknown) else _enter(value, part)
-            return missing if value is None and parts else value
+            return self._variable(f"{rest}{suffix}", place.module, steps, missing)
         if head == "module":
-            return self._output(leaf, module, index, steps, missing)
+            return self._output(f"{leaf}{suffix}", place, steps, missing)
         if head in {"local", "each", "count", "path", "terraform", "self"}:
             return missing
-        parsed = _REFERENCE.fullmatch(leaf)
+        parsed = _REFERENCE.fullmatch(f"{leaf}{suffix}")
         if parsed is None:
             return missing
-        wanted = index if parsed[2] is None else _key(parsed[2])
-        candidates = self.instances.get((module, parsed[1]), [])
+        wanted = _key(parsed[2])
+        candidates = self.instances.get((place.module, parsed[1]), [])
         exact = [each for each in candidates if each.key == wanted]
         chosen = exact or (candidates if len(candidates) == 1 and parsed[2] is None else [])
         if not chosen:
             return missing
         return self._attribute(chosen[0], parsed[3] or ".id", steps, missing)
 
-    def _variable(self, name: str, module: str, steps: int, missing: Unknown) -> Any:
+    def _variable(self, path: str, module: str, steps: int, missing: Unknown) -> Any:
+        name, *parts = [str(_parts(path)[0]), *_steps(path)[1:]]
+        suffix = path[len(name) :]
         if not module:
             given = _dict(self.top.get("variables")).get(name)
-            if isinstance(given, dict) and "value" in given:
-                return given["value"]
-            default = _dict(_dict(self.configuration.get("variables")).get(name))
-            return default.get("default", missing)
+            if not isinstance(given, dict) or "value" not in given:
+                given = _dict(_dict(self.configuration.get("variables")).get(name))
+                given = {"value": given.get("default", missing)}
+            return _within(given["value"], parts, missing)
         *_, last = [None, *_STEP.finditer(module)]
         if last is None:  # an address that Terraform would not print
             return missing
@@ -176,46 +226,45 @@ class Plan:
         call = _dict(_dict(self._module(parent).get("module_calls")).get(last[1]))
         expression = _dict(call.get("expressions")).get(name)
         if expression is not None:
-            return self._value(expression, parent, _key(last[2]), steps)
+            place = _Place(parent, _key(last[2]), call.get("for_each_expression"))
+            return self._value(expression, place, steps, suffix)
         own = _dict(_dict(_dict(call.get("module")).get("variables")).get(name))
-        return own.get("default", missing)
+        return _within(own.get("default", missing), parts, missing)
 
-    def _output(
-        self, leaf: str, module: str, index: str | int | None, steps: int, missing: Unknown
-    ) -> Any:
+    def _output(self, leaf: str, place: _Place, steps: int, missing: Unknown) -> Any:
         step = _STEP.match(leaf)
         if step is None:
             return missing
-        name = str(_parts(leaf[step.end() :])[0])
-        child = f"{module}.{step[0]}" if module else step[0]
-        call = _dict(_dict(self._module(module).get("module_calls")).get(step[1]))
-        counted = "count_expression" in call or "for_each_expression" in call
-        if step[2] is None and counted and index is not None:
-            child += f'["{index}"]' if isinstance(index, str) else f"[{index}]"
+        path = leaf[step.end() :].lstrip(".")
+        name = str(_parts(path)[0])
+        child = f"{place.module}.{step[0]}" if place.module else step[0]
+        call = _dict(_dict(self._module(place.module).get("module_calls")).get(step[1]))
         output = _dict(_dict(_dict(call.get("module")).get("outputs")).get(name))
         if "expression" not in output:
             return missing
-        return self._value(output["expression"], child, None, steps)
+        return self._value(output["expression"], _Place(child), steps, path[len(name) :])
 
     def _attribute(self, found: Found, path: str, steps: int, missing: Unknown) -> Any:
         parts = _parts(path)
         values = _dict(found.values)
         own = NAMES.get(found.type)
-        if parts == ["id"] and parts[0] not in values and own:
-            parts = [own]
-        if parts == ["arn"] and own == "alarm_name" and "arn" not in values:
+        if parts[0] == "id" and "id" not in values and own:
+            parts[0] = own
+        if parts[0] == "arn" and own == "alarm_name" and "arn" not in values:
             # The account and the region are not known, and an alarm is told by its name.
             name = self._attribute(found, f".{own}", steps, missing)
             return f"arn:aws:cloudwatch:::alarm:{name}" if isinstance(name, str) else name
         value: Any = values
         config: Any = self._expressions(found)
         for part in parts:
+            if isinstance(value, str):  # the path goes into what was made of this text
+                break
             config = _enter(config, part)
             value = _enter(value, part)
         if value is not None:
             return value
         if config is not None:
-            return self._value(config, found.module, found.key, steps)
+            return self._value(config, self._place(found), steps)
         return missing
 
 
@@ -238,16 +287,29 @@ class _Completion:
                 node.value[key] = (
                     self._actions(expression, node)
                     if key in _ACTIONS
-                    else self._node(self.plan.resolve(self.found, expression), node)
+                    else self._node(self._resolved(key, expression), node)
                 )
             elif key in node.value and isinstance(node.value[key].value, list):
                 self._blocks(node.value[key], expression, open_, node)
+            elif key in node.value:
+                _note_open(node.value[key], open_)
+
+    def _resolved(self, key: str, expression: Any) -> Any:
+        """What an attribute refers to, if that can be the attribute itself."""
+        value = self.plan.resolve(self.found, expression)
+        leaves = _leaves(_references(expression))
+        if key in _COLLECTIONS:
+            fits = isinstance(value, _COLLECTIONS[key])
+        elif key == "alarm_rule" and isinstance(value, str):
+            fits = _is_rule(value)
+        else:
+            fits = not isinstance(value, dict | list)
+        return value if fits or isinstance(value, Unknown) else _made_of(leaves)
 
     def _actions(self, config: Any, parent: Node) -> Node:
         """Each thing that a list of actions refers to."""
-        references = _list(_dict(config).get("references"))
         nodes: list[Node] = []
-        for leaf in _leaves([each for each in references if isinstance(each, str)]):
+        for leaf in _things(config):
             found = self._node(self.plan.resolve(self.found, {"references": [leaf]}), parent)
             nodes += found.value if isinstance(found.value, list) else [found]
         return Node(parent.span, nodes or Unknown(NOT_KNOWN))
@@ -255,13 +317,12 @@ class _Completion:
     def _blocks(self, node: Node, config: Any, unknown: Any, parent: Node) -> None:
         """Blocks, and lists whose entries are not known one by one."""
         entries = node.value if isinstance(node.value, list) else []
-        references = _list(_dict(config).get("references"))
-        leaves = _leaves([one for one in references if isinstance(one, str)])
+        leaves = _things(config)
         missing = [number for number in range(len(entries)) if _enter(unknown, number) is True]
         for number, each in enumerate(entries):
             open_ = _enter(unknown, number)
             if isinstance(each.value, dict):
-                expression = _matching(each, config, number)
+                expression = _matching(each, config, number, len(entries))
                 names = [*_dict(open_), *_dict(expression)]
                 self.fill(each, expression, open_, dict.fromkeys(names))
             elif each.value is None and open_ is True:
@@ -278,16 +339,28 @@ class _Completion:
         return from_json(value, self.path, pointer)
 
 
-def _matching(block: Node, config: Any, number: int) -> Any:
+def _note_open(node: Node, unknown: Any) -> None:
+    """Entries of a map that the values lack because they are not known."""
+    if isinstance(node.value, dict):
+        for name, each in _dict(unknown).items():
+            if each is True:
+                node.value.setdefault(name, Node(node.span, Unknown(NOT_KNOWN)))
+
+
+def _matching(block: Node, config: Any, number: int, count: int) -> Any:
     """The expressions of a block: the one with its id, or the one in its place.
 
-    The blocks of a set are printed in another order than they are written in.
+    The blocks of a set are printed in another order than they are written in, and those that
+    `dynamic` makes have no expressions.
     """
     blocks = _list(config)
     own = block.get("id")
-    if own is not None and len(blocks) > 1:
+    if own is not None:
         ids = [_dict(_dict(each).get("id")).get("constant_value") for each in blocks]
-        return blocks[ids.index(own.value)] if own.value in ids else None
+        if own.value in ids:
+            return blocks[ids.index(own.value)]
+        if any(ids) or count > 1:
+            return None
     return _enter(blocks, number)
 
 
@@ -297,14 +370,21 @@ def _found(each: Any, module: str, pointer: str) -> Found | None:
     type_, name, index = each.get("type"), each.get("name"), each.get("index")
     if not isinstance(type_, str) or not isinstance(name, str):
         return None
+    if each.get("deposed_key"):  # replaced, and only not deleted yet
+        return None
     address = str(each.get("address", f"{type_}.{name}"))
     index = index if isinstance(index, str | int) else None
     mode = str(each.get("mode", "managed"))
     return Found(address, module, mode, type_, name, index, each.get("values"), pointer)
 
 
+def _references(expression: Any) -> list[str]:
+    listed = _list(_dict(expression).get("references"))
+    return [each for each in listed if isinstance(each, str)]
+
+
 def _leaves(references: list[str]) -> list[str]:
-    """Without what is only the beginning of another, and without mere indexes."""
+    """Without what is only the beginning of another."""
     longest = [
         each
         for each in references
@@ -312,8 +392,37 @@ def _leaves(references: list[str]) -> list[str]:
             other != each and other.startswith((f"{each}.", f"{each}[")) for other in references
         )
     ]
-    things = [each for each in longest if not each.startswith(_INDEXES)]
-    return list(dict.fromkeys(things or longest))
+    return list(dict.fromkeys(longest))
+
+
+def _things(expression: Any) -> list[str]:
+    """What a list refers to, without mere indexes."""
+    leaves = _leaves(_references(expression))
+    return [each for each in leaves if not each.startswith(("each.", "count."))] or leaves
+
+
+def _made_of(leaves: list[str]) -> Unknown:
+    return Unknown(f"made of {' and '.join(leaves)}" if leaves else NOT_KNOWN, _symbol(leaves))
+
+
+def _is_rule(text: str) -> bool:
+    """Whether this is a rule, not only the name of an alarm that one names."""
+    try:
+        compile_rule(text)
+    except ParseError:
+        return False
+    return True
+
+
+def _within(value: Any, parts: list[str | int], missing: Unknown) -> Any:
+    found = value if isinstance(value, Unknown) else _inside(value, parts)
+    return missing if found is None and parts else found
+
+
+def _inside(value: Any, parts: list[str | int]) -> Any:
+    for part in parts:
+        value = _enter(value, part)
+    return value
 
 
 def _symbol(leaves: list[str]) -> str:
@@ -331,15 +440,31 @@ def _enter(value: Any, part: str | int) -> Any:
 def _key(text: str | None) -> str | int | None:
     if text is None:
         return None
-    return text[1:-1].replace('\\"', '"') if text.startswith('"') else int(text[:18])
+    return _unquoted(text) if text.startswith('"') else int(text[:18])
+
+
+def _quoted(key: str | int) -> str:
+    return f"[{msgspec.json.encode(key).decode()}]"
+
+
+def _unquoted(text: str) -> str:
+    """The text of a key; addresses quote it as JSON does."""
+    try:
+        return str(msgspec.json.decode(text))
+    except msgspec.DecodeError:
+        return text[1:-1]
 
 
 def _parts(path: str) -> list[str | int]:
     """The steps of an attribute's path; without any it is the id."""
+    return _steps(path) or ["id"]
+
+
+def _steps(path: str) -> list[str | int]:
     return [
-        int(each[2][:18]) if each[2] else (each[1] or each[3] or "")
+        int(each[2][:18]) if each[2] else each[1] or (_unquoted(each[3]) if each[3] else "")
         for each in _PART.finditer(path)
-    ] or ["id"]
+    ]
 
 
 def _dict(value: Any) -> dict[str, Any]:

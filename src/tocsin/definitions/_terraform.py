@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tocsin.definitions._references import NOT_KNOWN, Plan
-from tocsin.definitions._terraform_names import ATTRIBUTES, to_resource
+from tocsin.definitions._terraform_names import ATTRIBUTES, NAMES, to_resource
 from tocsin.definitions._tree import Node, Unknown, from_json
 from tocsin.errors import Problem, Span
 
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from tocsin.definitions._resource import Reading
 
 __all__ = ["form_of", "read_state_file", "read_terraform"]
+
+_AFTER_APPLY = (
+    "a plan knows an alarm by its alarm_name and a log group by its name, not by id or arn; "
+    "`terraform show -json` after `terraform apply` resolves everything"
+)
+_TEXT_AROUND = "a plan does not tell what text stands around a reference; a state does"
 
 
 def form_of(top: Any) -> str:
@@ -42,8 +48,14 @@ def read_terraform(top: dict[str, Any], path: str, reading: Reading) -> None:
         if not isinstance(node.value, dict):
             reading.errors.append(Problem(node.span, f"{found.address}: no values"))
             continue
+        own = NAMES[found.type]
+        given = own in node.value
         plan.complete(found, node)
-        reading.resources.append(to_resource(found.type, found.address, node, reading))
+        if not given and isinstance(name := node.value.get(own, node).value, str):
+            what = f"{found.address}: {own} is taken to be {name[:80]!r}, all that it refers to"
+            reading.warnings.append(Problem(node.span, what, _TEXT_AROUND, "warning"))
+        hint = _AFTER_APPLY if "planned_values" in top else None
+        reading.resources.append(to_resource(found.type, found.address, node, reading, hint))
     if top.get("errored") is True:
         what = "the plan ended with an error, so resources may be missing"
         hint = "plan again without errors"
@@ -65,6 +77,8 @@ def read_state_file(top: dict[str, Any], path: str, reading: Reading) -> None:
         instances = entry.get("instances")
         for index, instance in enumerate(instances if isinstance(instances, list) else ()):
             pointer = f"/resources/{number}/instances/{index}/attributes"
+            if isinstance(instance, dict) and instance.get("deposed"):
+                continue  # replaced, and only not deleted yet
             attributes = instance.get("attributes") if isinstance(instance, dict) else None
             node = from_json(attributes, path, pointer)
             module = f"{entry['module']}." if isinstance(entry.get("module"), str) else ""

@@ -99,11 +99,17 @@ _ASIDE = frozenset({
 """Nothing in them says when an alarm goes off."""
 
 
-def to_resource(type_: str, label: str, body: Node, reading: Reading) -> Resource:
-    """The resource in the API's spelling; attributes that nobody reads are told."""
+def to_resource(
+    type_: str, label: str, body: Node, reading: Reading, hint: str | None = None
+) -> Resource:
+    """The resource in the API's spelling; attributes that nobody reads are told.
+
+    `hint` says where to get in full what is not known, if not from a plan.
+    """
     names = ATTRIBUTES[type_]
+    more = {} if hint is None else {"hint": hint}
     if not isinstance(body.value, dict):
-        return Resource(KINDS[type_], label, body)
+        return Resource(KINDS[type_], label, body, **more)
     for key, node in mapping(body).items():
         if key not in names and key not in _ASIDE and node.value not in (None, "", []):
             what = f"{label}: attribute {key!r} is not known and not read"
@@ -122,7 +128,7 @@ def to_resource(type_: str, label: str, body: Node, reading: Reading) -> Resourc
                 del named["Metrics"]
     else:
         named |= _suppressor(named.pop("ActionsSuppressor", None))
-    return Resource(kind, label, Node(body.span, named))
+    return Resource(kind, label, Node(body.span, named), **more)
 
 
 def _renamed(body: Node, names: dict[str, str]) -> dict[str, Node]:
