@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -191,6 +192,10 @@ def test_copy_says_what_it_did_and_what_differs(tocsin, days, tmp_path):
         f"DIFFERS  {days[1]}/control-slo.json: here {ours.hexdigest()}, at the destination {theirs.hexdigest()}"
         in told
     )
+    shutil.rmtree(tmp_path / "elsewhere" / days[1])
+    told = tocsin("copy", "--to", "elsewhere", code=1)
+    assert f"copied  {days[1]}\n" in told
+    assert f"GONE  {days[1]}: was not at elsewhere any more, though" in told
     assert "--retain" in tocsin("copy", "--to", "s3://bucket/x", code=2)
     assert "--retain is for S3" in tocsin("copy", "--to", "other", "--retain", "7y", code=2)
     path = tmp_path / "evidence" / days[1] / "control-slo.json"
@@ -267,3 +272,19 @@ def test_a_secret_in_a_reason_is_cut_out(tocsin, days, tmp_path, monkeypatch):
     for path in (log_path(tmp_path / "evidence"), *(tmp_path / "evidence").rglob("*")):
         assert path.is_dir() or b"canary-7f3a9c1e" not in path.read_bytes(), path
     assert "[redacted]" in tocsin("hold", "list")
+
+
+def test_the_environment_does_not_say_who_it_was(tocsin, days, tmp_path, monkeypatch):
+    """Who collected, sealed and took out is the word of the operating system."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody-else")
+    day = dashed(today())
+    tocsin("collect", "--prometheus", "http://127.0.0.1:1", "--day", day, code=3)
+    tocsin("seal", today(), "--early")
+    tocsin("report", "--output", "r.html")
+    name = pwd.getpwuid(os.getuid()).pw_name
+    sealed = tmp_path / "evidence" / today()
+    assert json.loads((sealed / "day.json").read_text())["user"] == name
+    record = json.loads((sealed / "control-slo.json").read_text())
+    assert record["collector"]["user"] == name
+    assert log_of(tmp_path)[-1]["by"].startswith(f"{name}@")

@@ -142,6 +142,57 @@ def test_a_day_that_is_gone_here_is_told(root, tmp_path):
     assert done.differing == [f"{DAYS[3]}: is at {to}, but not here; is the end missing here?"]
 
 
+def opened(path):
+    for folder in (path, *(p for p in path.rglob("*") if p.is_dir())):
+        folder.chmod(0o755)
+
+
+@pytest.mark.parametrize("gone", [DAYS[:1], DAYS[1:3]])
+def test_days_that_somebody_removed_from_the_copy_are_told(root, tmp_path, gone):
+    to = tmp_path / "copy"
+    put(root, to)
+    for day in gone:
+        opened(to / day)
+        shutil.rmtree(to / day)
+    more(root, 5)
+    done = put(root, to)
+    assert (done.copied, done.again, done.same) == ([*gone, DAYS[4]], gone, 4 - len(gone))
+    assert done.there.faults == []
+    assert files_of(to) == files_of(root)
+    assert put(root, to).again == []
+
+
+def test_a_source_that_changes_after_it_was_verified_is_not_copied(tmp_path):
+    """Pruned between the two: what is copied is what was verified, or nothing."""
+    root, to = tmp_path / "evidence", tmp_path / "copy"
+    for day in DAYS[:4]:
+        keep(root, day)
+    with FolderDestination.opened(to, root) as destination:
+        with pytest.raises(EvidenceError, match=f"{DAYS[0]} changed after it was verified"):
+            copy_days(root, destination, TRUST, lambda _: prune(root), lambda _done, _of: None)
+    assert files_of(to) == {}
+    assert put(root, to).there.faults == []
+
+
+def test_the_days_here_are_read_once_where_the_copy_has_them(root, tmp_path):
+    to = tmp_path / "copy"
+    put(root, to)
+    seen = []
+
+    class Slow(FolderDestination):
+        def read(self, day):
+            # The file here changes after it was verified: the copy is held against what was.
+            path = root / day / "control-0.json"
+            path.chmod(0o644)
+            path.write_bytes(b"changed")
+            seen.append(day)
+            return super().read(day)
+
+    with Slow.opened(to, root) as destination:
+        done = copy_days(root, destination, TRUST, lambda _: None, lambda _done, _of: None)
+    assert (done.same, done.differing, seen) == (4, [], DAYS[:4])
+
+
 def test_a_removed_day_stays_in_the_copy(tmp_path):
     root, to = tmp_path / "evidence", tmp_path / "copy"
     for day in DAYS[:4]:

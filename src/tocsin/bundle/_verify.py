@@ -10,19 +10,27 @@ from tocsin.errors import EvidenceError, ParseError
 from tocsin.seal import HEAD, MANIFEST, Verifier, leaf_hash, read_checkpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from tocsin.seal import Checkpoint, Trust, Verdict
+    from tocsin.seal import Checkpoint, DayFiles, Trust, Verdict
 
 __all__ = ["LastDay", "last_day", "leaves_of", "verify_folder"]
 
 
-def verify_folder(root: Path, trust: Trust) -> Verdict:
-    """Every sealed day in order; memory holds two of them. Raises StoreError."""
+def verify_folder(
+    root: Path, trust: Trust, seen: Callable[[DayFiles], None] = lambda _day: None
+) -> Verdict:
+    """Every sealed day in order; memory holds two of them. `seen` is told each day.
+
+    Raises StoreError.
+    """
     found = survey(root)
     verifier = Verifier(trust)
     for day in found.days:
-        verifier.add(read_day_folder(root, day))
+        files = read_day_folder(root, day)
+        seen(files)
+        verifier.add(files)
     verdict = verifier.finish()
     verdict.faults[:0] = found.faults
     for day in found.unsealed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import getpass
 import shlex
 import subprocess
 import time
@@ -16,6 +15,7 @@ import click
 from tocsin.cli._block_waf import export_to_waf
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._output import format_option, moment, write_json, write_whole
+from tocsin.custody import run_by
 from tocsin.durations import parse_duration
 from tocsin.engine import load_config, recent_traffic
 from tocsin.printable import printable
@@ -102,7 +102,7 @@ def add(
 
         def made(events: list[Event], text: str = each) -> Event:
             blocks = Blocks(book.safeguards, events)
-            by = getpass.getuser()
+            by = run_by()
             return blocks.approve(text, book.now, by=by, reason=reason, duration=length)
 
         event = made(book.record.events()) if dry_run else book.record.decide(made)
@@ -125,7 +125,7 @@ def remove(networks: tuple[str, ...], reason: str, config: Path) -> int:
     for each in networks:
 
         def made(events: list[Event], text: str = each) -> Event:
-            by = getpass.getuser()
+            by = run_by()
             return Blocks(Safeguards(), events).remove(text, book.now, by=by, reason=reason)
 
         event = book.record.decide(made)

@@ -38,11 +38,12 @@ from tocsin.cli._exit import ExitCode
 from tocsin.cli._openings import commit_option, keep_openings, make_commitments
 from tocsin.cli._output import format_option, write_json
 from tocsin.cli._plan import catalogues_of, plan_files
-from tocsin.cli._program import program_sha256, run_by
+from tocsin.cli._program import program_sha256
 from tocsin.cli._records import attempt_of, write_records
 from tocsin.cli._sealed_days import sealed_answers
 from tocsin.cli._secrets import make_redactor
 from tocsin.control import DaysSealed, period_of
+from tocsin.custody import run_by
 from tocsin.durations import SECOND
 from tocsin.engine import head_of, load_config
 from tocsin.errors import ParseError

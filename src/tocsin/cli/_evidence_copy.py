@@ -47,7 +47,8 @@ def copy(
     All days are verified first, with the public half of the key that seals if no other is given;
     then each that the destination lacks is written there, in order, and every day is read back and
     verified there. Nothing is ever written over: what differs is named, with both hashes, and ends
-    the copy with 1. An S3 bucket must have Object Lock; needs the extra `aws`.
+    the copy with 1. Days that were removed there are copied again and told, with 1 as well. An S3
+    bucket must have Object Lock; needs the extra `aws`.
     """
     root = evidence_folder(folder, config)
     if key_file is None and signers_file is None:
@@ -119,6 +120,11 @@ def _tell(done: Copied, place: str) -> int:
         return ExitCode.FAILED
     if done.same:
         click.echo(f"{_days(done.same)} there already, the same")
+    for day in done.again:
+        click.echo(f"GONE  {day}: was not at {place} any more, though later days were")
+    if done.again:
+        click.echo(f"NOT AS IT WAS LEFT: days had been removed at {place}; they are there again")
+        return ExitCode.FAILED
     count = done.same + len(done.copied)
     click.echo(f"{_days(count)} at {place}, each file read back: nothing is altered")
     return ExitCode.OK

@@ -1,16 +1,13 @@
-"""Which program this is, byte for byte, and who runs it."""
+"""Which program this is, byte for byte."""
 
 from __future__ import annotations
 
-import getpass
 import hashlib
-import os
 from pathlib import Path
 
 import tocsin
-from tocsin.printable import printable
 
-__all__ = ["program_sha256", "run_by"]
+__all__ = ["program_sha256"]
 
 
 def program_sha256() -> str:
@@ -30,11 +27,3 @@ def program_sha256() -> str:
         for name, path in sorted(names.items())
     ]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def run_by() -> str:
-    """The name of the user."""
-    try:
-        return printable(getpass.getuser())
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"

@@ -14,10 +14,9 @@ import msgspec
 import tocsin
 from tocsin.bundle import Contents
 from tocsin.cli._plan import catalogues_of, plan_name
-from tocsin.cli._program import run_by
 from tocsin.cli._secrets import make_redactor
 from tocsin.control import load_catalogue, utc
-from tocsin.custody import custody_part
+from tocsin.custody import custody_part, run_by
 from tocsin.durations import DAY
 from tocsin.engine import load_config
 from tocsin.errors import ConfigError

@@ -1,7 +1,7 @@
 """A second copy of sealed days, where those who sealed them can't change it.
 
-Each day is compared or written, then read back from the destination and verified there, in order.
-The copy ends at the first day that differs: nothing is written over, ever.
+The days here are verified; then each is compared or written, read back from the destination and
+verified there, in order. The copy ends at the first day that differs: nothing is ever written over.
 """
 
 from __future__ import annotations
@@ -12,13 +12,23 @@ from typing import TYPE_CHECKING, Protocol
 
 from tocsin.bundle import read_day_folder, read_file, verify_folder
 from tocsin.errors import EvidenceError, StoreError
-from tocsin.seal import ATTACHED, HEAD, LASTING, MANIFEST, SIGNATURE, TOMBSTONE, Fault, Verifier
+from tocsin.seal import (
+    ATTACHED,
+    HEAD,
+    LASTING,
+    MANIFEST,
+    SIGNATURE,
+    TOMBSTONE,
+    DayFiles,
+    Fault,
+    Verifier,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from tocsin.seal import DayFiles, Trust, Verdict
+    from tocsin.seal import Trust, Verdict
 
 __all__ = ["Copied", "Destination", "copy_days"]
 
@@ -58,6 +68,8 @@ class Copied:
     """Files that came after their day was copied."""
     same: int = 0
     """Days that were there, and are the same."""
+    again: list[str] = field(default_factory=list)
+    """Days among `copied` that later days were there without: somebody had removed them there."""
     broken: tuple[Fault, ...] = ()
     """Why nothing was copied: what is wrong with the days here."""
     differing: list[str] = field(default_factory=list)
@@ -76,7 +88,14 @@ def copy_days(
     will be copied; `progress` after each day, with how many are done of how many. Raises
     EvidenceError, StoreError, DeliveryError.
     """
-    verdict = verify_folder(root, trust)
+    found: dict[str, bytes] = {}
+    manifests: dict[str, str] = {}
+
+    def seen(day: DayFiles) -> None:
+        found[day.name] = _fingerprint(day)
+        manifests[day.name] = day.digests.get(MANIFEST, "")
+
+    verdict = verify_folder(root, trust, seen)
     if not verdict.holds:
         return Copied(broken=tuple(verdict.faults))
     days = verdict.days
@@ -90,37 +109,47 @@ def copy_days(
         return done
     lacking = [day for day in days if day not in known]
     if lacking:
-        begin({day: _hash(root, day) for day in lacking})
-    mine, theirs = Verifier(trust), Verifier(trust)
+        begin({day: manifests[day] for day in lacking})
+    theirs = Verifier(trust)
     for number, day in enumerate(days, 1):
-        here = read_day_folder(root, day)
-        mine.add(here)
-        if mine.faults:
-            raise EvidenceError(f"{mine.faults[0]}: was it pruned while it was copied?",
-                                hint="run it again")  # fmt: skip
-        if day not in known:
-            destination.put(day, _files(root, here))
-        there = destination.read(day)
-        if day in known and _late(root, here, there, destination, done):
+        if day in known:
             there = destination.read(day)
-        done.differing += _differences(here, there)
+            if there.strange or _fingerprint(there) != found[day]:
+                here = _again(root, day, found[day])
+                if _late(root, here, there, destination, done):
+                    there = destination.read(day)
+                done.differing += _differences(here, there)
+        else:
+            here = _again(root, day, found[day])
+            destination.put(day, _files(root, here))
+            there = destination.read(day)
+            done.differing += _differences(here, there)
         if done.differing:
             return done
         if day in known:
             done.same += 1
         else:
             done.copied.append(day)
+            done.again += [day] if day < max(known, default="") else []
         theirs.add(there)
         progress(number, len(days))
     done.there = theirs.finish()
     return done
 
 
-def _hash(root: Path, day: str) -> str:
-    try:
-        return hashlib.sha256(read_file(root / day / MANIFEST)).hexdigest()
-    except OSError as error:
-        raise StoreError(f"can't read {root / day / MANIFEST}: {error.strerror}") from None
+def _fingerprint(day: DayFiles) -> bytes:
+    """Two days with the same one have the same files."""
+    lines = "".join(f"{day.digests[name]}  {name}\n" for name in sorted(day.digests))
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).digest()
+
+
+def _again(root: Path, day: str, fingerprint: bytes) -> DayFiles:
+    """The day as it was verified; what is known of it from then is its fingerprint only."""
+    here = read_day_folder(root, day)
+    if here.strange or _fingerprint(here) != fingerprint:
+        raise EvidenceError(f"{day} changed after it was verified: was it pruned, or attested?",
+                            hint="run it again")  # fmt: skip
+    return here
 
 
 def _files(root: Path, day: DayFiles) -> dict[str, bytes]:

@@ -28,7 +28,16 @@ from tocsin.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["LogPart", "end_line", "lines_of", "log_path", "principal", "read_log", "write_line"]
+__all__ = [
+    "LogPart",
+    "end_line",
+    "lines_of",
+    "log_path",
+    "principal",
+    "read_log",
+    "run_by",
+    "write_line",
+]
 
 _PATIENCE = 5.0
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -59,13 +68,17 @@ def log_path(root: Path) -> Path:
     return real.with_name(f"{real.name}.custody.jsonl")
 
 
-def principal() -> str:
-    """Who runs this, for the operating system, and on which machine: `alice@host`."""
+def run_by() -> str:
+    """The user for the operating system, whatever the environment says."""
     try:
-        name = pwd.getpwuid(os.getuid()).pw_name
+        return printable(pwd.getpwuid(os.getuid()).pw_name, 100)
     except KeyError:
-        name = f"uid-{os.getuid()}"
-    return f"{printable(name, 100)}@{printable(socket.gethostname(), 100)}"
+        return f"uid-{os.getuid()}"
+
+
+def principal() -> str:
+    """Who runs this, and on which machine: `alice@host`."""
+    return f"{run_by()}@{printable(socket.gethostname(), 100)}"
 
 
 def write_line(root: Path, line: Mapping[str, Any]) -> None:
