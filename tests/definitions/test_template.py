@@ -257,3 +257,40 @@ def test_whether_an_alarm_exists_may_be_unknown():
     text = with_alarm(head).replace('"Type"', 'Condition: C, "Type"')
     [problem] = load(text).unresolved
     assert "whether it exists, condition C: parameter P has no default" in problem.what
+
+
+@pytest.mark.parametrize(("written", "holds"), [("True", 1), ("'True'", 0), ("false", 0)])
+def test_booleans_of_yaml_are_the_texts_that_cloudformation_makes_of_them(written, holds):
+    text = TEMPLATE.replace("Default: prod", f"Default: {written}")
+    text = text.replace("[!Ref Stage, prod]", "[!Ref Stage, 'true']")
+    assert len([each for each in load(text).alarms if each.alarm_name == "Alarm"]) == 0
+    text = text.replace("!FindInMap [Limits, !Ref Stage, errors]", "1")
+    assert len([each for each in load(text).alarms if each.alarm_name == "Alarm"]) == holds
+
+
+@pytest.mark.parametrize(("written", "enabled"), [("yes", True), ("off", False), ("TRUE", True)])
+def test_switches_as_yaml_writes_them(written, enabled):
+    text = TEMPLATE.replace(
+        "EvaluationPeriods: 1", f"EvaluationPeriods: 1\n      ActionsEnabled: {written}"
+    )
+    [alarm] = [each for each in load(text).alarms if each.alarm_name == "Alarm"]
+    assert alarm.actions_enabled is enabled
+
+
+def test_a_metric_of_the_own_account_needs_no_account():
+    def load_for(account):
+        query = {
+            "Id": "m", "AccountId": account, "ReturnData": True,
+            "MetricStat": {"Metric": {"MetricName": "M", "Namespace": "N"}, "Period": 60, "Stat": "Sum"},
+        }  # fmt: skip
+        properties = {
+            "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "Threshold": 1,
+            "Metrics": [query],
+        }  # fmt: skip
+        resources = {"A": {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}}
+        return load(json.dumps({"Resources": resources}), path="t.json")
+
+    [alarm] = load_for({"Ref": "AWS::AccountId"}).alarms
+    assert alarm.metrics[0].account_id is None
+    [alarm] = load_for("123456789012").alarms
+    assert alarm.metrics[0].account_id == "123456789012"

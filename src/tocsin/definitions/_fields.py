@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Fields"]
 
-_BOOLEANS = {"true": True, "false": False}
+_BOOLEANS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
+"""Those of YAML 1.1, which templates are written in, too."""
 
 
 class Fields:

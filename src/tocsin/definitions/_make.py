@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["make"]
 
+_OWN_ACCOUNT = "${AWS::AccountId}"
 Made = MetricFilter | MetricAlarm | CompositeAlarm
 
 
@@ -139,10 +140,18 @@ def _queries(fields: Fields, body: Node) -> tuple[MetricQuery, ...]:
                 label=fields.text(each, "Label") or None,
                 return_data=fields.boolean(each, "ReturnData", default=True),
                 period=fields.integer(each, "Period") or None,
-                account_id=fields.text(each, "AccountId") or None,
+                account_id=_account(fields, each),
             )
         )
     return tuple(found)
+
+
+def _account(fields: Fields, body: Node) -> str | None:
+    """Whose metric it is, if not that of the account the alarm is in."""
+    node = body.get("AccountId")
+    if node is not None and isinstance(node.value, Unknown) and node.value.symbol == _OWN_ACCOUNT:
+        return None
+    return fields.text(body, "AccountId") or None
 
 
 def _stat(fields: Fields, node: Node) -> MetricStat:

@@ -22,6 +22,7 @@ __all__ = ["Node", "Unknown", "Value", "decode_json", "from_json", "from_yaml", 
 
 MAX_DEPTH = 100
 MAX_BYTES = 64 << 20
+_BOOLEANS = frozenset({"True", "TRUE", "False", "FALSE"})
 _BYTE = re.compile(r"\(byte (\d+)\)")
 
 
@@ -113,11 +114,13 @@ def from_json(value: Any, path: str, pointer: str = "", depth: int = 0) -> Node:
 def from_yaml(node: YamlNode) -> Node:
     """A YAML value; short-form tags become the long form, `!Sub x` is `{"Fn::Sub": "x"}`.
 
+    A value is the text that CloudFormation makes of it, `True` without quotes is `true`.
+
     Source: CloudFormation User Guide, "Intrinsic function reference" (short form).
     """
     inner: Node
     if isinstance(node, YamlScalar):
-        inner = Node(node.span, None if node.is_null and not node.tag else node.text)
+        inner = Node(node.span, None if node.is_null and not node.tag else _written(node))
     elif isinstance(node, YamlList):
         inner = Node(node.span, [from_yaml(each) for each in node.items])
     else:
@@ -127,3 +130,8 @@ def from_yaml(node: YamlNode) -> Node:
         return inner
     long = name if name in {"Ref", "Condition"} else f"Fn::{name}"
     return Node(node.span, {long: inner})
+
+
+def _written(scalar: YamlScalar) -> str:
+    # NOTE: yes and on are booleans of YAML 1.1 too, but as often names of conditions.
+    return scalar.text.lower() if scalar.plain and scalar.text in _BOOLEANS else scalar.text
