@@ -102,6 +102,41 @@ def test_every_mistake_is_told_at_once_with_its_place(tmp_path):
     assert done.stdout.count("controls.yaml:") == len(told)
 
 
+def of_input(line):
+    body = f"version: 1\ncontrols: [{{id: a, title: t, objective: o, owner: w, inputs: [{{{line}}}, {{kind: awake}}]}}]"
+    return load_catalogue(body.encode(), "c")
+
+
+@pytest.mark.parametrize("expr", [
+    "max(increase(x[5m])) or vector(0)", "absent_over_time(x[5m])", "vector(1)", "count_over_time(x[1m]) or on() vector(time())",
+    "sum(increase(x[5m])) or absent_over_time(y[5m])", "month()",
+])  # fmt: skip
+def test_a_query_that_answers_where_nothing_is_would_be_satisfied_by_silence(expr):
+    for kind in ("samples", "targets-up", "ceiling, limit: 5, what: w", "total, what: w"):
+        with pytest.raises(ConfigError) as caught:
+            of_input(f"kind: {kind}, expr: '{expr}'")
+        assert "silence would satisfy it" in str(caught.value)
+
+
+@pytest.mark.parametrize("expr", [
+    "max(increase(x[5m]))", "max_over_time(x[5m]) unless absent_over_time(y[5m])",
+    "increase(x[5m]) / increase(y[5m]) or increase(x[5m]) * 0", "present_over_time(x[5m]) or present_over_time(y[5m])",
+])  # fmt: skip
+def test_a_query_that_is_silent_where_nothing_is_may_stand(expr):
+    of_input(f"kind: ceiling, limit: 5, what: w, expr: '{expr}'")
+
+
+@pytest.mark.parametrize(("limit", "good"), [("5", True), (".inf", False), ("inf", True), ("nan", False),
+                                             (".nan", False), ("-NaN", False)])  # fmt: skip
+def test_a_limit_above_which_nothing_can_be_is_none(limit, good):
+    line = f"kind: ceiling, expr: 'max(increase(x[5m]))', what: w, limit: {limit}"
+    if good:
+        of_input(line)
+    else:
+        with pytest.raises(ConfigError, match="limit must be a number"):
+            of_input(line)
+
+
 def test_check_counts_the_controls_of_a_good_one(tmp_path):
     path = tmp_path / "controls.yaml"
     path.write_bytes(shipped_text("starter"))

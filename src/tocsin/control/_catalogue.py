@@ -8,15 +8,17 @@ controls the area in plain words.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tocsin.control import _model
+from tocsin.control._expr import expr_mistakes
 from tocsin.control._model import Control, PinnedRule
 from tocsin.durations import DAY, MINUTE, parse_duration
-from tocsin.errors import ConfigError, FileErrors, ParseError, Problem, Span, TocsinError
-from tocsin.promql import Kind, parse
+from tocsin.errors import ConfigError, FileErrors, ParseError, Span
+from tocsin.promql import parse
 from tocsin.rules import rule_digest
 from tocsin.yamlfile import YamlMapping, YamlScalar, read_yaml
 from tocsin.yamlreader import YamlReader
@@ -192,7 +194,7 @@ def load_catalogue(text: bytes, path: str) -> Catalogue:
     except FileErrors as error:
         raise ConfigError(error.problems) from None
     if reader.failed:
-        raise ConfigError(p for p in reader.problems if p.severity == "error")
+        raise ConfigError(reader.problems)
     return catalogue
 
 
@@ -317,38 +319,25 @@ class _Reader(YamlReader):
         return found
 
     def _expr(self, item: YamlMapping, kind: str) -> str:
-        """A query that reads ranges only: what it says can be computed again from samples.
-
-        A bare selector looks five minutes back, over a gap, and heeds staleness markers, which
-        OpenMetrics can't hold.
-        """
         if not self.require(item, "expr", f"an input of kind {kind}"):
             return ""
         text, span = self.string(item, "expr"), self.span_of(item, "expr")
         if kind == "total" and "$period" not in text:
             self.error(span, "expr has no $period", "write increase(x[$period])")
-        try:
-            query = parse(text.replace("$period", "86400s") if kind == "total" else text)
-        except TocsinError as error:
-            self.problems.append(Problem(span, f"expr: {error.what}", error.hint))
-            return text
-        if query.kind is not Kind.VECTOR:
-            self.error(span, f"expr yields a {query.kind}, not a vector")
-        bare = query.bare_selectors
-        if bare:
-            self.error(span, f"expr reads {bare[0]} without a range",
-                       f"write last_over_time({bare[0]}[1m])")  # fmt: skip
-        if query.absolute or query.stepped:
-            self.error(span, "expr depends on the step or on a time fixed by @")
+        query = text.replace("$period", "86400s") if kind == "total" else text
+        for what, hint in expr_mistakes(query):
+            self.error(span, what, hint)
         return text
 
     def _number(self, item: YamlMapping, key: str, kind: str) -> float:
         self.require(item, key, f"an input of kind {kind}")
         try:
-            return float(self.string(item, key, "0"))
+            found = float(self.string(item, key, "0"))
         except ValueError:
+            found = math.nan
+        if math.isnan(found):  # Nothing is above it.
             self.error(self.span_of(item, key), f"{key} must be a number")
-            return 0.0
+        return found
 
     def _pinned(self, node: YamlNode) -> PinnedRule:
         keys = {"alert", "expr", "for", "keep_firing_for"}
