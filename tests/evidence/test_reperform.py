@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import shutil
 import subprocess
 import time
 from datetime import UTC, datetime
@@ -274,6 +275,30 @@ def test_what_is_not_there_is_told(tmp_path):
     assert run("reperform", "2026-11-01", "--folder", tmp_path)[0] == 2
     (tmp_path / "20261101").mkdir()
     assert run("reperform", "2026-11-01", "--folder", tmp_path)[0] == 1
+
+
+def test_what_only_looks_like_a_signature_of_a_catalogue_is_none(tmp_path, monkeypatch):
+    """Whoever can write into the folder of today has no key, and signs nothing by a file's name."""
+    monkeypatch.chdir(tmp_path)
+    run("key", "--name", "evidence.example.org")
+    run("key", "--name", "evidence.example.org", "--file", "other.key")
+    today = datetime.now(UTC).strftime("%Y%m%d")
+    folder = tmp_path / "evidence" / today / "plan"
+    assert run("plan", "--key", "other.key")[1].startswith("signed  lab")
+    (of_another,) = folder.glob("*.sig")
+    for junk in (b"", b"signed, honestly\n", of_another.read_bytes()):
+        of_another.unlink()
+        of_another.write_bytes(junk)
+        shutil.copytree(tmp_path / "evidence", tmp_path / "again")
+        assert run("seal", today, "--early", "--folder", "again")[0] == 0
+        day = json.loads((tmp_path / "again" / today / "day.json").read_bytes())
+        assert [line["signed"] for line in day["plan"]] == [""]
+        shutil.rmtree(tmp_path / "again")
+    # And it is in nobody's way.
+    assert run("plan")[1].startswith("signed  lab")
+    assert run("seal", today, "--early")[0] == 0
+    day = json.loads((tmp_path / "evidence" / today / "day.json").read_bytes())
+    assert [line["signed"] for line in day["plan"]] == [today]
 
 
 def test_a_catalogue_is_signed_before_its_days(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from tocsin.cli._plan import catalogues_of, find_signature, plan_name
 from tocsin.cli._records import write_records
 from tocsin.errors import EvidenceError
 from tocsin.evidence import day_folder
-from tocsin.seal import sign
+from tocsin.seal import fingerprint, sign
 
 __all__ = ["plan"]
 
@@ -32,13 +32,14 @@ def plan(key_file: Path | None, folder: Path | None, config: Path) -> None:
     that changes must be signed again; sealed days tell since when each was in force and signed.
     """
     key = load_key(key_path(key_file, config))
+    signer = fingerprint(key.public_key().public_bytes_raw())
     root = evidence_folder(folder, config)
     today = datetime.fromtimestamp(time.time(), UTC).date()
     days = survey(root).days if root.exists() else ()
     if days and day_folder(today) <= days[-1]:
         raise EvidenceError(f"{days[-1]} is sealed already", hint="sign tomorrow")
     for catalogue in catalogues_of(config):
-        if find_signature(root, catalogue) is not None:
+        if find_signature(root, catalogue, signer) is not None:
             click.echo(f"signed before  {catalogue.path}  version {catalogue.version}")
             continue
         name = plan_name(catalogue)

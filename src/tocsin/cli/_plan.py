@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from tocsin.bundle import read_file
 from tocsin.control import load_catalogue, shipped_text
 from tocsin.engine import load_config
+from tocsin.errors import ParseError
+from tocsin.seal import fingerprint, signed_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from tocsin.control import Catalogue
 
-__all__ = ["catalogues_of", "find_signature", "plan_files", "plan_name"]
+__all__ = ["catalogues_of", "find_signature", "plan_files", "plan_name", "signer_of"]
 
 
 def catalogues_of(config: Path) -> tuple[Catalogue, ...]:
@@ -29,14 +31,25 @@ def plan_name(catalogue: Catalogue) -> str:
     return f"plan/{catalogue.sha256}.yaml"
 
 
-def find_signature(root: Path, catalogue: Catalogue) -> bytes | None:
-    """The signature that any day holds, the newest first."""
+def signer_of(catalogue: Catalogue, signature: bytes) -> str:
+    """The fingerprint of the key that signed the catalogue; empty if none did."""
+    try:
+        return fingerprint(signed_by(signature, catalogue.text))
+    except ParseError:
+        return ""
+
+
+def find_signature(root: Path, catalogue: Catalogue, key: str = "") -> bytes | None:
+    """A good signature that any day holds, the newest first, by the key of a fingerprint or any."""
     for day in sorted(root.glob("2" + "[0-9]" * 7), reverse=True):
         path = day / f"{plan_name(catalogue)}.sig"
         try:
-            return read_file(path, 1 << 16)
+            found = read_file(path, 1 << 16)
         except OSError:
             continue
+        signer = signer_of(catalogue, found)
+        if signer and key in {"", signer}:
+            return found
     return None
 
 

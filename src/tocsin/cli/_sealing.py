@@ -13,7 +13,7 @@ import msgspec
 
 import tocsin
 from tocsin.bundle import Contents
-from tocsin.cli._plan import catalogues_of, plan_name
+from tocsin.cli._plan import catalogues_of, plan_name, signer_of
 from tocsin.cli._secrets import make_redactor
 from tocsin.control import load_catalogue, utc
 from tocsin.custody import custody_part, run_by
@@ -65,7 +65,11 @@ def contents_of(opened: Open, sources: Sources) -> Contents:
     kept = {plan_name(each): each.text for each in agreed}
     planned = [*agreed, *_planned(opened.files)]
     expected = {control.id for each in planned for control in each.controls}
-    signed = [n[5:69] for n in opened.files if n.startswith("plan/") and n.endswith(".sig")]
+    # A file that only has the name of a signature says nothing.
+    signed = [
+        each.sha256 for each in planned
+        if signer_of(each, opened.files.get(f"{plan_name(each)}.sig", b"")) == sources.key
+    ]  # fmt: skip
     plan = plan_of(opened.day, {e.sha256: e.version for e in planned}, signed, opened.before)
     custody, log = custody_part(
         sources.root, read_day(opened.before).day if opened.before else "", opened.before
