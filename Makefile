@@ -35,8 +35,10 @@ check: $(READY)  ## Lint, types, import layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+# Many tests wait for a daemon: four at a time keep two cores at work. Hundreds of interpreters
+# start, so what they import is compiled once, also where PYTHONDONTWRITEBYTECODE is set.
 test: $(READY)  ## Run the tests
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -q
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist worksteal -q
 
 bench: $(READY)  ## Measure speeds beside their peers and print the ratios
 	@$(BIN)/python -m bench

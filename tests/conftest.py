@@ -27,6 +27,11 @@ def pytest_configure(config):
         os.environ["TOCSIN_SOAK"] = "1"
 
 
+def pytest_collection_modifyitems(items):
+    # One that begins last would have everybody wait for it.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def soak(request) -> bool:
     return bool(request.config.getoption("--soak"))
