@@ -265,3 +265,15 @@ def test_decisions_about_blocks_are_counted_by_day_and_by_who_decided(tmp_path):
         *((DAY, *each) for each in both),
         *((NEXT, *each) for each in (*both, ("ended", "dana", 1))),
     ]
+
+
+def test_a_key_that_was_replaced_is_told(tmp_path):
+    """As day.json has it; the signatures themselves are for the verifier."""
+    days = names(3)
+    keys = {days[0]: "SHA256:one", days[1]: "SHA256:two", days[2]: "SHA256:two"}
+    root = put(tmp_path / "evidence", 3, facts=lambda day: {"key": keys[day]})
+    period = load_period(root, None, None)
+    told = f"{days[1]} is the first day with SHA256:two, {days[0]} the last with SHA256:one"
+    assert period.notes == [f"the key that seals was replaced: {told}"]
+    page = report_page(period, Checked("", None)).decode()
+    assert f'<span class="hash">SHA256:two</span>: {days[1]}-{days[2]}' in page

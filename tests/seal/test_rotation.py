@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from tests.seal.chains import KEY, ORIGIN, OTHER, contents, names, public, run_script, verify
 
 from tocsin.bundle import seal_day
-from tocsin.seal import public_key_line, read_allowed_signers
+from tocsin.seal import fingerprint, public_key_line, read_allowed_signers
 
 DAYS = names(4)
 """27 to 30 November 2026."""
@@ -35,4 +37,8 @@ def test_each_key_counts_in_its_time_only(tmp_path, keys, holds):
     (tmp_path / "signers").write_text(text)
     verdict = verify(root, signers=read_allowed_signers(text.encode(), "signers"))
     assert verdict.holds is holds
+    changed = [day for day, (a, b) in zip(DAYS[1:], pairwise(keys), strict=True) if a != b]
+    told = [note.split(", ")[1] for note in verdict.notes]
+    assert [note[:8] for note in verdict.notes] == changed
+    assert told == [fingerprint(public(keys[DAYS.index(day)])) for day in changed]
     assert run_script(root, tmp_path / "signers").returncode == (5 if holds else 1)

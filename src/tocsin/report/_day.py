@@ -116,6 +116,8 @@ class DayRead:
     attached: tuple[str, ...]
     """Which of `checkpoint.cosig` and `checkpoint.tsr` are there."""
     sealed: str = ""
+    key: str = ""
+    """Fingerprint of the key that sealed it, as day.json says."""
     expected: tuple[str, ...] = ()
     """Ids of the controls that the day's catalogues name."""
     plan: tuple[PlanKnown, ...] = ()
@@ -205,6 +207,7 @@ class PlanKnown(msgspec.Struct, frozen=True):
 
 class _Day(msgspec.Struct):
     sealed: str = ""
+    key: str = ""
     rules_in_force: list[_Segment] = []
     cells: dict[str, Any] = {}
     plan: list[PlanKnown] = []
@@ -272,7 +275,7 @@ def _facts(day: DayRead, data: bytes) -> None:
     except _BAD:
         day.unread.append("day.json")
         return
-    day.sealed, day.expected = found.sealed, tuple(found.cells)
+    day.sealed, day.key, day.expected = found.sealed, found.key, tuple(found.cells)
     day.plan = tuple(found.plan)
     for each in found.rules_in_force:
         since = micros(each.since)

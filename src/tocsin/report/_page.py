@@ -305,6 +305,13 @@ def _anchors(period: Period) -> Iterator[str]:
         text = f"{len(days)} of {len(period.days)} days"
         text += f", the last {day_text(days[-1])}" if days else ""
         yield f"<p>With {what}: {text}.</p>\n"
+    keys: dict[str, list[str]] = {}
+    for head in heads:
+        if head.key:
+            keys.setdefault(head.key, []).append(head.day)
+    for key, days in keys.items():
+        yield f'<p>Sealed with the key <span class="hash">{esc(key)}</span>: '
+        yield f"{esc(spans(days))}.</p>\n"
     last = heads[-1]
     checkpoint = last.checkpoint
     if checkpoint is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tocsin.control import RulesUnchanged, State, utc
@@ -71,6 +72,8 @@ class Head:
     checkpoint: Checkpoint | None
     attached: tuple[str, ...]
     sealed: str
+    key: str
+    """Fingerprint of the key that sealed the day; empty where it is not told."""
     removed: str = ""
     """What became of the day's files, if they were removed under the retention policy."""
 
@@ -157,7 +160,7 @@ def put_together(
         first, last, days,
         tuple(_control(control, days, cells) for control in ids),
         cells,
-        tuple(Head(r.name, r.checkpoint, r.attached, r.sealed, r.removed) for r in inside),
+        tuple(Head(r.name, r.checkpoint, r.attached, r.sealed, r.key, r.removed) for r in inside),
         tuple(gaps_of(inside)), drills, _changes(inside, cells), notifications_of(inside),
         tuple(alerts_of(reads, last)), tuple(silences_of(inside)), tuple(blocks_of(inside)),
         inside[-1].plan if inside else (),
@@ -243,6 +246,11 @@ def _notes(inside: Sequence[DayRead], days: Sequence[str]) -> list[str]:
     for read in inside:
         if read.removed:
             removed.setdefault(read.removed, []).append(read.name)
+    keyed = [read for read in inside if read.key]
+    for before, after in pairwise(keyed):
+        if before.key != after.key:
+            notes.append(f"the key that seals was replaced: {after.name} is the first day with "
+                         f"{after.key}, {before.name} the last with {before.key}")  # fmt: skip
     for told, gone in removed.items():
         count = "1 day" if len(gone) == 1 else f"{len(gone):,} days"
         notes.append(f"{count}, {spans(gone)}: {told}")

@@ -42,7 +42,7 @@ from tocsin.seal._note import (
 from tocsin.seal._removed import LASTING, Removal, tombstone_of
 from tocsin.seal._retention import may_go_on, read_retention
 from tocsin.seal._signers import Signer, read_allowed_signers, read_key_file, why_not_trusted
-from tocsin.seal._spans import day_after, spans
+from tocsin.seal._spans import day_after, last_second, spans
 from tocsin.seal._sshsig import (
     NAMESPACE,
     fingerprint,
@@ -54,14 +54,8 @@ from tocsin.seal._sshsig import (
     signed_by,
 )
 from tocsin.seal._tombstone import Tombstone, is_line, moment_of, read_tombstone
-from tocsin.seal._verify import (
-    DayFiles,
-    Fault,
-    Trust,
-    Verdict,
-    Verifier,
-    last_second,
-)
+from tocsin.seal._verdict import DayFiles, Fault, Trust, Verdict
+from tocsin.seal._verify import Verifier
 
 __all__ = [
     "ATTACHED",

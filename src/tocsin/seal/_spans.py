@@ -1,4 +1,4 @@
-"""Days in a row, in few words."""
+"""Days of the calendar: the next one, its last second, days in a row in few words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["day_after", "spans"]
+__all__ = ["day_after", "last_second", "spans"]
 
 
 def day_after(day: str) -> str:
@@ -24,3 +24,9 @@ def spans(days: Iterable[str]) -> str:
               if not before or day_after(before) != day]  # fmt: skip
     ends = [day for day, after in pairwise((*found, "")) if day_after(day) != after]
     return " ".join(a if a == b else f"{a}-{b}" for a, b in zip(begins, ends, strict=True))
+
+
+def last_second(day: str) -> int:
+    """23:59:59 of the day, in microseconds since 1970 UTC: the time keys must be valid at."""
+    end = datetime.strptime(f"{day}235959", "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    return round(end.timestamp()) * 1_000_000
