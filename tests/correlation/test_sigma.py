@@ -362,10 +362,59 @@ def test_generate_beside_level():
         ("type: temporal, rules: [a], aliases: {u: {a: x, b: y}}", "an alias for 'b'"),
         ("type: event_count, rules: [a], condition: {gte: 2, lt: x}", "lt needs a number"),
         ("type: event_count, rules: [a], condition: {gte: 2, gt: 3}", "exactly one condition"),
-        ("type: value_count, rules: [a], condition: {field: [f, g], gte: 2}", "several value fields"),
+        ("type: value_sum, rules: [a], condition: {field: [f, g], gte: 2}", "value_sum is of one field"),
+        ("type: event_count, rules: [a], condition: {gte: true}", "'true' is no number"),
         ("type: temporal_ordered, rules: [a, b], condition: a and b", "extended condition"),
     ],
 )  # fmt: skip
 def test_correlations_that_are_refused(body, what):
     with pytest.raises(RuleError, match=what):
         correlated(body, "")
+
+
+def test_the_values_of_several_fields_count_together():
+    source = correlation(
+        "type: value_count, rules: [a], timespan: 1m, condition: {field: [f, g], gte: 3}"
+    )
+    pairs = [("1", "2"), ("1", "2"), ("1", None), ("1, 2", "3"), ("1", "2, 3"), ("9", "9")]
+    events = [
+        Event(at, {"x": "y", "f": f} | ({"g": g} if g else {})) for at, (f, g) in enumerate(pairs)
+    ]
+    (alert,) = alerts(source, events)
+    assert (alert.time, alert.measure) == (4, 3)
+
+
+def test_addresses_of_one_customer_are_one_value():
+    source = correlation(
+        "type: value_count, rules: [a], timespan: 1m, condition: {field: source.ip, gte: 2}"
+    )
+    same = [Event(at, {"x": "y", "client": f"2001:db8::{at + 1}"}) for at in range(9)]
+    assert not alerts(source, same)
+    other = Event(10, {"x": "y", "client": "2001:db8:0:1::1"})
+    assert [each.time for each in alerts(source, [*same, other])] == [10]
+
+
+def test_a_correlation_groups_by_its_own_fields_whatever_that_below_it_groups_by():
+    # The specification's note at temporal_ordered.
+    below = (
+        "title: d\nname: d\ncorrelation: {type: event_count, rules: [a], timespan: 1m, "
+        "group-by: [host], condition: {gte: 3}}\n---\n"
+    )
+    success = BASE.replace("a\n", "b\n").replace("x: y", "x: z")
+    source = correlation(
+        "type: temporal_ordered, rules: [d, b], timespan: 1m, group-by: [user]",
+        BASE + success + below,
+    )
+    tries = [Event(at, {"x": "y", "host": "h", "user": "u"}) for at in range(3)]
+    (alert,) = alerts(source, [*tries, Event(3, {"x": "z", "host": "g", "user": "u"})])
+    assert dict(alert.group) == {"user": "u"}
+    assert not alerts(source, [*tries, Event(3, {"x": "z", "host": "h", "user": "v"})])
+
+
+def test_a_timespan_in_months_is_told():
+    for unit, told in (("M", 1), ("m", 0)):
+        source = correlation(
+            f"type: event_count, rules: [a], timespan: 5{unit}, condition: {{gte: 1}}"
+        )
+        found = load_sigma([("r.yml", source)])
+        assert (len(found.correlations), len(found.warnings)) == (1, told)

@@ -161,14 +161,16 @@ def compile_correlation(
         tuple(_names(field, reference, rule.aliases, names) for field in group_by)
         for reference in rules
     )
-    value: tuple[str, ...] = ()
     field = None if extended else condition.fieldref
-    if isinstance(field, list):
-        problems.append(Problem(span, f"not supported: several value fields, in {name!r}"))
-    elif field is not None:
-        value = field_names(field)
+    fields = field if isinstance(field, list) else [] if field is None else [field]
+    if len(fields) > 1 and kind != "value_count":
+        problems.append(Problem(span, f"correlation {name!r}: {kind} is of one field"))
+    value = tuple(field_names(each) for each in fields)
     if len(problems) > before:
         return None
+    if rule.timespan.unit == "M":
+        what = f"correlation {name!r}: the timespan {rule.timespan.spec} is in months"
+        problems.append(Problem(span, what, "minutes are a small m", "warning"))
     return Correlation(
         name, str(rule.title or name), _level(rule), _tags(rule), alone=True, kind=kind,
         rules=rules, group_by=group_by, keys=keys, timespan=rule.timespan.seconds * SECOND,
@@ -199,6 +201,11 @@ def _test(condition: Any, node: YamlMapping, problems: list[Problem]) -> Test:
     percentile, below = _percentile(condition), None
     inner = node.items.get("correlation")
     written = inner.items.get("condition") if isinstance(inner, YamlMapping) else None
+    given = (
+        written.items.get(condition.op.name.lower()) if isinstance(written, YamlMapping) else None
+    )
+    if isinstance(given, YamlScalar) and plain_number(given.text) is None:
+        problems.append(Problem(given.span, f"{given.text[:40]!r} is no number", "such as 5"))
     if isinstance(written, YamlMapping) and (ends := range_of(written.items)) is not None:
         upper = written.items[ends[1]]
         found = plain_number(upper.text) if isinstance(upper, YamlScalar) else None

@@ -94,7 +94,7 @@ class _Route:
     position: int
     """The place of the rule in it."""
     key: Callable[[Event], Key | None]
-    value: tuple[str, ...]
+    value: tuple[tuple[str, ...], ...]
     temporal: bool
 
 
@@ -157,7 +157,7 @@ class Correlator:
         self._needed = {
             name
             for each in rules.correlations
-            for names in (*(n for keys in each.keys for n in keys), each.value)
+            for names in (*(n for keys in each.keys for n in keys), *each.value)
             for name in names
         }
         # Who it was, for alerts that do not group by it.
@@ -288,13 +288,7 @@ class Correlator:
                 if add is _settle:
                     keyed.unkeyed += event.count
                 continue
-            value = None
-            for name in route.value:
-                value = event.fields.get(name)
-                if isinstance(value, tuple):
-                    value = value[0] if len(value) == 1 else ", ".join(map(str, value)) or None
-                if value is not None:
-                    break
+            value = _counted(event, route.value) if route.value else None
             seen = add(route.at, keyed, key, event.time, Part(event.count, value, route.position))
             if not seen.holds:
                 continue
@@ -308,7 +302,9 @@ class Correlator:
                     )
                 )  # fmt: skip
             if self._routes[self._before + route.at]:
-                held = Event(seen.time, dict(_group(plan, key)), 1, event.text, event.reference)
+                # Who else it was is what the latest event says.
+                fields = {**event.fields, **dict(_group(plan, key))}
+                held = Event(seen.time, fields, 1, event.text, event.reference)
                 self._take(self._before + route.at, held, alerts, add, fires=not seen.held)
 
     def offenders(self, rule: str, number: int = 100) -> list[Offender]:
@@ -402,6 +398,24 @@ def _key_of(names: Sequence[tuple[str, ...]]) -> Callable[[Event], Key | None]:
         return None if None in found else found  # type: ignore[return-value]
 
     return several
+
+
+def _counted(event: Event, fields: Sequence[tuple[str, ...]]) -> str | int | float | None:
+    """The value of the field that is counted; of several fields all their values, as one text."""
+    if len(fields) == 1:
+        return _value(event, fields[0])
+    found = [_value(event, names) for names in fields]
+    return None if None in found else repr([group_value(each) for each in found])
+
+
+def _value(event: Event, names: Sequence[str]) -> str | int | float | None:
+    for name in names:
+        value = event.fields.get(name)
+        if isinstance(value, tuple):
+            value = value[0] if len(value) == 1 else ", ".join(map(str, value)) or None
+        if value is not None:
+            return value
+    return None
 
 
 def _one(event: Event, names: tuple[str, ...]) -> str | None:

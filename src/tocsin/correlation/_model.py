@@ -135,8 +135,9 @@ class Correlation:
     """Microseconds; two events so far apart are still within it."""
     test: Test
     span: Span
-    value: tuple[str, ...] = ()
-    """The names of the field whose values are counted or summed."""
+    value: tuple[tuple[str, ...], ...] = ()
+    """The names of the field whose values are counted or summed; of several fields value_count
+    counts how many combinations of their values there are."""
     expression: Expression | None = None
     """An extended condition, over the places of `rules`."""
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from tocsin.correlation._addresses import shortened
+from tocsin.correlation._addresses import group_value
 from tocsin.correlation._matcher import holds
 from tocsin.correlation._number import plain_number
 
@@ -122,7 +122,7 @@ class DistinctWindow(_Base, tag="distinct"):
         seen = self.seen
         self.events += event.often
         if event.value is not None:
-            text = shortened(str(event.value))
+            text = group_value(event.value)
             # A value that comes again goes to the end, so the oldest is always the first.
             seen.pop(text, None)
             seen[text] = time
@@ -138,7 +138,7 @@ class DistinctWindow(_Base, tag="distinct"):
     def insert(self, time: int, event: Part, plan: Correlation) -> float:
         oldest = self.last - plan.timespan
         if event.value is not None and time >= oldest:
-            text = shortened(str(event.value))
+            text = group_value(event.value)
             self.seen[text] = max(time, self.seen.get(text, time))
             ordered = sorted(self.seen.items(), key=lambda each: each[1])
             self.seen = dict(ordered[-plan.test.most - 1 :])

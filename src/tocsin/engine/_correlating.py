@@ -345,15 +345,16 @@ def _measured(alert: Alert, plan: Correlation | None) -> str:
     """What made the condition true, and by how much that may be off."""
     if plan is None:
         return "1 event"
+    fields = " and ".join(names[0] for names in plan.value)
     match plan.kind:
         case "event_count":
             what = f"{alert.measure:g} events"
         case "value_count":
-            what = f"{alert.measure:g} different values of {plan.value[0]}"
+            what = f"{alert.measure:g} different values of {fields}"
         case "temporal" | "temporal_ordered":
             what = "events of " + ", ".join(plan.rules)
         case _:
-            what = f"{plan.kind.removeprefix('value_')} of {plan.value[0]} {alert.measure:g}"
+            what = f"{plan.kind.removeprefix('value_')} of {fields} {alert.measure:g}"
     error = f", off by at most {alert.error}" if alert.error else ""
     return f"{what}{error} within {(alert.time - alert.first) / SECOND:g} s"
 
