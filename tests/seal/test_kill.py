@@ -57,6 +57,14 @@ def state(root):
     }
 
 
+def left(root):
+    """All that a kill can leave: each folder, each file with its bytes, and who may write."""
+    return tuple(
+        (str(p.relative_to(root)), p.lstat().st_mode, p.read_bytes() if p.is_file() else None)
+        for p in sorted(root.rglob("*"))
+    )
+
+
 def recovered(root, before):
     """After a kill: the whole day or none of it; another run ends in the same place."""
     try:
