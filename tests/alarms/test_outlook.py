@@ -71,7 +71,7 @@ def one_by_one(alarm, table, begin, end):
     return found
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(tables(), alarms())
 def test_the_same_transitions_as_one_by_one(made, alarm):
     table, end = made
@@ -79,7 +79,7 @@ def test_the_same_transitions_as_one_by_one(made, alarm):
     assert run_alarms([alarm], table, 0, end) == one_by_one(alarm, table, 0, end)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tables(), alarms())
 def test_thresholds_report_what_one_by_one_reports(made, alarm):
     table, end = made

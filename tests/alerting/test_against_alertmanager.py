@@ -88,7 +88,6 @@ def messages(routed):
 
 @settings(
     max_examples=100 if os.environ.get("TOCSIN_SOAK") else 8,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate],
 )

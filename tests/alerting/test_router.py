@@ -34,7 +34,7 @@ def taken_up(router):
 EVENTS = st.lists(st.tuples(st.integers(0, 3600), labels, st.booleans()), max_size=15)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(roots, rules, EVENTS, st.sets(st.integers(0, 40)), st.integers(0, 3600))
 def test_a_restart_at_any_moment_changes_nothing(root, inhibit_rules, events, restarts, silenced):
     ours = routing(root, inhibit_rules)

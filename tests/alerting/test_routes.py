@@ -31,7 +31,6 @@ def escaped(value):
 
 @settings(
     max_examples=1000 if os.environ.get("TOCSIN_SOAK") else 60,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 @given(roots, st.lists(labels, min_size=1, max_size=4))

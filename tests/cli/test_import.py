@@ -31,7 +31,7 @@ def run(*arguments):
 
 
 @given(them=sets())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_is_written_is_read_back(them):
     for write in FORMS.values():
         same(load_definitions(write(*them)))

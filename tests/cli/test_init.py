@@ -199,9 +199,7 @@ def test_two_logs_of_one_name_and_names_that_begin_alike(tmp_path):
 )  # fmt: skip
 @example(names=["~", "~nobody"], texts=[ACCESS, RULES, ""])
 @example(names=["~nobody"], texts=[ACCESS, "", ""])
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_names_the_file_holds_together(tmp_path_factory, names, texts):
     folder = tmp_path_factory.mktemp("any")
     for name, text in zip(names, texts, strict=False):

@@ -78,7 +78,7 @@ HOSTILE = st.text() | st.sampled_from([
 
 
 @given(name=HOSTILE, client=HOSTILE, reason=HOSTILE, words=HOSTILE, file=HOSTILE)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_text_of_strangers_stays_text(name, client, reason, words, file):
     made = alarm(alarm_name=name, alarm_description=words, metric_name=words, statistic=None,
                  extended_statistic=words)  # fmt: skip
@@ -146,7 +146,7 @@ def naive(points, statistic, period, until):
     points=st.dictionaries(st.integers(0, 700), st.lists(st.integers(-5, 100), min_size=1, max_size=4), min_size=1),
     statistic=st.sampled_from(["Sum", "Maximum", "SampleCount"]), period=st.sampled_from([60, 300]),
 )  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_extreme_is_lost_between_two_columns(points, statistic, period):
     points = {at * MINUTE: values for at, values in points.items()}
     points.setdefault(0, [1])

@@ -405,7 +405,7 @@ APP = create_app(SampleView())
 
 
 @given(st.sampled_from(["GET", "POST"]), paths, st.lists(st.tuples(names, words), max_size=6))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_no_request_is_a_fault_of_ours(method, path, pairs):
     client = TestClient(APP, base_url="http://127.0.0.1")
     text = urlencode(pairs, errors="surrogatepass")

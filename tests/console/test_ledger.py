@@ -53,7 +53,7 @@ def test_the_next_transition_of_an_alarm_says_what_it_was_before(tmp_path):
     assert (found.entries, names(found.after)) == ((), [2, 4])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 100), max_size=12), st.integers(0, 100), st.integers(0, 100))
 def test_every_entry_of_the_period_is_there_once(tmp_path_factory, times, a, b):
     folder = tmp_path_factory.mktemp("s")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.control.days import DAY, HOUR, LAB_CONTROLS, START, clean, period, row
 
@@ -171,7 +171,6 @@ def _other_time(seen, day):
     return other.map(lambda asked: replace(seen, asked=asked))
 
 
-@settings(deadline=None)
 @given(damaged_days())
 def test_whatever_is_removed_or_damaged_it_is_never_operated(damaged):
     control, day, seen, name = damaged
@@ -182,7 +181,6 @@ def test_whatever_is_removed_or_damaged_it_is_never_operated(damaged):
     assert {finding.need for finding in against} == {name}
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(LAB_CONTROLS),
     st.dictionaries(

@@ -210,7 +210,7 @@ kinds = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.sampled_from(NEEDS),
     st.lists(st.tuples(st.floats(0, 23.9), kinds, bodies), max_size=8),

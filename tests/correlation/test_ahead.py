@@ -57,7 +57,7 @@ def shown(alerts):
     return [(a.time, a.rule, a.group, a.measure, a.first, a.previous) for a in alerts]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(EVENTS, st.integers(1, 7), st.lists(st.integers(0, 100), max_size=4))
 def test_what_is_certain_comes_and_what_comes_is_told(given_events, pace, restarts):
     coming = sorted((at + delay, at, *rest) for at, delay, *rest in given_events)

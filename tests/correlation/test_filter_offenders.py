@@ -52,19 +52,19 @@ def check(block, form, each):
                 assert at == 0 or block[at - 1 : at] == b"\n"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(logs(), st.sampled_from(HTTP + MORE))
 def test_access_logs(block, each):
     check(block, form_of(), each)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(JSON_LINES, st.sampled_from([*JSON, *MORE, HTTP[-1]]))
 def test_json_lines(block, each):
     check(block, make_format("json"), each)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SYSLOG, st.sampled_from(SSHD))
 def test_syslog(block, each):
     check(block, make_format("syslog", Clues(after=1_770_000_000_000_000)), each)

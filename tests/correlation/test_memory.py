@@ -50,7 +50,7 @@ def test_a_slow_attacker_under_a_spray_is_found(begin):
 
 
 @given(st.integers(0, 2**32), st.integers(200, 3000), st.integers(2, 40))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_counts_are_within_their_error(seed, distinct, heavy):
     """Whoever is told has done so much, and whoever has is told."""
     pick = random.Random(seed)
@@ -69,7 +69,7 @@ def test_counts_are_within_their_error(seed, distinct, heavy):
 
 
 @given(st.integers(0, 2**32), st.integers(100, 900))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_restart_changes_nothing_when_it_is_full(seed, chunk):
     pick = random.Random(seed)
     events = [event(n * 500_000, f"a{int(pick.paretovariate(0.6)) % 3000}") for n in range(3000)]
@@ -87,7 +87,6 @@ def test_a_restart_changes_nothing_when_it_is_full(seed, chunk):
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 3)), max_size=400))
-@settings(deadline=None)
 def test_a_full_summary_says_how_far_off_it_is(hits):
     pool = Pool(1, 0, slots=16)
     pool.left = 0

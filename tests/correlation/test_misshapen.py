@@ -37,7 +37,7 @@ def places(value, above=()):
             yield (*above, key)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.tuples(st.sampled_from([*places(DOCUMENTS)]), st.sampled_from(ANYTHING)),

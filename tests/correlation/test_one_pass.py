@@ -31,7 +31,7 @@ TEXTS = st.text(st.sampled_from("aAbBxé\u212ak\n"), max_size=12)
 
 
 @given(patterns=REGEXES, text=TEXTS, memory=st.sampled_from([1, 1 << 10, 1 << 14, 1 << 20]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_one_pass_is_many(patterns, text, memory):
     found = compile_regexes(patterns, memory)(text)
     assert set(found) == {n for n, each in enumerate(patterns) if compile_regex(each).search(text)}
@@ -60,7 +60,7 @@ FIELDS = ("path", "query", "agent", "referer", "status", "method")
 
 
 @given(values=st.lists(st.lists(PIECES, max_size=6).map("".join), min_size=6, max_size=6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_pack_decides_as_atom_by_atom(values):
     event = Event(1, dict(zip(FIELDS, values, strict=True)) | {"event.dataset": "access"})
     matched = {

@@ -114,7 +114,7 @@ events = st.lists(
     events, st.sampled_from(KINDS), st.sampled_from(list(OPS)), st.integers(0, 8),
     st.integers(1, 20), st.data(),
 )  # fmt: skip
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_as_a_naive_loop(events, kind, op, number, chunk, data):
     rules = load_sigma([("rules.yml", rule(kind, op, number))])
     given = [

@@ -80,13 +80,13 @@ def blocks(lines):
 
 
 @given(block=blocks(access_lines()), cut=st.integers(0, 3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_pack_over_access_logs(block, cut):
     check(PACK, "combined", block[: len(block) - cut])
 
 
 @given(block=blocks(syslog_lines()))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_pack_over_syslog(block):
     check(PACK, "syslog", block)
 
@@ -212,7 +212,7 @@ def rule_file(rng, form):
 
 @pytest.mark.parametrize("form", ["combined", "syslog"])
 @given(seed=st.integers(0, 2**64))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_any_rules(form, seed):
     rng, through = random.Random(seed), 0
     for _ in range(60):

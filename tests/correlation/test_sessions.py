@@ -18,7 +18,7 @@ MESSAGES = [
 ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.sampled_from(MESSAGES)), max_size=40),
     st.lists(st.integers(0, 40), max_size=5),

@@ -38,7 +38,7 @@ LOGINS = st.lists(st.tuples(ADDRESSES, USERS, st.integers(1, 3)), max_size=60)
 @given(
     logins=LOGINS, order=st.randoms(use_true_random=False), by=st.sampled_from(["address", "user"])
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_equal_to_counting(logins, order, by):
     events = [failure(n, *each) for n, each in enumerate(logins)]
     order.shuffle(events)
@@ -112,7 +112,7 @@ HOSTILE = [
 
 
 @given(text=st.sampled_from(HOSTILE) | st.text(max_size=40), at=st.sampled_from(["", " ", "\n"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_cell_is_a_formula_or_obeyed(text, at):
     written = io.StringIO()
     csv.writer(written, lineterminator="\n").writerow([cell(at + text), 7])

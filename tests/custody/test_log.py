@@ -25,7 +25,7 @@ def sealed(root):
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.lists(st.text(max_size=20), max_size=3), min_size=1, max_size=4))
 def test_each_line_is_in_one_day(tmp_path_factory, batches):
     root = tmp_path_factory.mktemp("log") / "evidence"

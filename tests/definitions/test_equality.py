@@ -68,7 +68,7 @@ def test_the_same_set_in_every_form(form):
 
 
 @given(them=sets())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_set_in_every_form(them):
     expected = load_definitions(FORMS["describe"](*them))
     assert (expected.errors, expected.unresolved) == ((), ())

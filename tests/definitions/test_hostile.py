@@ -119,7 +119,7 @@ SEEDS = [LAB.encode(), TEMPLATE.encode(), plan_of([])]
 
 @given(seed=st.sampled_from(SEEDS), cut=st.integers(0, 3000), more=st.binary(max_size=20))
 @example(seed=SEEDS[0], cut=0, more=b"${")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_damaged_files_are_no_exceptions(seed, cut, more):
     damaged = seed[:cut] + more + seed[cut + len(more) :]
     for path in ("x.tf", "x.yaml", "x.json", "x"):

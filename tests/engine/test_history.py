@@ -25,7 +25,7 @@ def contents(selection):
     }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.sets(st.integers(0, 4), min_size=1), min_size=1, max_size=30),
     st.integers(0, 32), st.lists(st.tuples(st.integers(0, 33), st.integers(0, 33)), max_size=8),

@@ -318,7 +318,6 @@ EVENTS = st.lists(
 
 @settings(
     max_examples=1000 if os.environ.get("TOCSIN_SOAK") else 25,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 @given(EVENTS, mishaps("reload", until=10 * 60), st.integers(4, 15))

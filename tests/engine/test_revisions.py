@@ -77,7 +77,7 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     st.lists(st.tuples(NAMES, st.integers(0, 3), st.booleans()), min_size=1, max_size=8),
     st.sampled_from(["sha1", "sha256"]),

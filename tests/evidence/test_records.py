@@ -95,7 +95,7 @@ def test_what_a_source_remarks_is_kept_and_is_no_doubt():
     assert infos == [["rate of what is no counter"]] * len(infos)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.data())
 def test_no_record_operated_once_an_answer_is_lost_cut_or_refused(data):
     control = data.draw(st.sampled_from(LAB_CONTROLS))
@@ -138,7 +138,6 @@ def test_a_request_that_was_never_made_is_in_the_record():
     assert body["ended"] == body["started"]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_come_back_out_of_a_record(data):
     body = json.loads(records(data)[0].data)["inputs"][0]["answer"]["body"]

@@ -146,7 +146,7 @@ def test_a_record_that_was_changed_is_found(files, change):
     assert not found.equal
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_no_value_of_an_answer_can_be_changed(files, data):
     """Whatever number of a recorded answer is made another, with its hash made right again."""
@@ -177,7 +177,6 @@ labels = st.dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(labels, st.dictionaries(st.integers(0, 10**7), values, min_size=1, max_size=5)),
                 max_size=4))  # fmt: skip
 def test_samples_come_back_as_they_were(series):

@@ -189,7 +189,7 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from([*STATUS, OWN_STATUS]), st.binary(max_size=40) | JSON))
 def test_no_answer_can_make_it_fail(bodies):
     made = {
@@ -201,7 +201,7 @@ def test_no_answer_can_make_it_fail(bodies):
     json.dumps(told)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(["global:", "  external_labels:", "    a: 'b'", "  - x: &a [*a]", "rule_files:",
                                  "- canary", "  canary: canary", "scrape_configs: canary", "", "# x", "\t", "!!x"])))  # fmt: skip
 def test_nothing_of_the_configuration_comes_through_but_external_labels(lines):

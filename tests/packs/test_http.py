@@ -122,7 +122,7 @@ def escaped(text):
     status=st.sampled_from([*RULE_OF, 200, 301]), user=st.text(max_size=20), agent=st.text(max_size=20),
     path=st.text(' 0145[]"\\x', max_size=20), referer=st.text(' 0145-[]"\\', max_size=12).map(str.strip),
 )  # fmt: skip
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_only_the_status_decides(status, user, agent, path, referer):
     line = combined(
         status, user=escaped(user) or "-", agent=escaped(agent), referer=escaped(referer),
@@ -134,7 +134,7 @@ def test_only_the_status_decides(status, user, agent, path, referer):
 
 
 @given(text=st.text() | st.sampled_from(['","status":404,"a":"', "Critical Error", "CRITICAL"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_in_json_too(text):
     more = {"http_user_agent": text, "user": text, "request_uri": text, "args": {"status": 404}}
     assert seen("json", nginx_json(200, **more)) == set()

@@ -51,7 +51,7 @@ def told(table):
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(EVENTS, st.randoms(use_true_random=False), st.integers(1, 4))
 def test_what_is_kept_does_not_depend_on_the_order(events, rng, parts):
     whole = fill(bounded(), events)
@@ -64,7 +64,7 @@ def test_what_is_kept_does_not_depend_on_the_order(events, rng, parts):
     assert told(merged) == told(whole)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(EVENTS)
 def test_what_is_kept_is_exact_and_all_else_is_counted(events):
     table = fill(bounded(), events)
@@ -93,7 +93,7 @@ def test_what_is_kept_is_exact_and_all_else_is_counted(events):
     assert table.matches.total() == table.samples.total() + table.skipped.total()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(EVENTS, st.integers(4, 40), st.integers(0, 80))
 def test_the_newest_minutes_are_kept_and_exact(events, limit, cut):
     tables = [bounded(max_size=limit), bounded(max_size=limit)]

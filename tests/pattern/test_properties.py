@@ -120,7 +120,7 @@ def read(text):
         return None
 
 
-@hypothesis_settings(max_examples=300, deadline=None)
+@hypothesis_settings(max_examples=300)
 @given(patterns)
 def test_printing_reads_back(text):
     pattern = read(text)
@@ -129,7 +129,7 @@ def test_printing_reads_back(text):
         assert str(parse(str(pattern))) == str(pattern)
 
 
-@hypothesis_settings(max_examples=400, deadline=None)
+@hypothesis_settings(max_examples=400)
 @given(patterns, events, any_settings)
 def test_the_explanation_agrees_with_the_match(text, event, settings):
     pattern = read(text)
@@ -140,7 +140,7 @@ def test_the_explanation_agrees_with_the_match(text, event, settings):
         assert match(pattern, event.encode(), settings) == match(pattern, event, settings)
 
 
-@hypothesis_settings(max_examples=600, deadline=None)
+@hypothesis_settings(max_examples=600)
 @given(patterns, events, any_settings)
 def test_necessary_literals_are_necessary(text, event, settings):
     pattern = read(text)
@@ -149,7 +149,7 @@ def test_necessary_literals_are_necessary(text, event, settings):
         assert needed is None or any(each in Event(event).text for each in needed)
 
 
-@hypothesis_settings(max_examples=400, deadline=None)
+@hypothesis_settings(max_examples=400)
 @given(terms.filter(lambda items: all("%" not in atom for _, atom in items)), events)
 def test_terms_agree_with_a_naive_reading(items, event):
     def has(atom):
@@ -165,7 +165,7 @@ def test_terms_agree_with_a_naive_reading(items, event):
     assert match(parse(" ".join(sign + atom for sign, atom in items)), event).matched is expected
 
 
-@hypothesis_settings(max_examples=300, deadline=None)
+@hypothesis_settings(max_examples=300)
 @given(patterns, any_settings)
 def test_a_pattern_that_never_matches_does_not(text, settings):
     pattern = read(text)
@@ -180,7 +180,7 @@ def test_a_pattern_that_never_matches_does_not(text, settings):
         assert not match(pattern, event, settings).matched
 
 
-@hypothesis_settings(max_examples=400, deadline=None)
+@hypothesis_settings(max_examples=400)
 @given(st.one_of(st.text(max_size=60), st.text(string.punctuation + "ab1 ", max_size=60)))
 def test_any_text_is_read_or_refused(text):
     assert len(text) <= MAX_LENGTH

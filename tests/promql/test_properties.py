@@ -77,7 +77,7 @@ def same(left, right):
 
 
 @given(series_of(values), st.sampled_from(QUERIES), st.integers(0, 30), st.integers(1, 50))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_range_query_is_the_instant_query_at_each_step(series, text, first, step):
     source, query = Columns(series), parse(text.replace("@ end()", "@ 200"))
     start, end = first * SECOND, 320 * SECOND
@@ -87,7 +87,7 @@ def test_a_range_query_is_the_instant_query_at_each_step(series, text, first, st
 
 
 @given(series_of(values), st.sampled_from(QUERIES))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_how_the_work_is_cut_changes_nothing(series, text):
     source, query = Columns(series), parse(text)
     grid = (0, 320 * SECOND, 17 * SECOND)
@@ -108,7 +108,7 @@ def test_how_the_work_is_cut_changes_nothing(series, text):
 
 
 @given(series_of(values), st.sampled_from(QUERIES), st.integers(0, 300))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_samples_from_several_places_read_as_one(series, text, cut):
     class Parts:
         def select(self, matchers, start, end):
@@ -179,7 +179,7 @@ ORACLES = {
     st.integers(1, 200),
     st.booleans(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_functions_of_ranges_agree_with_plain_python(series, text, moment, width, closed):
     if closed and text.startswith("increase"):
         closed = False  # 2.x treats the zero point otherwise

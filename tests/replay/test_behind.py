@@ -50,7 +50,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(EVENTS, st.booleans(), st.integers(0, 30), st.randoms(use_true_random=False))
 def test_the_lines_say_what_a_naive_look_says(tmp_path_factory, events, packed, late, rng):
     folder = tmp_path_factory.mktemp("behind")
@@ -102,7 +102,7 @@ def test_only_the_times_of_alarms_are_read_of_a_large_log(tmp_path):
     assert [(one.name, one.events) for one in each.offenders] == [("203.0.113.9", 7)]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(st.integers(0, 5000), min_size=1, max_size=300),
     st.integers(0, 5000), st.integers(0, 500),

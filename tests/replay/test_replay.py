@@ -191,9 +191,7 @@ def told(done):
     return [(each.transition, each.sources, each.events) for each in done.transitions]
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.sampled_from([200, 404]), st.sampled_from("abc")), min_size=1, max_size=40),
     st.integers(0, 40), st.integers(1, 300), st.booleans(), st.randoms(),
@@ -227,9 +225,7 @@ def test_late_lines_count_in_their_own_minute(tmp_path):
     assert counts == {begin: 2, begin + 5 * MINUTE: 1, begin + 9 * MINUTE: 1}
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.binary(max_size=60), max_size=20), st.integers(1, 64))
 def test_hostile_lines_are_accounted_for(tmp_path, hostile, chunk):
     path = tmp_path / "a.log"

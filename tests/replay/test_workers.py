@@ -46,9 +46,7 @@ LINES = st.one_of(
 ).map(lambda line: line.replace(b"\n", b"") + b"\n")
 
 
-@settings(
-    max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(LINES, max_size=20).map(b"".join),
     st.binary(max_size=3),

@@ -164,7 +164,7 @@ def test_nists_schema_takes_both_documents(period, evil, validators):  # noqa: F
             assert errors == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.text(max_size=40), st.text(max_size=40), st.lists(st.text(max_size=12), max_size=3))
 def test_any_text_makes_documents_that_hold(validators, title, reason, ids):
     control = {"title": title, "frameworks": {"nist-800-53-r5": ids}}

@@ -95,7 +95,7 @@ def walk(script, record, restarts=(), safeguards=OWN):
         yield blocks, now
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(steps, st.sets(st.integers(0, 40)))
 def test_protected_addresses_are_never_listed_and_the_list_is_what_the_record_says(
     script, restarts

@@ -217,9 +217,7 @@ def test_two_sets_of_a_family_and_one_that_is_not_there(url, sets):
         WafSets([read_ip_set(ARN)], clients(url), never).put([], lambda _: True)
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps, st.sets(st.integers(0, 40), max_size=6))
 def test_the_sets_equal_the_record_whatever_happened(url, sets, script, exports):
     """Over decisions, clock jumps and expiries: each export makes both sets the stored truth."""

@@ -148,7 +148,7 @@ def _values(selection):
 
 
 @settings(
-    max_examples=400 if os.environ.get("TOCSIN_SOAK") else 50, deadline=None,
+    max_examples=400 if os.environ.get("TOCSIN_SOAK") else 50,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(cases())

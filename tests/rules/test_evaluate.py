@@ -161,7 +161,7 @@ def test_a_query_offset_looks_back_and_stamps_back():
 values = st.one_of(st.none(), st.integers(0, 9))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.tuples(values, values), max_size=30),
     st.sampled_from(["0s", "10s", "25s"]), st.sampled_from(["0s", "10s", "25s"]),

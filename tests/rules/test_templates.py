@@ -88,9 +88,7 @@ def context(value):
     )  # fmt: skip
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(
         st.floats(-1e17, 1e17, allow_subnormal=False),

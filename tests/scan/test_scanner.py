@@ -118,7 +118,7 @@ PADDING = b'9.9.9.9 - - [10/Oct/2000:14:00:00 -0700] "GET / HTTP/1.1" 200 1 "-" 
 
 @pytest.mark.parametrize("engine", INSTALLED)
 @pytest.mark.parametrize("filters", [HTTP, HTTP[:1] + HTTP[2:4], MORE, HTTP + MORE])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(logs(), st.sampled_from([1, 100, 1000, 5000, 1 << 20]))
 @example(b"", 1)
 @example(b"\n", 1)
@@ -149,7 +149,7 @@ TERMS = [
 
 
 @pytest.mark.parametrize("engine", INSTALLED)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(logs(), st.sampled_from([1, 1000, 1 << 20]), st.booleans())
 def test_terms_say_what_the_matcher_says(engine, log, size, returns):
     log = log.decode("ascii", "ignore").replace("\r", "").encode() + b"\n" + PADDING
@@ -159,7 +159,7 @@ def test_terms_say_what_the_matcher_says(engine, log, size, returns):
     assert plain(table) == plain(expected(log, TERMS + HTTP))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(logs(), st.sampled_from(["one", "rest"]), st.sampled_from(["data", "end"]))
 def test_same_in_all_settings(log, last_field, escaped_quotes):
     chosen = Settings(
@@ -170,7 +170,7 @@ def test_same_in_all_settings(log, last_field, escaped_quotes):
     assert plain(table) == plain(expected(log, HTTP + MORE, settings=chosen))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_one_odd_line_among_plain_ones(data):
     odd = line_of(lambda each: data.draw(st.sampled_from(each)))
@@ -281,7 +281,7 @@ def json_scanned(log, size, chosen, **more):
 
 
 @pytest.mark.parametrize("engine", INSTALLED)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(json_logs() | brace_lines(), st.booleans(), st.sampled_from([1, 200, 1 << 20]))
 @example(b"{\n}\n{}{}\n", False, 1 << 20)
 @example(b'{"a":\n1}\n{}{}\n', False, 1 << 20)
@@ -302,7 +302,7 @@ STAMPS_ALIKE = [
 ]  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(st.sampled_from(STAMPS_ALIKE), st.integers(0, 99)), max_size=20),
     st.sampled_from([0, 3600, 30, -19_800]),

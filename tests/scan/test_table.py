@@ -18,7 +18,7 @@ def weight(table):
     return sum(CELL + len(cell) for cell in table.sources.values())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(

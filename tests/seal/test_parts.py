@@ -72,7 +72,7 @@ def test_the_empty_tree():
     assert root_of([]) == hashlib.sha256(b"").digest()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.integers(1, 80), st.data())
 def test_a_consistency_proof_holds_for_its_trees_and_for_no_other(size, data):
     leaves = [leaf(bytes([n])) for n in range(size)]
@@ -92,7 +92,7 @@ def test_a_consistency_proof_holds_for_its_trees_and_for_no_other(size, data):
             assert not is_consistent(old, roots[0], size, roots[1], bad)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.binary(max_size=300))
 def test_ssh_keygen_takes_our_signatures(tmp_path_factory, message):
     folder = tmp_path_factory.mktemp("keys")

@@ -16,7 +16,7 @@ from tocsin.seal import last_second
 STAMPS = st.dictionaries(st.integers(0, 4), st.integers(-2 * DAY, 9 * DAY), max_size=5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(STAMPS, st.sampled_from([0, HOUR, DAY, 3 * DAY]))
 def test_days_without_a_trusted_time_are_named(stamps, within):
     days = names(5)

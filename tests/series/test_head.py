@@ -38,7 +38,7 @@ def contents(selection):
     }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(batches, st.integers(0, 60), st.integers(0, 60), st.integers(1, 12))
 def test_the_head_is_a_dictionary(rounds, start, end, budget):
     head, model, owners = Head(10**9), {}, {}
@@ -75,7 +75,7 @@ def test_the_head_is_a_dictionary(rounds, start, end, budget):
         }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 30), st.lists(st.integers(1, 5), min_size=1, max_size=200))
 def test_the_window_is_kept_and_memory_is_not(window, steps):
     head, time, rows = Head(window), 0, []
@@ -89,7 +89,7 @@ def test_the_window_is_kept_and_memory_is_not(window, steps):
     assert head._sheets["s"].times.shape[1] <= max(16, 4 * (window + 1))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(batches, st.integers(0, 70))
 def test_forgetting_frees_the_budget_and_nothing_else(rounds, before):
     head = Head(10**9)
@@ -129,7 +129,7 @@ def test_reasons_are_told_apart():
     assert appended.batch.labels == ()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(batches, st.integers(0, 60))
 def test_parts_in_time_make_the_whole(rounds, cut):
     head = Head(10**9)

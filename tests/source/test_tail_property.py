@@ -46,7 +46,6 @@ def run(pattern, steps):
 @pytest.mark.parametrize("pattern", ["access.log*", "access.log"])
 @settings(
     max_examples=2000 if os.environ.get("TOCSIN_SOAK") else 150,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 @given(steps=st.lists(STEPS, max_size=40))

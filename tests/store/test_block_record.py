@@ -55,7 +55,7 @@ def answers(events, now):
     )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(STEPS, st.integers(0, 60), st.integers(200, 330))
 def test_every_answer_is_the_same(tmp_path_factory, steps, known, day):
     record, now = BlockRecord(tmp_path_factory.mktemp("blocks") / "blocks.jsonl"), NOW + day * DAY

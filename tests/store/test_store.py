@@ -85,7 +85,7 @@ def test_a_step_comes_back_whole(store, tmp_path):
     store._db = again._db
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.sampled_from("ab"), st.sets(st.integers(0, 5), min_size=1)), max_size=20

@@ -132,7 +132,7 @@ def test_what_is_no_request_is_told(tmp_path, text):
     assert witness(tmp_path).answer(text + b"\n\n\n").status_code == 400
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.binary(max_size=300))
 def test_noise_never_breaks_it(tmp_path_factory, noise):
     service = witness(tmp_path_factory.mktemp("w"))
