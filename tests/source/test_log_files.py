@@ -27,7 +27,11 @@ def lines_of(path, **limits):
     return b"".join(blocks), counts
 
 
-@given(st.binary(max_size=200), st.integers(1, 50), st.integers(1, 40))
+PIECES = st.sampled_from([b"aaaa", b"a", b"\n", b"\0", "é".encode(), b"\xff"])
+CONTENTS = st.lists(PIECES, max_size=100).map(b"".join)
+
+
+@given(CONTENTS, st.integers(1, 50), st.integers(1, 40))
 def test_lines_do_not_depend_on_the_chunks(tmp_path_factory, content, chunk, limit):
     path = tmp_path_factory.getbasetemp() / "any.log"
     path.write_bytes(b"." + content)
@@ -35,8 +39,20 @@ def test_lines_do_not_depend_on_the_chunks(tmp_path_factory, content, chunk, lim
     parts, again = lines_of(path, chunk=chunk, line=limit)
     assert parts == whole
     assert again == counts
-    if not counts.cut:
+    if not counts.cut and not counts.nuls:
         assert whole == b"." + content
+
+
+@given(CONTENTS, st.integers(2, 1000), st.integers(4, 40))
+def test_each_line_beyond_the_limit_is_cut_and_no_other(tmp_path_factory, content, chunk, limit):
+    lines = (b"." + content.replace(b"\0", b"")).split(b"\n")
+    path = tmp_path_factory.getbasetemp() / "long.log"
+    path.write_bytes(b"\n".join(lines))
+    read, counts = lines_of(path, chunk=chunk, line=limit)
+    found = read.split(b"\n")
+    assert counts.cut == sum(len(line) > limit for line in lines)
+    for line, kept in zip(lines, found, strict=False):
+        assert line == kept if len(line) <= limit else line.startswith(kept) and kept
 
 
 def test_a_named_pipe_is_read_as_it_comes(tmp_path):

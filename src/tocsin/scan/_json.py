@@ -20,13 +20,13 @@ import numpy as np
 from tocsin.logformat import CLIENTS, TIMES, Parsed, pick_client
 from tocsin.pattern import Event, contribute, json_property
 from tocsin.scan._matching import any_in
-from tocsin.scan._objects import ObjectReader, is_plain_name
+from tocsin.scan._objects import CODES, ObjectReader, is_plain_name
 from tocsin.scan._search import make_search, matching_lines
 from tocsin.scan._stamps import Stamps, distinct_minutes
 from tocsin.scan._table import LONGEST_CLIENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tocsin.logformat import Format
     from tocsin.pattern import Contribution, Settings, Skip
@@ -126,12 +126,8 @@ class JsonReader:
             events[minute] += count
         lines: dict[int, list[Plan]] = defaultdict(list)
         tallies: list[_Tally] = []
-        usable = None if len(slow) == 0 else sure.tolist()
         for each in self._properties:
-            value = self._objects.values.get(each.name)
-            unset = [msgspec.UNSET] * len(objects.found)
-            values = unset if value is None else list(map(value, objects.found))
-            each.look(values, objects.sure, minutes, usable, lines, tallies)
+            self._note(each, objects, minutes, lines, tallies)
         for plan in self._every:
             for line in objects.sure[sure].tolist():
                 lines[line].append(plan)
@@ -163,6 +159,46 @@ class JsonReader:
             missing = [each is msgspec.UNSET or each is None for each in stamps]
             left = left[np.array(missing, np.bool_)]
         return minutes
+
+    def _note(
+        self,
+        of: _Property,
+        objects: Objects,
+        minutes: Ints,
+        lines: dict[int, list[Plan]],
+        tallies: list[_Tally],
+    ) -> None:
+        """Note lines for the matcher, and lines whose value decides."""
+        hot, rows, values = self._hot(of, objects.found)
+        groups: dict[tuple[int, Any], list[int]] = defaultdict(list)
+        for row, minute, value in zip(rows, minutes[rows].tolist(), values, strict=True):
+            if minute >= 0:
+                groups[minute, value].append(row)
+        for (minute, value), alike in groups.items():
+            verdict = hot[value]
+            if verdict.given:
+                tallies.append(_Tally(minute, alike, verdict.given))
+            for at in objects.sure[alike].tolist() if verdict.plans else ():
+                lines[at] += verdict.plans
+
+    def _hot(
+        self, of: _Property, found: list[Any]
+    ) -> tuple[dict[Any, _Verdict], list[int], list[Any]]:
+        """What values decide, which objects have them, and what each of those has."""
+        codes = self._objects.codes(of.name, found)
+        if codes is not None:
+            hot = of.decide(np.flatnonzero(np.bincount(codes)).tolist())
+            wanted = np.zeros(CODES, np.bool_)
+            wanted[list(hot)] = True
+            at = np.flatnonzero(wanted[codes])
+            return hot, at.tolist(), codes[at].tolist()
+        value = self._objects.values.get(of.name)
+        values = [msgspec.UNSET] * len(found) if value is None else list(map(value, found))
+        if not _PLAIN.issuperset(map(type, values)):
+            values = [each if type(each) in _PLAIN else _ODD for each in values]
+        hot = of.decide(set(values))
+        rows = list(compress(range(len(values)), map(hot.__contains__, values))) if hot else []
+        return hot, rows, [values[row] for row in rows]
 
     def _tally(self, table: Table, block: bytes, objects: Objects, tallies: list[_Tally]) -> None:
         """Count the lines that a property decides."""
@@ -251,41 +287,10 @@ class _Property:
         self._odd = _Verdict(plans=tuple(plans))
         self._known: dict[Any, _Verdict] = {_ODD: self._odd}
 
-    def look(
-        self,
-        values: list[Any],
-        sure: Ints,
-        minutes: Ints,
-        usable: list[bool] | None,
-        lines: dict[int, list[Plan]],
-        tallies: list[_Tally],
-    ) -> None:
-        """Note lines for the matcher, and lines whose value decides.
-
-        Each object has a value, a line, and a minute; `usable` says which do have a minute, None
-        if all do.
-        """
-        if not _PLAIN.issuperset(map(type, values)):
-            values = [each if type(each) in _PLAIN else _ODD for each in values]
-        hot = {
-            each: verdict
-            for each in set(values)
-            if (verdict := self._verdict(each)).given or verdict.plans
-        }
-        if not hot:
-            return
-        rows = list(compress(range(len(values)), map(hot.__contains__, values)))
-        if usable is not None:
-            rows = [row for row in rows if usable[row]]
-        groups: dict[tuple[int, Any], list[int]] = defaultdict(list)
-        for row, minute in zip(rows, minutes[rows].tolist(), strict=True):
-            groups[minute, values[row]].append(row)
-        for (minute, each), alike in groups.items():
-            verdict = hot[each]
-            if verdict.given:
-                tallies.append(_Tally(minute, alike, verdict.given))
-            for at in sure[alike].tolist() if verdict.plans else ():
-                lines[at] += verdict.plans
+    def decide(self, values: Iterable[Any]) -> dict[Any, _Verdict]:
+        """The verdicts of those distinct values that decide anything."""
+        verdicts = {each: self._verdict(each) for each in values}
+        return {each: found for each, found in verdicts.items() if found.given or found.plans}
 
     def _verdict(self, value: Any) -> _Verdict:
         known = self._known.get(value)

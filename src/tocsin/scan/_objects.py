@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tocsin.scan._columns import Ints
 
-__all__ = ["ObjectReader", "Objects", "is_plain_name"]
+__all__ = ["CODES", "ObjectReader", "Objects", "is_plain_name"]
 
 _PARTS = 16
 """A block that can't be decoded as a whole is tried in so many parts, and these again."""
@@ -31,6 +31,8 @@ _LONG = 800
 _DEEPEST = 400
 """Brackets of a line. The decoder recurses, so how many it takes depends on who calls it."""
 
+CODES = 1000
+_Code = Annotated[int, msgspec.Meta(ge=0, lt=CODES)]
 _Impossible = Annotated[int, msgspec.Meta(gt=1, lt=0)]
 """What no value is."""
 
@@ -64,14 +66,15 @@ class ObjectReader:
         self._always = tuple(always)
         self._ranked = tuple(ranked)
         self._settled: bool | None = None
+        self._codes: frozenset[str] = frozenset()
         self._take(self._ranked, ())
         self._scratch = np.empty(0, np.bool_)
 
     def _take(self, ranked: Sequence[str], present: Collection[str]) -> None:
         # In this order a property has the same field, however many are taken.
         self._names = tuple(dict.fromkeys((*self._always, *ranked)))
-        self._all = _Shape(self._names, self._names)
-        self._shape = _Shape(self._names, present)
+        self._all = _Shape(self._names, self._names, ())
+        self._shape = _Shape(self._names, present, self._codes)
 
     @property
     def is_narrow(self) -> bool:
@@ -100,6 +103,18 @@ class ObjectReader:
         It can grow with each block.
         """
         return self._shape.values
+
+    def codes(self, name: str, found: list[Any]) -> Ints | None:
+        """What a property holds, if in all objects so far that is a number from 0 to 999.
+
+        Such are status codes. None if it is not, or if an object lacks it.
+        """
+        if name not in self._codes:
+            return None
+        try:
+            return np.fromiter(map(self._shape.values[name], found), np.int64, len(found))
+        except TypeError:
+            return None
 
     def __call__(self, block: bytes) -> Objects:
         data = np.frombuffer(block, np.uint8)
@@ -148,25 +163,42 @@ class ObjectReader:
         found = self._shape.decode(text)
         if found is not None:
             return found if len(found) == count else None
-        # Some value is not JSON, or there is a property that was not there before.
+        # Some value is not JSON, or a property was not there before, or held another kind.
         found = self._all.decode(text)
         if found is None or len(found) != count:
             return None
         known = self._shape.values
-        fresh = [
-            name
-            for name, value in self._all.values.items()
-            if name not in known and any(value(each) is not msgspec.UNSET for each in found)
-        ]
-        if fresh:
-            self._shape = _Shape(self._names, (*known, *fresh))
+        fresh = []
+        codes = set(self._codes)
+        for name, value in self._all.values.items():
+            if name in known and name not in codes:
+                continue
+            values = list(map(value, found))
+            if name not in known and any(each is not msgspec.UNSET for each in values):
+                fresh.append(name)
+                if name in self._always:
+                    codes.add(name)
+            if not all(map(_may_be_code, values)):
+                codes.discard(name)
+        if fresh or codes != self._codes:
+            self._codes = frozenset(codes)
+            self._shape = _Shape(self._names, (*known, *fresh), self._codes)
         return found
 
 
-class _Shape:
-    """A decoder for some properties. An object that has others of the names is refused."""
+def _may_be_code(value: Any) -> bool:
+    return value is msgspec.UNSET or (type(value) is int and 0 <= value < CODES)
 
-    def __init__(self, names: Sequence[str], present: Collection[str]) -> None:
+
+class _Shape:
+    """A decoder for some properties.
+
+    An object that has others of the names is refused, and one whose codes are none.
+    """
+
+    def __init__(
+        self, names: Sequence[str], present: Collection[str], codes: Collection[str]
+    ) -> None:
         fields = {name: f"p{at}" for at, name in enumerate(names)}
         self.values: dict[str, Callable[[Any], Any]] = {
             name: attrgetter(field) for name, field in fields.items() if name in present
@@ -176,7 +208,7 @@ class _Shape:
             [
                 (
                     field,
-                    Any if name in present else _Impossible,
+                    _Impossible if name not in present else _Code if name in codes else Any,
                     msgspec.field(default=msgspec.UNSET, name=name),
                 )
                 for name, field in fields.items()

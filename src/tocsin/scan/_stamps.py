@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tocsin.logformat import Format
-    from tocsin.scan._columns import Bools, Ints
+    from tocsin.scan._columns import Ints
 
 __all__ = ["Stamps", "distinct_minutes"]
 
@@ -66,20 +66,19 @@ class Stamps:
         except TypeError:
             return None
         count, width = len(stamps), len(first) + 1
-        text = f"{joined}\n".encode()
-        if len(text) != count * width or text.count(b"\n") != count:
+        text = np.frombuffer(f"{joined}\n".encode(), np.uint8)
+        if len(text) != count * width:
             return None
-        rows = np.frombuffer(text, np.uint8).reshape(count, width)
-        if bool((rows[:, -1] != 10).any()):
+        rows = text.reshape(count, width)
+        if bool((rows[:, -1] != 10).any()) or np.count_nonzero(text == 10) != count:
             return None
         begin, end = shape.span(1)
         # A 60th second is in the next minute, and left to the parser.
         good = rows[:, begin] <= 53
-        rest = np.full(width, 255, np.uint8)
-        for at in (begin, begin + 1, *range(begin + 3, end)):
+        digits = [begin, begin + 1, *range(begin + 3, end)]
+        for at in digits:
             good &= rows[:, at] - np.uint8(48) <= 9
-            rest[at] = 0
-        runs = np.flatnonzero(_changes(text, rest, count, width))
+        runs = _runs(text, width, digits)
         read = np.fromiter(
             (self._of_second(stamps[at], begin, end) for at in runs.tolist()), np.int64, len(runs)
         )
@@ -131,14 +130,16 @@ class Stamps:
         self._known[stamp] = minute
 
 
-def _changes(text: bytes, mask: NDArray[np.uint8], count: int, width: int) -> Bools:
-    """Which rows differ from the one before, where the mask is set."""
-    change = np.zeros(count, np.bool_)
-    change[0] = True
-    for at in sorted({*range(0, width - 8, 8), width - 8}):
-        words = np.ndarray((count,), "<u8", buffer=text, offset=at, strides=(width,))
-        change[1:] |= (words[1:] ^ words[:-1]) & mask[at : at + 8].view("<u8") != 0
-    return change
+def _runs(text: NDArray[np.uint8], width: int, besides: list[int]) -> Ints:
+    """Which rows differ from the one before, besides in some columns; the first one does."""
+    differs = text[width:] != text[:-width]
+    of_row = differs.reshape(-1, width)
+    for at in besides:
+        of_row[:, at] = False
+    rows = np.flatnonzero(differs) // width + 1
+    first = np.ones(len(rows), np.bool_)
+    np.not_equal(rows[1:], rows[:-1], out=first[1:])
+    return np.concatenate(([0], rows[first]))
 
 
 def distinct_minutes(minutes: Ints) -> tuple[list[int], Ints]:

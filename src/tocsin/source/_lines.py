@@ -104,14 +104,23 @@ def clean(block: bytes, limit: int) -> tuple[bytes, int, int]:
     if b"\0" in block:
         before, block = len(block), _NULS.sub(b"", block)
         nuls = before - len(block)
-    if len(block) <= limit:
+    if not _has_longer(block, limit):
         return block, 0, nuls
     lines = block.split(b"\n")
-    if max(map(len, lines)) <= limit:
-        return block, 0, nuls
     cut = sum(len(line) > limit for line in lines)
     lines = [line if len(line) <= limit else shorten(line, limit) for line in lines]
     return b"\n".join(lines), cut, nuls
+
+
+def _has_longer(block: bytes, limit: int) -> bool:
+    """Whether a line is beyond the limit; only one line end in so many bytes is looked for."""
+    at = 0
+    while len(block) - at > limit:
+        end = block.rfind(b"\n", at, at + limit + 1)
+        if end < 0:
+            return True
+        at = end + 1
+    return False
 
 
 def shorten(line: bytes, limit: int) -> bytes:

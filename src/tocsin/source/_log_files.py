@@ -47,7 +47,7 @@ _NEAR = 4096
 class LogLimits:
     """Bounds of what is read."""
 
-    chunk: int = 1024 * 1024
+    chunk: int = 2 * 1024 * 1024
     """Bytes read at once."""
     line: int = 1024 * 1024
     """Bytes of a line that are looked at."""
