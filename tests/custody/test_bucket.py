@@ -54,11 +54,14 @@ def put(root, s3, keep="7y", prefix="evidence", now=NOW, kind=BucketDestination)
         return copy_days(root, destination, TRUST, lambda _: None, lambda _done, _of: None)
 
 
+def keys(s3, prefix=""):
+    found = s3.list_objects_v2(Bucket=s3.bucket, Prefix=prefix)
+    assert not found["IsTruncated"]
+    return [each["Key"] for each in found.get("Contents", ())]
+
+
 def objects(s3):
-    return {
-        each["Key"]: s3.get_object(Bucket=s3.bucket, Key=each["Key"])["Body"].read()
-        for each in s3.list_objects_v2(Bucket=s3.bucket).get("Contents", ())
-    }
+    return {key: s3.get_object(Bucket=s3.bucket, Key=key)["Body"].read() for key in keys(s3)}
 
 
 def test_each_object_is_locked_until_its_day_may_go(root, s3):
@@ -135,7 +138,7 @@ def test_a_kill_at_any_object_leaves_no_day_that_only_looks_whole(root, s3):
         prefix, Dying.left = f"p{count}", count
         with pytest.raises(KilledError):
             put(root, s3, prefix=prefix, kind=Dying)
-        there = {k.split("/", 1)[1] for k in objects(s3) if k.startswith(f"{prefix}/")}
+        there = {key.split("/", 1)[1] for key in keys(s3, f"{prefix}/")}
         assert len(there) == count
         for day in DAYS[:3]:
             if f"{day}/SHA256SUMS" in there:
