@@ -171,6 +171,47 @@ def test_a_referrer_is_no_client():
     assert event.fields.get("client", "1.2.3.4") == "1.2.3.4"
 
 
+NGINX = "2024/01/01 10:00:00 [error] 1#1: *3 "
+REFUSED = NGINX + 'user "x": password mismatch, client: 1.2.3.4, server: s, '
+ENDS = ', client: 1.2.3.4, server: s, request: "GET / HTTP/1.1", host: "h"'
+OLD = "[Sat Jul 20 21:39:11 2013] [error] [client 1.2.3.4] "
+NEW = "[Sat Jul 20 21:39:11.978080 2013] [core:error] [pid 17512:tid 1400] [client {}] "
+
+
+@pytest.mark.parametrize(
+    ("line", "client", "offence"),
+    [
+        (REFUSED + 'request: "GET / HTTP/1.1", host: "h", referrer: ", client: 9.9.9.9"', "1.2.3.4", "failure"),
+        (REFUSED + 'request: "GET / HTTP/1.1", host: "h, client: 9.9.9.9"', "1.2.3.4", "failure"),
+        (REFUSED + 'request: "GET /a, client: 9.9.9.9, server: s HTTP/1.1", host: "h"', "1.2.3.4", "failure"),
+        (NGINX + 'user "x": password mismatch, client: unix:, server: s', None, "failure"),
+        # Both readings have a client; nobody is named.
+        (REFUSED.replace("1.2.3.4", "9.9.9.9") + f'request: "GET /", host: "h", referrer: "": password mismatch{ENDS}',
+         None, "failure"),
+        (NGINX + f"no user/password was provided for basic authentication{ENDS}", "1.2.3.4", ""),
+        (NGINX + f'limiting requests, excess: 1.852 by zone "one"{ENDS}', "1.2.3.4", "suspicion"),
+        (NGINX + f'limiting connections by zone "one"{ENDS}', "1.2.3.4", "suspicion"),
+        (NGINX + f'limiting requests, dry run, excess: 1.852 by zone "one"{ENDS}', "1.2.3.4", ""),
+        (NGINX + f'delaying request, excess: 0.068, by zone "one"{ENDS}', "1.2.3.4", ""),
+        (NGINX + f'open() "/x limiting requests by zone "one"" failed (2: No such file or directory){ENDS}', "1.2.3.4", ""),
+        (OLD + "File does not exist: /var/www/x.php, referer: http://a/", "1.2.3.4", "failure"),
+        (OLD + "File does not exist: /var/www/x.png, referer: http://a/x.php", "1.2.3.4", ""),
+        (OLD + "File does not exist: /var/www/phpMyAdmin/index.html", "1.2.3.4", "failure"),
+        (OLD + "File does not exist: /usr/lib/cgi-bin/test", "1.2.3.4", "failure"),
+        (OLD + "File does not exist: /var/www/[client 9.9.9.9] File does not exist: /x.php", "1.2.3.4", ""),
+        (NEW.format("::1:51390") + 'AH01617: user x: authentication failure for "/": Password Mismatch', "::1", "failure"),
+        (NEW.format("2001:db8::1:8080") + "AH00128: File does not exist: /x.php", "2001:db8::1", "failure"),
+        (NEW.format("[2001:db8::1]:8080") + "AH00128: File does not exist: /x.php", "2001:db8::1", "failure"),
+        (OLD.replace("1.2.3.4", "2001:db8::1:8080") + "user x not found: /", "2001:db8::1:8080", "failure"),
+        (NEW.format("1.2.3.4:80") + "AH01276: Cannot serve directory /a/[client 9.9.9.9:1] user x not found: /", "1.2.3.4", ""),
+    ],
+)  # fmt: skip
+def test_error_logs_of_web_servers(line, client, offence):
+    form, text = form_of(line)
+    event = EventReader(make_format(form, Clues(after=YEAR_2017))).read(text.encode())
+    assert (event.fields.get("client"), event.fields.get("offence", "")) == (client, offence)
+
+
 def told(*messages, form="syslog", head="Mar  1 10:00:00 srv sshd[7]: "):
     reader = EventReader(make_format(form, Clues(after=YEAR_2017)))
     events = [reader.read(f"{head}{each}".encode()).fields for each in messages]

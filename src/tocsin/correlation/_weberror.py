@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import re
 
+from tocsin.logformat import address, peer_address
+
 __all__ = ["apache_error", "nginx_error", "probed"]
 
 _LONGEST = 4096
@@ -19,8 +21,8 @@ _LONGEST = 4096
 _NGINX = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\w+\] \d+#\d+: (?:\*\d+ )?(.*)", re.DOTALL)
 _CLIENT = re.compile(r", client: ")
 _TAIL = re.compile(
-    r'([^\s,]+)(?:, server: [^\s,]*(?:, request: "\S+(?: \S+)?(?: \S+)?")?'
-    r'(?:, subrequest: "\S*")?(?:, upstream: "\S*")?(?:, host: "[^\s/]*")?'
+    r'([^\s,]+)(?:, server: [^\s,]*(?:, request: "(?:\S+(?: \S+)?(?: \S+)?|[^"]*)")?'
+    r'(?:, subrequest: "\S*")?(?:, upstream: "\S*")?(?:, host: "(?:[^\s/]*|[^"]*)")?'
     r'(?:, referrer: ".*")?)?\s*',
     re.DOTALL,
 )
@@ -28,6 +30,7 @@ _NGINX_LOGIN = re.compile(
     r"user \".*\"(?::? was not found in \"|: password mismatch)|PAM: user '.*' - not authenticated",
     re.DOTALL,
 )
+_NGINX_LIMIT = re.compile(r"limiting (?:requests|connections)(?:, excess: [\d.]+)? by zone \"")
 _NGINX_SSL = re.compile(r"SSL_\w+\(\) failed \(SSL: error:")
 _NGINX_MISSING = re.compile(
     r'(?:open\(\) )?"([^"]*)" (?:failed|is not found) \(2: No such file or directory\)'
@@ -53,11 +56,13 @@ _APACHE_LOGIN = re.compile(
 )
 _APACHE_PROBE = re.compile(
     r"script .{0,1000}not found or unable to stat|Got error 'Primary script unknown|"
-    r"stderr from .{0,1000}: script not found or unable to stat|"
-    r"File does not exist: [^\[\]]{1,1000}\.(?:php\d?|asp|exe|pl|cgi)$",
+    r"stderr from .{0,1000}: script not found or unable to stat",
     re.DOTALL,
 )
-_PORT = re.compile(r"(\d+\.\d+\.\d+\.\d+):\d{1,5}")
+_APACHE_MISSING = re.compile(
+    r"File does not exist: ([^\[\]]{1,1000}?)(?:, referer: .*)?", re.DOTALL
+)
+_SCRIPT = re.compile(r"\.(?:php\d?|asp|exe|pl|cgi)$")
 _PROBES = re.compile(
     r"/(?:cgi-bin|php-?my-?admin[^/]*|pma\d*|my-?sql-?admin|mysqlmanager|myadmin|sqlmanager|"
     r"web-?db-?admin|db-?admin|adminer[^/]*|round-?cube[^/]*|webmail|"
@@ -76,13 +81,15 @@ def nginx_error(line: str) -> tuple[str, str] | None:
         return "", ""
     message = match[1]
     found = {
-        tail[1]
+        client
         for each in _CLIENT.finditer(message)
-        if (tail := _TAIL.fullmatch(message, each.end()))
+        if (tail := _TAIL.fullmatch(message, each.end())) and (client := address(tail[1]))
     }
     client = found.pop() if len(found) == 1 else ""
     if _NGINX_LOGIN.match(message) or _NGINX_SSL.match(message):
         return client, "failure"
+    if _NGINX_LIMIT.match(message):
+        return client, "suspicion"
     missing = _NGINX_MISSING.match(message)
     return client, "failure" if missing and probed(missing[1]) else ""
 
@@ -93,14 +100,17 @@ def apache_error(line: str) -> tuple[str, str] | None:
     if match is None:
         return None
     module, client, message = match[1] or "", match[2] or match[3], match[4][:_LONGEST]
-    if port := _PORT.fullmatch(client):
-        client = port[1]
+    # A module before the level is Apache 2.4, which writes a port behind the address.
+    client = (address(client) if match[1] is None else peer_address(client)) or client
     message = message.removeprefix("Digest: ")
     if _APACHE_PROBE.match(message):
         return client, "failure"
+    missing = _APACHE_MISSING.fullmatch(message)
+    if missing and (_SCRIPT.search(missing[1]) or probed(missing[1])):
+        return client, "failure"
     if not _APACHE_LOGIN.match(message):
         return client, ""
-    # mod_evasive refuses whoever is too fast, and needs not be told.
+    # mod_evasive refuses whoever is too fast, as the limits of nginx do, and needs not be told.
     return client, "suspicion" if module.startswith("evasive") else "failure"
 
 

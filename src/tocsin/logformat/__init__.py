@@ -1,5 +1,6 @@
 """Lines of logs, to times and fields: no line raises, and none is dropped without a reason."""
 
+from tocsin.logformat._address import address, peer_address
 from tocsin.logformat._detect import FORMATS, SAMPLE, Detected, detect, make_format
 from tocsin.logformat._expression import Expression
 from tocsin.logformat._json import CLIENTS, TIMES, pick_client, read_object
@@ -17,8 +18,10 @@ __all__ = [
     "Parsed",
     "Reason",
     "Skipped",
+    "address",
     "detect",
     "make_format",
+    "peer_address",
     "pick_client",
     "read_object",
 ]

@@ -11,10 +11,11 @@ import re
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
-__all__ = ["address", "nginx_client", "sshd_client"]
+__all__ = ["address", "nginx_client", "peer_address", "sshd_client"]
 
 _BRACKETS = re.compile(r"\[([^\]]+)\](?::\d{1,5})?")
 _V4_PORT = re.compile(r"([\d.]{7,15}):\d{1,5}")
+_PORT = re.compile(r"[1-9]\d{0,4}", re.ASCII)
 _NGINX = re.compile(rb", client: ([^\s,]+)")
 # After these words sshd itself writes the address; what follows may be the peer's own text.
 _SSHD_FIRST = re.compile(
@@ -56,6 +57,19 @@ def address(text: str) -> str | None:
         return None
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
     return str(mapped or found)
+
+
+def peer_address(text: str) -> str | None:
+    """The address of a peer with its port, as Apache 2.4 writes it: IPv6 has no brackets there.
+
+    Source: Apache httpd, server/log.c (`log_remote_address`).
+    """
+    head, _, port = text.rpartition(":")
+    if ":" in head and "]" not in text and _PORT.fullmatch(port) and int(port) <= 65_535:
+        found = address(head)
+        if found is not None:
+            return found
+    return address(text)
 
 
 def nginx_client(message: bytes) -> str | None:

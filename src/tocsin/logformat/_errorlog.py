@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from tocsin.logformat._address import address, nginx_client
+from tocsin.logformat._address import address, nginx_client, peer_address
 from tocsin.logformat._result import Clues, Parsed, Reason, Skipped
 from tocsin.logformat._stamp import Memo, fraction, read_time
 
@@ -67,7 +67,9 @@ class ApacheError:
             "level": match[5].decode("utf-8", "replace"),
             "message": match[8].decode("utf-8", "replace"),
         }
-        client = address(match[7].decode("ascii", "replace")) if match[7] else None
+        # A module before the level is Apache 2.4, which writes a port behind the address.
+        read = address if match[4] is None else peer_address
+        client = read(match[7].decode("ascii", "replace")) if match[7] else None
         if client is not None:
             fields["client"] = client
         return Parsed(time + fraction(match[2]), fields)
