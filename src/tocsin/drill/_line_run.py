@@ -25,14 +25,13 @@ class LineRun:
 
     def __init__(self, drill: Drill, offset: int, sieve: Sieve, id_: str, started: int) -> None:
         """`offset` is in seconds east of UTC, of stamps without a zone."""
-        assert drill.lines is not None  # noqa: S101 - for the type checker
         self.drill = drill
         self.id = id_
         self.started = started
         self.seen: int | None = None
         """When a filter or a rule first matched; microseconds since 1970 UTC."""
         self.fired: int | None = None
-        self.lines = drill.lines
+        self.lines = drill.sends
         self._offset = offset
         self._sieve = sieve
         self._sent = 0

@@ -53,3 +53,9 @@ class Drill:
     at: int | None
     """When it runs each day, microseconds after midnight UTC; None for only when asked."""
     lines: SyntheticLines | None = None
+
+    @property
+    def sends(self) -> SyntheticLines:
+        """Its lines, asked of a drill of lines only."""
+        assert self.lines is not None  # noqa: S101 - who asks looked at `lines`
+        return self.lines

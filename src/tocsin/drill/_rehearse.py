@@ -35,8 +35,7 @@ def line_weaknesses_of(
     drill: Drill, setup: LogSetup | RuleSetup, started: int
 ) -> Iterator[Weakness]:
     """Remove the filter or the rule, put the threshold out of reach, stop the lines; in copies."""
-    assert drill.lines is not None  # noqa: S101 - for the type checker
-    silent = replace(drill, lines=replace(drill.lines, count=0))
+    silent = replace(drill, lines=replace(drill.sends, count=0))
     made: list[tuple[str, LogSetup | RuleSetup, bool]] = [*setup.weakened()]
     for done, changed, blind in (*made, ("the lines stop", setup, True)):
         sent = silent if changed is setup else drill

@@ -60,12 +60,11 @@ class LineDrill:
         self, drill: Drill, config: LogConfig, logs: Callable[[], Logs], drills: LineDrills,
         id_: str, started: int,
     ) -> None:  # fmt: skip
-        assert drill.lines is not None  # noqa: S101 - for the type checker
         self.setup = log_setup(drill, config, started)
         self.run = self.setup.begin(drill, drills.sieve, id_, started)
         self.failure = ""
         """Why the lines could not be written."""
-        self._lines = drill.lines
+        self._lines = drill.sends
         self._logs = logs
         self._drills = drills
         drills.run = self.run
@@ -117,13 +116,12 @@ class LineDrill:
 
 def log_setup(drill: Drill, config: LogConfig, now: int) -> LogSetup | RuleSetup:
     """What of a configuration the drill's lines meet."""
-    assert drill.lines is not None  # noqa: S101 - for the type checker
     found = (a for a in config.definitions.alarms if a.alarm_name == drill.alert)
     alarm = next((each for each in found if isinstance(each, MetricAlarm)), None)
-    name = drill.lines.log_group
+    name = drill.sends.log_group
     group = next(each for each in config.groups if each.name == name)
     filters = () if alarm is None else (f for f in config.feeding(alarm) if f.log_group == name)
-    form = group.format or form_of(drill.lines.line, group.offset, now)
+    form = group.format or form_of(drill.sends.line, group.offset, now)
     rule = _rule_called(drill.alert, config.rules)
     if alarm is None and config.rules.detections:
         return RuleSetup(config.rules, rule, form, group.offset, group.lateness)
