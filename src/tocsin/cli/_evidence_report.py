@@ -15,7 +15,7 @@ from tocsin.cli._evidence_verify import trust_of, trust_options
 from tocsin.cli._output import write_whole
 from tocsin.cli._pdf import make_pdf
 from tocsin.cli._periods import load_period, period_options
-from tocsin.report import Checked, paper_page, report_page
+from tocsin.report import Checked, day_text, paper_page, report_page
 
 if TYPE_CHECKING:
     from tocsin.seal import Trust
@@ -79,7 +79,7 @@ def _verified(root: Path, trust: Trust) -> Checked:
             " their hashes were checked."
         )
     if verdict.anchored:
-        return Checked(f"{words} Anchored up to {verdict.anchored}.", True)
+        return Checked(f"{words} Anchored up to {day_text(verdict.anchored)}.", True)
     return Checked(
         f"{words} UNANCHORED: without an anchor, whoever has the key could have cut off the end or"
         " written all of it anew.",

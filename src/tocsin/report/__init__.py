@@ -2,6 +2,7 @@
 
 from tocsin.report._day import DISPOSITIONS, DayRead, read_day_files, wanted
 from tocsin.report._disposition import OUTCOMES, disposition_file
+from tocsin.report._draw import day_text
 from tocsin.report._oscal import assessment_plan, assessment_results
 from tocsin.report._oscal_check import check_oscal
 from tocsin.report._page import Checked, report_page
@@ -21,6 +22,7 @@ __all__ = [
     "assessment_results",
     "calendar",
     "check_oscal",
+    "day_text",
     "disposition_file",
     "draw",
     "make_sample",

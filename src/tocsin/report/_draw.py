@@ -27,7 +27,7 @@ __all__ = [
     "moment",
 ]
 
-_WIDTH, _LEFT, _PLOT = 800, 40, 120
+_WIDTH, _STRIP, _PLOT = 800, 16, 120
 _LONGEST = 400
 
 
@@ -89,39 +89,40 @@ def draw_gaps(period: Period) -> Iterator[str]:
     strips: dict[str, list[Gap]] = {}
     for gap in period.gaps:
         strips.setdefault(f"{gap.what} {gap.subject}".strip(), []).append(gap)
-    shown = sorted(strips)[:40]
-    height = 34 * len(shown) + 4
-    yield f'<svg class="plot" viewBox="0 0 {_WIDTH} {height}" role="img" '
-    yield f'aria-label="When there were gaps, {len(shown)} strips">'
-    for row, name in enumerate(shown):
-        top = 34 * row
-        yield f'<text x="0" y="{top + 12}">{esc(name)}</text>'
-        yield f'<rect class="band" x="0" y="{top + 17}" width="{_WIDTH}" height="12"/>'
+    for name in sorted(strips)[:40]:
+        # The name is no part of the drawing, which is narrow on a phone.
+        yield f'<p class="strip">{esc(name)}</p>\n'
+        yield f'<svg class="plot" viewBox="0 0 {_WIDTH} {_STRIP}" role="img" '
+        yield f'aria-label="When there were gaps of {esc(name)}">'
+        yield f'<rect class="band" x="0" y="0" width="{_WIDTH}" height="{_STRIP}"/>'
         for gap in strips[name][:2000]:
             begin = min(max((gap.start - start) / span, 0), 1) * _WIDTH
             end = min(max(((gap.end or start + span) - start) / span, 0), 1) * _WIDTH
-            yield f'<rect class="gap" x="{begin:.1f}" y="{top + 17}" '
-            yield f'width="{max(end - begin, 1.5):.1f}" height="12"/>'
-    yield "</svg>\n"
+            yield f'<rect class="gap" x="{begin:.1f}" y="0" '
+            yield f'width="{max(end - begin, 2):.1f}" height="{_STRIP}"/>'
+        yield "</svg>\n"
 
 
 def draw_drills(period: Period, drills: Sequence[DrillRun]) -> Iterator[str]:
     """Seconds until the alert (ring) and until the receiver had it (dot); a cross is a failure."""
     seconds = [t / 1e6 for d in drills for t in (d.firing, d.notified) if t is not None]
-    top = max([*seconds, 1.0]) * 1.1
+    most = max([*seconds, 1.0])
+    top = most * 1.1
+    lines = (0.0, most / 2, most)
     start, span = midnight(period.days[0]), len(period.days) * DAY
 
     def y(value: float) -> str:
         return f"{10 + (1 - value / top) * (_PLOT - 20):.1f}"
 
+    at = ", ".join(f"{value:.3g}" for value in lines)
+    yield f'<p class="strip">Lines at {at} seconds, from below; a cross is a failure.</p>\n'
     yield f'<svg class="plot" viewBox="0 0 {_WIDTH} {_PLOT}" role="img" '
     yield 'aria-label="Latency of drills by day, in seconds">'
-    for value in (0.0, top / 2.2, top / 1.1):
-        yield f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH}" y1="{y(value)}" y2="{y(value)}"/>'
-        yield f'<text x="0" y="{y(value)}" dy="4">{value:.3g} s</text>'
+    for value in lines:
+        yield f'<line class="axis" x1="0" x2="{_WIDTH}" y1="{y(value)}" y2="{y(value)}"/>'
     for drill in drills[:4000]:
         share = min(max((drill.started - start) / span, 0), 1)
-        x = _LEFT + 6 + share * (_WIDTH - _LEFT - 12)
+        x = 6 + share * (_WIDTH - 12)
         if not drill.passed:
             yield f'<path class="miss" d="M{x - 5:.1f} 10l10 10m0 -10l-10 10"/>'
         if drill.firing is not None:

@@ -333,8 +333,8 @@ def _yourself(period: Period) -> Iterator[str]:
     name = esc(origins[-1] if origins else "NAME")
     commands = (
         f"cd evidence/{day}\n"
-        f"ssh-keygen -Y verify -f ../../allowed_signers -I {name}"
-        " -n tocsin-evidence -s SHA256SUMS.sig &lt; SHA256SUMS\n"
+        f"ssh-keygen -Y verify -f ../../allowed_signers -I {name} \\\n"
+        "  -n tocsin-evidence -s SHA256SUMS.sig &lt; SHA256SUMS\n"
         "sha256sum -c --strict --quiet SHA256SUMS\n"
     )
     yield f"<pre>{commands}</pre>\n"

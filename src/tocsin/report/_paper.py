@@ -29,7 +29,7 @@ _PICTURES = {
 """As in SYMBOLS, with the colours of print."""
 
 _PLOT_STYLE = (
-    "<style>text { font: 11px sans-serif; fill: #444; } .axis { stroke: #bbb; stroke-width: 1; }"
+    "<style>.axis { stroke: #bbb; stroke-width: 1; }"
     " .dot { fill: #2c6e49; } .ring { fill: #fff; stroke: #000; stroke-width: 1.5; }"
     " .miss { stroke: #8c1a14; stroke-width: 2; fill: none; } .gap { fill: #000; }"
     " .band { fill: #eef5f0; stroke: #bbb; }</style>"

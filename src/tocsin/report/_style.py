@@ -81,7 +81,7 @@ th.num { white-space: normal; }
 .cal svg { width: 100%; height: auto; aspect-ratio: 1; padding: 1px; }
 .cal a { display: block; }
 .plot { display: block; width: 100%; height: auto; max-width: 54rem; }
-.plot text { font: 11px system-ui, sans-serif; fill: var(--soft); }
+.strip { margin: 0.6rem 0 0.1rem; font-size: 0.875rem; color: var(--soft); }
 .axis { stroke: var(--line); stroke-width: 1; }
 .dot { fill: var(--ok); }
 .ring { fill: var(--paper); stroke: var(--ink); stroke-width: 1.5; }
@@ -100,7 +100,8 @@ th.num { white-space: normal; }
   .wide .num { display: inline-block; margin-right: 0.9rem; }
   .wide td[data-of]::before, .wide th[data-of]::before { content: attr(data-of) " ";
     color: var(--soft); }
-  .cal .day { font-size: 0.5rem; }
+  .cal .day { font-size: 0.625rem; white-space: nowrap; }
+  .cal .day:not(:first-child, :nth-child(5n)) { visibility: hidden; }
 }
 @media print {
   @page { margin: 16mm 14mm; }
