@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,6 +73,7 @@ def one_by_one(alarm, table, begin, end):
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=600)
 @given(tables(), alarms())
 def test_the_same_transitions_as_one_by_one(made, alarm):

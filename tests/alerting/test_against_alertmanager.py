@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
@@ -86,6 +87,7 @@ def messages(routed):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(
     max_examples=100 if os.environ.get("TOCSIN_SOAK") else 8,
     suppress_health_check=list(HealthCheck),

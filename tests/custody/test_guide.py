@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.evidence.test_guides import shell  # noqa: F401 - a fixture
 
 
+@pytest.mark.slow
 def test_a_copy_and_a_hold(shell):  # noqa: F811
     done = shell("docs/guides/seal.md")
     assert done.returncode == 0, done.stdout + done.stderr

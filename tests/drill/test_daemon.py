@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.engine.daemon import Daemon, target, wait_for, webhook
 from tocsin.store import read_ledger
 
@@ -77,6 +79,7 @@ def test_a_drill_reaches_its_receiver_alone_and_is_on_record(tmp_path):
             assert not list((daemon.state / "drills").iterdir())
 
 
+@pytest.mark.slow
 def test_a_drill_fails_where_the_receiver_is_broken_or_the_rule_gone(tmp_path):
     with target(lambda: "x 1\n") as app, webhook() as team, webhook() as room:
         room.status = 500
@@ -95,6 +98,7 @@ def test_a_drill_fails_where_the_receiver_is_broken_or_the_rule_gone(tmp_path):
             assert "no alerting rule Guessing is in force" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_scheduled_drill_runs_once_a_day_also_after_a_restart(tmp_path):
     with target(lambda: "x 1\n") as app, webhook() as team, webhook() as room:
         drill = {**DRILL, "at": "00:00"}

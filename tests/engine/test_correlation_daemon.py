@@ -9,6 +9,8 @@ import time
 import urllib.request
 from datetime import UTC, datetime
 
+import pytest
+
 from tests.engine.daemon import Daemon, lab_app, wait_for, webhook
 from tocsin.store import BlockRecord
 
@@ -85,6 +87,7 @@ def line(client):
     }) + "\n"  # fmt: skip
 
 
+@pytest.mark.slow
 def test_kill_9_at_any_moment_tells_each_attack_once(tmp_path, soak):
     """Sources take turns to fail sixteen times; the file is rotated, the daemon killed."""
     chance, kills = random.Random(11), 30 if soak else 5

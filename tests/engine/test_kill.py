@@ -12,6 +12,8 @@ import sqlite3
 import threading
 import time
 
+import pytest
+
 from tests.engine.daemon import Daemon, target, wait_for, webhook
 from tocsin.labels import Matcher, MatchOp
 from tocsin.promql import evaluate, parse
@@ -57,6 +59,7 @@ WAITING = "SELECT key FROM outbox"
 TOLD = "SELECT time FROM ledger WHERE kind = 'transition'"
 
 
+@pytest.mark.slow
 def test_kill_9(tmp_path, soak):
     kills = 100 if soak else 6
     seed = random.randrange(10**6)

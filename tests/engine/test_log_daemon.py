@@ -80,6 +80,7 @@ def test_a_line_is_told_before_its_period_is_over(tmp_path, period):
         assert (event.kind, event.network, event.by) == ("propose", "203.0.113.9/32", "alarm burst")
 
 
+@pytest.mark.slow
 def test_kill_9_at_any_moment_loses_no_line_and_counts_none_twice(tmp_path, soak):
     """A writer goes on, rotates its file now and then, and never looks back."""
     chance, kills = random.Random(7), 40 if soak else 5

@@ -48,6 +48,7 @@ def names_what_is_there(text):
     assert max(map(len, text.splitlines())) <= 110
 
 
+@pytest.mark.slow
 def test_sealing_and_then_auditing(shell, tmp_path):
     done = shell("docs/guides/seal.md")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -63,6 +64,7 @@ def test_sealing_and_then_auditing(shell, tmp_path):
     assert any(line.startswith("FAULT  20261120/README.txt") for line in out)
 
 
+@pytest.mark.slow
 def test_a_report_a_sample_and_oscal_of_the_sealed_day(shell, tmp_path):
     # The guide answers an exception: one was found before the day was collected again.
     day = tmp_path / "work/evidence/20261120"

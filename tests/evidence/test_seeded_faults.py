@@ -19,6 +19,7 @@ FAULTS = (
     "scrapes", "down", "removed", "raised", "gone", "partial", "forward", "back", "killed", "half",
 )  # fmt: skip
 EVERY = 30 * SECOND
+pytestmark = pytest.mark.slow
 
 
 class Seeded:

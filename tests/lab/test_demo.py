@@ -113,6 +113,7 @@ def failing(settings, capsys):
     return code, told, capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_rule_that_never_fires_fails_the_demo(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     never = tmp_path / "never.yml"
@@ -142,6 +143,7 @@ def test_a_rule_file_that_is_wrong_fails_the_demo(tmp_path, capsys, monkeypatch)
     assert not processes_of(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_everything(number, tmp_path, environment):
     out = tmp_path / "out"

@@ -28,6 +28,7 @@ def quiet(hook):
     return time.time() - max(at for _, _, at in hook.messages) > QUIET
 
 
+@pytest.mark.slow
 def test_its_absence_is_noticed_elsewhere(tmp_path):
     with webhook() as lifesign, webhook() as team:
         config = {

@@ -127,6 +127,7 @@ def test_no_byte_of_any_file_can_change_unseen(copy):
     assert tried > 500
 
 
+@pytest.mark.slow
 def test_every_byte_of_every_file(copy, soak):
     """One bit of each byte, in memory; without --soak of every 97th."""
     days = [read_day_folder(copy, day) for day in DAYS]
@@ -152,6 +153,7 @@ def test_every_byte_of_every_file(copy, soak):
     assert tried > (100_000 if soak else 1000)
 
 
+@pytest.mark.slow
 def test_no_byte_can_change_unseen_by_the_script(sealed, copy, soak):
     """But the last cosignature, which the script says it does not check."""
     dice = random.Random(11)

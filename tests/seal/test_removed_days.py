@@ -212,6 +212,7 @@ def test_nothing_is_removed_that_can_not_be_written_down(tmp_path):
     assert not (root / DAYS[0] / "tombstone").exists()
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_step_of_removing(made, tmp_path):
     """The days are whole, removed, or neither, which the verifier says; another run ends it.
 
