@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
+import click
+import pytest
+from click.testing import CliRunner
+
+from tocsin.cli import cli
 from tocsin.correlation import load_sigma, rules_called, switch_off
 from tocsin.engine import load_config
 from tocsin.engine._in_force import identity_of, texts_of
@@ -142,3 +147,61 @@ def test_names_called_are_those_of_the_folder():
     called = rules_called(RULES, "packs/appsec")
     assert called["brute_force_by_source"] == {"brute_force_by_source"}
     assert rules_called(RULES, "packs/http") == {}
+
+
+TRIES = "".join(
+    f"Mar  1 10:00:{second:02} srv sshd[7]: Failed password for root from 192.0.2.1 port 9 ssh2\n"
+    for second in range(12)
+)
+
+
+def printed(command, tmp_path, *more):
+    (tmp_path / "auth.log").write_text(TRIES)
+    words = [command, "--pack", "appsec", "--year", "2026", "--format", "json", *more]
+    done = CliRunner().invoke(cli, [*words, str(tmp_path / "auth.log")], standalone_mode=False)
+    if done.exception is not None:
+        raise done.exception
+    return json.loads(done.stdout)
+
+
+def test_a_replay_takes_a_pack_without_what_is_excepted(tmp_path):
+    whole = printed("replay", tmp_path)
+    assert "brute_force_by_source" in {each["rule"] for each in whole["alerts"]}
+    assert {each["alarm"] for each in whole["transitions"]} == {"web-appsec-log-silence"}
+    name = "--except"
+    made = printed("replay", tmp_path, name, "Brute force from one source", name, "log-silence")
+    assert made["transitions"] == []
+    left = [each["rule"] for each in whole["alerts"]]
+    left.remove("brute_force_by_source")
+    assert [each["rule"] for each in made["alerts"]] == left
+    made = printed("replay", tmp_path, name, "web-appsec-log-silence")
+    assert (made["transitions"], made["alerts"]) == ([], whole["alerts"])
+
+
+def test_offenders_of_a_pack_without_what_is_excepted(tmp_path):
+    def rules(*more):
+        found = printed("offenders", tmp_path, *more)["offenders"]
+        return set(found[0]["rules"]) if found else set()
+
+    whole = rules()
+    assert rules("--except", "brute-force") < whole
+    files = [path.rpartition("/")[2].removesuffix(".yml") for path, _ in pack_rules("appsec")]
+    assert rules(*(word for each in files for word in ("--except", each))) == set()
+
+
+@pytest.mark.parametrize("command", ["replay", "offenders"])
+def test_names_that_mean_nothing_are_refused_together(command, tmp_path):
+    with pytest.raises(click.BadParameter) as raised:
+        printed(command, tmp_path, "--except", "brute_force_by_sorce", "--except", "zzz")
+    told = raised.value.format_message()
+    assert "'brute_force_by_sorce', hint: did you mean 'brute_force_by_source'?" in told
+    assert "'zzz', hint: there are: " in told
+
+
+def test_nothing_is_excepted_without_a_pack(tmp_path):
+    rules = tmp_path / "r.yml"
+    rules.write_text(CHAIN)
+    (tmp_path / "auth.log").write_text(TRIES)
+    words = ["replay", "--rules", str(rules), "--except", "many", str(tmp_path / "auth.log")]
+    done = CliRunner().invoke(cli, words, standalone_mode=False)
+    assert isinstance(done.exception, click.UsageError)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tocsin.cli._except import except_option, left_out
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._log_options import log_options
 from tocsin.cli._offenders_live import live_offenders
@@ -70,6 +71,7 @@ def _time(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
     multiple=True,
     help=f"Rules that come with Tocsin. Default: {_PACK}, if there are no --rules.",
 )
+@except_option
 @click.option(
     "--by",
     type=click.Choice(["address", "user"]),
@@ -97,6 +99,7 @@ def _time(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 def offenders(
     sigma: tuple[Path, ...],
     packs: tuple[str, ...],
+    without: tuple[str, ...],
     by: By,
     number: int,
     url: str,
@@ -119,7 +122,7 @@ def offenders(
     the counts are too low by at most the error that is told.
     """
     if not files:
-        if sigma or packs:
+        if sigma or packs or without:
             raise click.UsageError("rules are for FILES; name some")
         top = live_offenders(url, by, (begin, end), number)
         _write(top, by, form, {})
@@ -128,6 +131,7 @@ def offenders(
         return ExitCode.OK
     chosen = packs or (() if sigma else (_PACK,))
     rules = read_rules(sigma, [file for each in chosen for file in pack_rules(each)]) or RuleSet()
+    rules = left_out(rules, chosen, without, ()) or rules
     options = ReplayOptions("", log_format, year, parse_offset(utc_offset))
     replayer = Replayer((), (), options, LogLimits())
     opened = replayer.open(list(dict.fromkeys(files)), time.time_ns() // 1000)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tocsin.cli._except import except_option, left_out
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._files import expand
 from tocsin.cli._log_options import log_options
@@ -20,11 +21,11 @@ from tocsin.cli._parameters import parameter_option
 from tocsin.cli._replay_behind import behind_json, behind_lines
 from tocsin.cli._replay_html import replay_page
 from tocsin.cli._replay_rules import print_correlated, rules_json
-from tocsin.correlation import RuleSet, is_sigma_test, load_sigma
+from tocsin.correlation import is_sigma_test, load_sigma
 from tocsin.definitions import load_definitions, write_definitions
 from tocsin.durations import parse_offset
 from tocsin.errors import ConfigError, ParseError
-from tocsin.packs import PACKS, apply_pack, fits, pack_rules
+from tocsin.packs import PACKS, apply_pack, fits, pack_rules, without_alarms
 from tocsin.printable import printable
 from tocsin.replay import Replayer, ReplayOptions
 from tocsin.source import LogLimits
@@ -32,6 +33,7 @@ from tocsin.source import LogLimits
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from tocsin.correlation import RuleSet
     from tocsin.definitions import Definitions
     from tocsin.replay import Behind, Opened, Replayed, Threshold
 
@@ -57,6 +59,7 @@ _LOG_GROUP = "web"
     multiple=True,
     help="Filters, alarms and Sigma rules that come with Tocsin, for all files that they fit.",
 )
+@except_option
 @click.option(
     "--rules",
     "sigma",
@@ -88,6 +91,7 @@ _LOG_GROUP = "web"
 def replay(
     definitions: tuple[str, ...],
     packs: tuple[str, ...],
+    without: tuple[str, ...],
     sigma: tuple[Path, ...],
     parameters: dict[str, str],
     log_group: str,
@@ -127,7 +131,9 @@ def replay(
     opened = replayer.open(list(dict.fromkeys(files)), time.time_ns() // 1000)
     if packs:
         opened = [replace(e, log_group=e.log_group or log_group or _LOG_GROUP) for e in opened]
-        given += _packed(packs, opened, parameters)
+    rules = left_out(rules, packs, without, [each.log_group for each in opened])
+    if packs:
+        given += _packed(packs, opened, parameters, without)
         loaded = load_definitions(given, parameters)
         replayer = Replayer(loaded.filters, loaded.alarms, options, LogLimits())
     if definitions or packs:
@@ -179,7 +185,10 @@ def read_rules(paths: Sequence[Path], packed: Sequence[tuple[str, bytes]]) -> Ru
 
 
 def _packed(
-    packs: Sequence[str], opened: Sequence[Opened], parameters: dict[str, str]
+    packs: Sequence[str],
+    opened: Sequence[Opened],
+    parameters: dict[str, str],
+    without: Sequence[str],
 ) -> list[tuple[str, bytes]]:
     """What the packs hold for the log groups of the files, as definition files."""
     found: dict[str, bytes] = {}
@@ -194,6 +203,7 @@ def _packed(
             made = apply_pack(pack, each.log_group, each.format.name, parameters)
             if made.errors:
                 raise ConfigError(made.problems)
+            made = without_alarms(made, pack, each.log_group, without)
             name, text = f"pack {pack} for {each.log_group}", write_definitions(made)
             if found.setdefault(name, text) != text:
                 raise ParseError(

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import glob  # NOTE: Path.glob refuses absolute patterns
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tocsin.correlation import rules_called, switch_off
 from tocsin.definitions import write_definitions
 from tocsin.errors import SourceError
 from tocsin.logformat import detect
-from tocsin.packs import PACKS, apply_pack, fits, pack_alarms, pack_rules
+from tocsin.packs import PACKS, apply_pack, excepted_rules, fits, pack_rules, without_alarms
 from tocsin.source import read_head
 from tocsin.yamlfile import YamlMapping, YamlScalar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from tocsin.correlation import RuleSet
     from tocsin.engine._log_group import LogGroup
@@ -84,9 +83,7 @@ def pack_definitions(
             if fits(pack, form):
                 made = apply_pack(pack, group, form, given)
                 reader.problems += made.problems
-                left = {_alarm(group, pack, short) for short in _left_out(pack, group, one.without)}
-                alarms = tuple(each for each in made.alarms if each.alarm_name not in left)
-                kept = replace(made, alarms=alarms)
+                kept = without_alarms(made, pack, group, one.without)
                 found.append((f"pack {pack} for {group}", write_definitions(kept)))
             elif not form:
                 what = f"pack {pack} is not applied to log group {group!r}: its format is not known"
@@ -101,41 +98,21 @@ def pack_definitions(
 def without_excepted(
     reader: YamlReader,
     asked: Mapping[str, AskedPack],
-    groups: tuple[LogGroup, ...],
+    log_groups: tuple[LogGroup, ...],
     rules: RuleSet,
 ) -> RuleSet:
     """The rules without those that packs are to leave out; a name that means nothing is told."""
     off: set[str] = set()
     for pack, one in asked.items():
-        called = rules_called(rules, f"packs/{pack}")
-        if pack_rules(pack) and not called:
+        if pack_rules(pack) and not rules_called(rules, f"packs/{pack}"):
             # The rules could not be read, which was told.
             continue
-        shorts = pack_alarms(pack)
-        alarms = [f"{pack}-{short}" for short in shorts]
-        alarms += [_alarm(each.name, pack, short) for each in groups for short in shorts]
-        for name, span in one.without.items():
-            off |= called.get(name, set())
-            if name not in called and name not in shorts and name not in alarms:
-                known = [*called, *shorts, *alarms]
-                near = difflib.get_close_matches(name, known, 1)
-                some = ", ".join(sorted({*(n for ns in called.values() for n in ns), *shorts}))
-                hint = f"did you mean {near[0]!r}?" if near else f"there are: {some}"
-                reader.error(span, f"nothing in pack {pack} is called {name[:60]!r}", hint)
+        groups = [each.name for each in log_groups]
+        named, unknown = excepted_rules([pack], groups, rules, one.without)
+        off |= named
+        for name, hint in unknown.items():
+            reader.error(one.without[name], f"nothing in pack {pack} is called {name[:60]!r}", hint)
     return switch_off(rules, off) if off else rules
-
-
-def _left_out(pack: str, group: str, names: Collection[str]) -> list[str]:
-    """The alarms of a pack that are left out for a log group, by their short names."""
-    return [
-        short
-        for short in pack_alarms(pack)
-        if {short, f"{pack}-{short}", _alarm(group, pack, short)}.intersection(names)
-    ]
-
-
-def _alarm(group: str, pack: str, short: str) -> str:
-    return f"{group}-{pack}-{short}"
 
 
 def _look(group: LogGroup) -> str:

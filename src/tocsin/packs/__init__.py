@@ -9,13 +9,16 @@ from tocsin.packs._apply import (
     pack_rules,
     shipped_rules,
 )
+from tocsin.packs._except import excepted_rules, without_alarms
 
 __all__ = [
     "PACKS",
     "RULE_FILES",
     "apply_pack",
+    "excepted_rules",
     "fits",
     "pack_alarms",
     "pack_rules",
     "shipped_rules",
+    "without_alarms",
 ]
