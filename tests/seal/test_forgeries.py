@@ -109,6 +109,22 @@ def test_a_clock_that_is_set_back_does_not_end_a_hold(tmp_path):
     assert "hold 1 was in force" in str(both(root))
 
 
+@pytest.mark.parametrize("at", ["2026-12-01T05:59:58Z", "2026-12-01T06:00:00Z"])
+def test_a_hold_that_waited_for_a_removal_to_end_does_not_speak_against_it(tmp_path, at):
+    """It asked for the time before it had the folder; the removal was there first."""
+    root = tmp_path / "evidence"
+    for day in DAYS[:4]:
+        keep(root, day)
+    assert len(prune(root, "2026-12-01T06:00:00Z")) == 2
+    hold = add_hold(root, DAYS[0], "", "counsel", "a case", at)
+    assert hold.added == "2026-12-01T06:00:01Z"
+    assert [each.number for each in holds_in_force(root, at)] == [1]
+    keep(root, DAYS[4])
+    assert both(root) == []
+    later = add_hold(root, DAYS[2], "", "counsel", "a case", at)
+    assert later.added == at
+
+
 def test_a_release_that_was_not_sealed_yet_frees_nothing(tmp_path):
     root = tmp_path / "evidence"
     for day in DAYS[:3]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tocsin.bundle import locked, read_file, survey
@@ -16,11 +17,13 @@ from tocsin.seal import (
     MANIFEST,
     MOST_HOLDS,
     NO_END,
+    TOMBSTONE,
     Hold,
     is_line,
     moment_of,
     read_holds,
     read_manifest,
+    read_tombstone,
     write_holds,
 )
 
@@ -130,12 +133,30 @@ def add_hold(root: Path, first: str, last: str, by: str, reason: str, now: str) 
             )
         number = min(set(range(1, MOST_HOLDS + 1)) - known)
         hold = Hold(number, first, last or NO_END, now, by, reason)
+        hold = replace(hold, added=_after_removals(root, hold))
         told = {
-            "number": number, "first": hold.first, "last": hold.last, "added": now, "by": by,
+            "number": number, "first": hold.first, "last": hold.last, "added": hold.added, "by": by,
             "reason": reason,
         }  # fmt: skip
         _log(root, "evidence hold add", now, told)
     return hold
+
+
+def _after_removals(root: Path, hold: Hold) -> str:
+    """When it is added, but later than what it covers was removed.
+
+    A hold that waited for a removal to end, or whose clock is behind, does not speak against it.
+    """
+    added = hold.added
+    for day in survey(root).days:
+        if hold.covers(day) and (root / day / TOMBSTONE).exists():
+            try:
+                removed = moment_of(read_tombstone(_file(root, day, TOMBSTONE)).removed)
+            except ParseError:
+                continue  # `verify` says what is wrong with it.
+            after = datetime.fromtimestamp(removed // 1_000_000 + 1, UTC)
+            added = max(added, f"{after:%Y-%m-%dT%H:%M:%SZ}")
+    return added
 
 
 def release_hold(root: Path, number: int, by: str, reason: str, now: str) -> Hold:
