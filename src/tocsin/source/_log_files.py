@@ -40,7 +40,8 @@ __all__ = [
 _GZIP = b"\x1f\x8b"
 _HEAD = 256 * 1024
 _NEAR = 4096
-"""Bytes before the end of a block in which a line end is looked for."""
+"""Bytes before the end of a block, or from where a part could begin, in which a line end is looked
+for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def split_log(log: LogFile, size: int) -> list[tuple[int, int | None]]:
     begins = [0]
     try:
         if log.size > size and is_plain(log):
-            with Path(log.path).open("rb") as file:
+            with Path(log.path).open("rb", buffering=0) as file:
                 begins += _line_starts(file, log.size, size)
     except OSError as error:
         raise SourceError(f"{log.name}: {error.strerror}") from None
@@ -212,11 +213,13 @@ def _line_starts(file: BinaryIO, whole: int, size: int) -> Iterator[int]:
     at = size
     while at < whole:
         file.seek(at)
-        while chunk := file.read(1 << 16):
+        width = _NEAR
+        while chunk := file.read(width):
             end = chunk.find(b"\n") + 1
             at += end or len(chunk)
             if end:
                 break
+            width = min(2 * width, _HEAD)
         if at < whole:
             yield at
         at += size
