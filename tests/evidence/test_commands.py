@@ -161,6 +161,44 @@ def test_the_ledger_of_the_daemon_is_in_the_bundle_whole(tocsin, tmp_path):
     tocsin("verify", "--key", "evidence.key.pub", "evidence", code=5)
 
 
+def test_a_kill_while_openings_are_written_stops_no_seal(tocsin, tmp_path):
+    answer = json.dumps({"status": "success", "data": {"alerts": [
+        {"labels": {"alertname": "A", "user": "alice"}, "state": "firing", "activeAt": "2026-11-01T00:00:00Z"}
+    ]}}).encode()  # fmt: skip
+    path = tmp_path / "evidence.openings/20261101.jsonl"
+    with answering(lambda _posted: answer) as url:
+        words = ("collect", "--prometheus", url, "--day", "2026-11-01", "--commit", "user")
+        tocsin(*words)
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        tocsin(*words)
+    tocsin("seal", "2026-11-01", "--commit", "user")
+    (made,) = {
+        m for p in (tmp_path / "evidence").rglob("*") if p.is_file()
+        for m in re.findall(rb"commit:[0-9a-f]{64}", p.read_bytes())
+    }  # fmt: skip
+    assert tocsin("open", made.decode()).startswith("user  alice\n")
+
+
+@pytest.mark.parametrize("left", ["", "00ff", "no hex"])
+def test_half_a_secret_commits_nothing(tocsin, tmp_path, left):
+    """With an empty one everybody could try out names."""
+    (tmp_path / "evidence.openings").mkdir()
+    (tmp_path / "evidence.openings/secret").write_text(left)
+    assert "secret of the commitments" in tocsin("seal", "2026-11-01", "--commit", "user", code=4)
+    assert not (tmp_path / "evidence/20261101").exists()
+
+
+def test_openings_lie_beside_the_days_whatever_link_leads_there(tocsin, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere/days").mkdir(parents=True)
+    (tmp_path / "evidence").symlink_to(tmp_path / "elsewhere/days")
+    tocsin("seal", "2026-11-01", "--commit", "user")
+    monkeypatch.chdir(tmp_path / "elsewhere/days")
+    tocsin("seal", "2026-11-02", "--commit", "user", "--folder", ".", "--key", "../../evidence.key")
+    assert sorted(p.name for p in (tmp_path / "elsewhere").iterdir()) == ["days", "days.openings"]
+    assert [p.name for p in (tmp_path / "elsewhere/days.openings").iterdir()] == ["secret"]
+
+
 def test_the_script_in_the_bundle_is_the_one_of_the_package(tocsin, tmp_path):
     tocsin("seal", "2026-11-01")
     assert (tmp_path / "evidence/20261101/verify.sh").read_bytes() == SCRIPT.read_bytes()

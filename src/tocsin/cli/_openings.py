@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +16,6 @@ from tocsin.evidence import Commitments, Opening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
 __all__ = [
     "commit_option",
@@ -25,6 +26,9 @@ __all__ = [
     "openings_folder",
 ]
 
+_SECRET = 32
+"""Bytes."""
+
 commit_option: Callable[[Callable[..., object]], Callable[..., object]] = click.option(
     "--commit", "labels", multiple=True, metavar="LABEL",
     help="Put a salted commitment in the place of this label's values, such as user; can be"
@@ -33,8 +37,9 @@ commit_option: Callable[[Callable[..., object]], Callable[..., object]] = click.
 
 
 def openings_folder(root: Path) -> Path:
-    """Beside the evidence, never in it."""
-    return root.with_name(f"{root.name}.openings")
+    """Beside the evidence, never in it, whatever link leads there."""
+    real = Path(os.path.realpath(root))
+    return real.with_name(f"{real.name}.openings")
 
 
 def make_commitments(root: Path, labels: tuple[str, ...]) -> Commitments | None:
@@ -45,10 +50,25 @@ def make_commitments(root: Path, labels: tuple[str, ...]) -> Commitments | None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
-            _append(path, f"{secrets.token_hex(32)}\n".encode())
-        return Commitments(labels, bytes.fromhex(path.read_text()))
+            _make_secret(path)
+        secret = bytes.fromhex(path.read_text())
     except (OSError, ValueError) as error:
         raise StoreError(f"can't use the secret of the commitments in {path}: {error}") from None
+    if len(secret) != _SECRET:
+        raise StoreError(f"the secret of the commitments in {path} is cut off",
+                         hint="get it back from a copy; or remove it, and one is made")  # fmt: skip
+    return Commitments(labels, secret)
+
+
+def _make_secret(path: Path) -> None:
+    """Whole or not at all: with half a secret names could be tried out."""
+    draft = path.with_name(f".secret.{secrets.token_hex(8)}.tmp")
+    _append(draft, f"{secrets.token_hex(_SECRET)}\n".encode())
+    try:
+        with contextlib.suppress(FileExistsError):  # Another command was first.
+            os.link(draft, path)
+    finally:
+        draft.unlink()
 
 
 def keep_openings(root: Path, day: str, commitments: Commitments | None) -> None:
@@ -58,7 +78,9 @@ def keep_openings(root: Path, day: str, commitments: Commitments | None) -> None
     path = openings_folder(root) / f"{day}.jsonl"
     known = {opening.commitment for opening in _read(path)} if path.exists() else set()
     new = [opening for name, opening in commitments.openings.items() if name not in known]
-    _append(path, b"".join(msgspec.json.encode(opening) + b"\n" for opening in new))
+    data = b"".join(msgspec.json.encode(opening) + b"\n" for opening in new)
+    cut = path.exists() and path.read_bytes()[-1:] not in {b"", b"\n"}
+    _append(path, b"\n" + data if cut else data)
 
 
 def forget_openings(root: Path, days: Iterable[str]) -> None:
@@ -81,11 +103,14 @@ def find_opening(root: Path, commitment: str) -> Opening | None:
 
 
 def _read(path: Path) -> Iterator[Opening]:
+    """A line that a kill cut opens nothing; what it was about is written again."""
     try:
-        for line in path.read_bytes().splitlines():
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise StoreError(f"can't read {path}: {error.strerror}") from None
+    for line in lines:
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
             yield msgspec.json.decode(line, type=Opening)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise StoreError(f"can't read {path}: {error}") from None
 
 
 def _append(path: Path, data: bytes) -> None:
