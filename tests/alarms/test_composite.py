@@ -1,6 +1,7 @@
 """Composite alarms: rules, evaluation, circles, suppression."""
 
 import time
+from itertools import product
 
 import msgspec
 import pytest
@@ -100,6 +101,21 @@ def test_rules_mean_what_python_means_by_the_same_words(rule, states):
     for word in ("AND", "OR", "NOT"):
         text = text.replace(word, word.lower())
     assert compile_rule(rule).holds(states) == eval(text)  # noqa: S307 - our own text
+
+
+@given(rules, st.sets(names))
+def test_what_surely_holds_holds_in_every_state_of_the_others(rule, in_alarm):
+    compiled = compile_rule(rule)
+    others = [name for name in "abc" if name not in in_alarm]
+    every = [
+        dict.fromkeys(in_alarm, "ALARM") | dict(zip(others, states, strict=True))
+        for states in product(PREVIOUS, repeat=len(others))
+    ]
+    if compiled.surely_holds(in_alarm):
+        assert all(compiled.holds(states) for states in every)
+    if len(set(compiled.children)) == len([n for _, n in compiled.steps if n]):
+        # Where no alarm is named twice, nothing is missed.
+        assert compiled.surely_holds(in_alarm) == all(compiled.holds(s) for s in every)
 
 
 @given(st.text(alphabet='ALRMOKTUEFSND()" \\ab', max_size=60))

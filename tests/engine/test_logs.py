@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -176,6 +177,81 @@ def test_an_alarm_is_told_at_once_and_the_evaluation_finds_it(host, tmp_path):
         ("many-missing", "firing"), ("both", "firing"), ("many-missing", "resolved"), ("both", "resolved"),
     ]  # fmt: skip
     assert len({n.key for n in host.told.notifications}) == 4
+
+
+def told_of(host):
+    return [(n.group_labels["alertname"], n.status) for n in host.told.notifications]
+
+
+def test_an_evaluation_before_the_one_that_is_foreseen_ends_nothing(host, tmp_path):
+    log = tmp_path / "access.log"
+    log.write_text(line(BEGIN + SECOND))
+    host.at(BEGIN + 50 * SECOND)
+    with log.open("a") as file:
+        file.write(line(BEGIN + 65 * SECOND) * 6)
+    host.at(BEGIN + 66 * SECOND)
+    # The first minute is found to be OK meanwhile.
+    host.at(BEGIN + 95 * SECOND)
+    assert ("many-missing", "OK") in {each[1:4:2] for each in host.settled}
+    host.restart()
+    host.at(BEGIN + 155 * SECOND)
+    assert told_of(host) == [("many-missing", "firing"), ("both", "firing")]
+    host.at(BEGIN + 10 * MINUTE)
+    assert told_of(host)[2:] == [("many-missing", "resolved"), ("both", "resolved")]
+
+
+def quiet(alarm):
+    return msgspec.structs.replace(alarm, actions_enabled=False)
+
+
+COMPOSED = (
+    quiet(sum_alarm("missing", 5, period=60)),
+    quiet(sum_alarm("error", 3, period=60)),
+    CompositeAlarm("either", 'ALARM("many-missing") OR ALARM("many-error")'),
+    CompositeAlarm("over", 'FALSE OR ALARM("either")'),
+    CompositeAlarm("together", 'ALARM("many-missing") AND ALARM("many-error")'),
+    CompositeAlarm("but", 'ALARM("many-missing") AND NOT ALARM("many-error")'),
+    CompositeAlarm("kept back", 'ALARM("many-missing")', actions_suppressor="many-error",
+                   actions_suppressor_wait_period=60, actions_suppressor_extension_period=60),
+)  # fmt: skip
+
+
+def test_composite_alarms_that_are_certain_are_told_at_once_with_who_is_behind(tmp_path):
+    host = Host(tmp_path, config(tmp_path, alarms=COMPOSED), BEGIN)
+    log = tmp_path / "access.log"
+    log.write_text(line(BEGIN + SECOND) * 6)
+    host.at(BEGIN + 2 * SECOND)
+    assert told_of(host) == [("either", "firing"), ("over", "firing")]
+    for each in host.told.notifications:
+        assert each.alerts[0].annotations["sources"] == "203.0.113.9 (6)"
+        assert "203.0.113.9" in each.alerts[0].annotations["offenders"]
+    with log.open("a") as file:
+        file.write(line(BEGIN + 3 * SECOND, 500) * 4)
+    host.at(BEGIN + 4 * SECOND)
+    assert told_of(host)[2:] == [("together", "firing")]
+    host.restart()
+    with log.open("a") as file:
+        file.write(line(BEGIN + 5 * SECOND, 500) * 4)
+    host.at(BEGIN + 6 * SECOND)
+    early = [e.body["alarm"] for e in host.store.ledger(kinds=["transition"]) if e.body["early"]]
+    assert early == ["many-missing", "either", "over", "many-error", "together"]
+    host.at(BEGIN + 2 * MINUTE)
+    reasons = {
+        e.body["alarm"]: set()
+        for e in host.store.ledger(kinds=["transition"])
+        if e.body["after"] == "ALARM"
+    }
+    for e in host.store.ledger(kinds=["transition"]):
+        if e.body["after"] == "ALARM" and not e.body["delayed"]:
+            reasons[e.body["alarm"]].add((e.body["evaluated_at"], e.body["reason"]))
+    # What was told is what the evaluation finds, to the letter but for what was not counted yet.
+    assert all(len({time for time, _ in found}) == 1 for found in reasons.values())
+    assert len(reasons["either"]) == len(reasons["over"]) == 1
+    host.at(BEGIN + 10 * MINUTE)
+    assert {name for name, status in told_of(host) if status == "resolved"} == {
+        "either", "over", "together",
+    }  # fmt: skip
+    host.close()
 
 
 def test_what_was_told_early_is_not_told_again_after_a_kill(host, tmp_path):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tocsin.errors import ParseError, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
 __all__ = [
     "MAX_CHILDREN", "MAX_ELEMENTS", "MAX_RULE", "AlarmRule", "alarm_name", "compile_rule",
@@ -66,6 +66,24 @@ class AlarmRule:
             else:
                 stack.append(kind == "TRUE")
         return stack[0]
+
+    def surely_holds(self, in_alarm: Container[str]) -> bool:
+        """Whether the rule is true in whatever state all alarms but those in ALARM are."""
+        stack: list[bool | None] = []
+        for kind, name in self.steps:
+            if name:
+                stack.append(kind == "ALARM" if name in in_alarm else None)
+            elif kind == "NOT":
+                found = stack.pop()
+                stack.append(found if found is None else not found)
+            elif kind in ("AND", "OR"):
+                decisive = kind == "OR"
+                both = stack.pop(), stack.pop()
+                open_ = None if None in both else not decisive
+                stack.append(decisive if decisive in both else open_)
+            else:
+                stack.append(kind == "TRUE")
+        return stack[0] is True
 
 
 def alarm_name(name_or_arn: str) -> str:

@@ -16,6 +16,7 @@ from tocsin.alarms._composite import (
 )
 from tocsin.alarms._definition import CompositeAlarm, MetricAlarm
 from tocsin.alarms._evaluate import AlarmState, evaluate, evaluation_interval
+from tocsin.alarms._rule import compile_rule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -72,6 +73,31 @@ class AlarmRun:
             found += compose(self._composite, self.composite_states, children, found, end)
         return sorted(found, key=lambda each: each.time)
 
+    def foresee(self, certain: Mapping[str, int]) -> list[Transition]:
+        """The composite alarms that go to ALARM whatever else comes; the states stay as they are.
+
+        `certain` has alarms that will be found in ALARM, each with the time of that evaluation.
+        One with a suppressor is never foreseen: what that will be is not known.
+        """
+        known, children = dict(certain), self._children()
+        found: list[Transition] = []
+        for alarm in self._composite:
+            name = alarm.alarm_name
+            state = self.composite_states[name]
+            if name in known or state.value == "ALARM" or alarm.actions_suppressor:
+                continue
+            if state.value == "INSUFFICIENT_DATA":  # that it never is when it was made
+                state, _ = evaluate_composite(alarm, state, children, state.since)
+            rule = compile_rule(alarm.alarm_rule)
+            for time in sorted({known[each] for each in rule.children if each in known}):
+                sure = {each for each in rule.children if known.get(each) == time}
+                if rule.surely_holds(sure):
+                    then = children | {each: _in_alarm(children[each], time) for each in sure}
+                    found += evaluate_composite(alarm, state, then, time)[1]
+                    known[name] = time
+                    break
+        return found
+
     def _advance(self, alarm: MetricAlarm, lookup: Lookup, end: int) -> list[Transition]:
         state, interval = self.states[alarm.alarm_name], evaluation_interval(alarm)
         done = state.since if state.evaluated is None else state.evaluated
@@ -123,6 +149,10 @@ def compose(
         waits = [each.until for each in states.values() if each.until > time]
         time = min([*waits, *(each.time for each in pending[-1:])], default=None)
     return found
+
+
+def _in_alarm(child: ChildState, time: int) -> ChildState:
+    return child if child.value == "ALARM" else ChildState("ALARM", time, child.arn)
 
 
 def _note(children: dict[str, ChildState], change: Transition) -> None:

@@ -163,9 +163,9 @@ class Alarming:
         told = Told()
         for alarm in self._growing:
             name = alarm.alarm_name
-            if name in self.firing:
-                continue
             state, interval = self.run.states[name], evaluation_interval(alarm)
+            if name in self.firing or name in self.early or state.value == "ALARM":
+                continue
             for minute in sorted(minutes):
                 time = (minute // interval + 1) * interval
                 if time <= (state.since if state.evaluated is None else state.evaluated):
@@ -177,12 +177,33 @@ class Alarming:
                     name, time, state.value, "ALARM", sure.reason, sure.reason_data,
                     due_actions(alarm, "ALARM"), sure.periods[: alarm.evaluation_periods],
                 )  # fmt: skip
-                found = self._found(alarm, change)
-                told.ledger.append(_entry(change, now, found, early=True))
-                self.early[name] = time
-                self._fire(change, found, now, told)
+                self._foretell(change, now, told)
                 break
+        if self.early and self.run.composite_states:
+            for change in self.run.foresee(self._certain()):
+                if change.alarm not in self.firing:
+                    self._foretell(change, now, told)
         return told
+
+    def _certain(self) -> dict[str, int]:
+        """Alarms that evaluations to come will find in ALARM; some have been for a while."""
+        certain = dict(self.early)
+        for alarm in self._growing:
+            if self.run.states[alarm.alarm_name].value == "ALARM":
+                for time in sorted(set(self.early.values())):
+                    if certain_alarm(alarm, self.datapoints, time) is not None:
+                        certain[alarm.alarm_name] = time
+                        break
+        return certain
+
+    def _foretell(self, change: Transition, now: int, told: Told) -> None:
+        """Tell a change to ALARM before its evaluation, which is certain to find it."""
+        alarm = self.run.alarms[change.alarm]
+        self._windows[change.alarm] = _window(alarm, change)
+        found = self._found(alarm, change)
+        told.ledger.append(_entry(change, now, found, early=True))
+        self.early[change.alarm] = change.time
+        self._fire(change, found, now, told)
 
     def advance(self, end: int, now: int) -> Told:
         """Everything up to `end` was read: evaluate, and tell what changed."""
@@ -194,8 +215,10 @@ class Alarming:
             if time > end:
                 continue
             del self.early[name]
-            if name in self.firing and self.run.states[name].value != "ALARM":
+            alarm = self.run.states.get(name) or self.run.composite_states.get(name)
+            if name in self.firing and (alarm is None or alarm.value != "ALARM"):
                 _log.error("alarm %s was told early and is not in ALARM", name)
+                self._windows.pop(name, None)
                 self._resolve(_end(name, now, "it was told too early"), now, told)
         self.datapoints.drop_before(end - self.horizon)
         return told
@@ -211,16 +234,19 @@ class Alarming:
     def _settle(self, change: Transition, now: int, told: Told) -> None:
         """An evaluation found a change of state."""
         alarm, found = self.run.alarms[change.alarm], _Found()
+        # One before the evaluation that will find what was told does not end it.
+        foretold = change.time < self.early.get(change.alarm, 0)
         if change.after == "ALARM":
-            self._windows.setdefault(change.alarm, _window(alarm, change))
-        else:
+            self._windows[change.alarm] = _window(alarm, change)
+        elif not foretold:
             self._windows.pop(change.alarm, None)
         known = change.alarm in self.firing
         if change.after == "ALARM" and not known:
             found = self._found(alarm, change)
         told.ledger.append(_entry(change, now, found))
         if change.after != "ALARM" and known:
-            self._resolve(change, now, told)
+            if not foretold:
+                self._resolve(change, now, told)
         elif change.after == "ALARM" and not known and not change.suppressed_by:
             self._fire(change, found, now, told)
 
