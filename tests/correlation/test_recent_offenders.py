@@ -69,6 +69,39 @@ def test_equal_to_counting(events, start, length):
     assert {each.name for each in recent.top(start, end, 100, some)} == some
 
 
+@given(
+    EVENTS, st.integers(0, 30), st.integers(0, 30), st.none() | st.integers(0, 3),
+    st.none() | st.integers(0, 8), st.integers(1, 40),
+)  # fmt: skip
+def test_behind_an_alert_are_the_events_it_is_about(events, start, length, address, user, kept):
+    recent, end = RecentOffenders(LOADED, kept=kept), start + length
+    for each in events:
+        recent.take(Correlator(LOADED).sift([each]))
+    address = address if address is None else f"192.0.2.{address}"
+    user = user if user is None else f"user{user}"
+    stored = [
+        each for each in events
+        if each.fields["event.outcome"] == "failure" and {"source.ip", "user.name"} & each.fields.keys()
+    ][-kept:]  # fmt: skip
+    wanted: dict[str, int] = {}
+    for each in stored:
+        ip, name = each.fields.get("source.ip"), each.fields.get("user.name")
+        if start <= each.time <= end and address in (None, ip) and user in (None, name):
+            wanted[ip or name] = wanted.get(ip or name, 0) + 1
+    found = recent.behind({0}, start, end, 100, address=address, user=user)
+    assert {each.name: each.events for each in found} == wanted
+    assert recent.behind({1}, start, end, 100, address=address, user=user) == []
+
+
+def test_a_storm_of_alerts_looks_at_so_many_events_only():
+    recent = RecentOffenders(LOADED)
+    recent.take(Correlator(LOADED).sift([an_event(at, 1, 1, "failure") for at in range(20_000)]))
+    told = [bool(recent.behind({0}, 0, 1, 1, address="192.0.2.1")) for _ in range(20)]
+    assert told == [True] * 11 + [False] * 9
+    recent.take([])
+    assert recent.behind({0}, 0, 1, 1, address="192.0.2.1")
+
+
 @given(EVENTS, st.integers(1, 10), st.integers(0, 30))
 def test_what_is_no_longer_kept_is_in_the_error(events, kept, start):
     exact, bounded = RecentOffenders(LOADED), RecentOffenders(LOADED, kept=kept)

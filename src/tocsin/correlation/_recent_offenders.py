@@ -27,6 +27,8 @@ __all__ = ["RecentOffenders"]
 
 _KEPT = 20_000
 _MINUTES = 1440
+_AT_ONCE = 200_000
+"""Events that are looked at for all alerts of rules between two looks at the logs."""
 _OTHERS = 5
 _SAMPLES = 3
 
@@ -37,7 +39,8 @@ class _Seen:
     count: int
     address: str | None
     user: str | None
-    rule: int
+    rules: tuple[int, ...]
+    """The places of those that it matches and that are not `informational`."""
     reference: str
 
 
@@ -49,22 +52,33 @@ class RecentOffenders:
         self._rules = rules.detections
         self._address, self._user = field_names("source.ip"), field_names("user.name")
         self._seen: deque[_Seen] = deque()
+        self._by_address: dict[str, deque[_Seen]] = {}
+        self._by_user: dict[str, deque[_Seen]] = {}
+        self._room = _AT_ONCE
         self._kept = kept
         self._forgotten: Counter[int] = Counter()
         """Events that are no longer kept, by minute."""
 
     def take(self, matched: Iterable[Matched]) -> None:
         """Keep events, in any order; `informational` rules say nothing of an offence."""
+        self._room = _AT_ONCE
         for event, places in matched:
-            rule = next((at for at in places if self._rules[at].level != "informational"), None)
-            if rule is None:
+            rules = tuple(at for at in places if self._rules[at].level != "informational")
+            if not rules:
                 continue
             address, user = event_value(event, self._address), event_value(event, self._user)
             if address is None and user is None:
                 continue
-            self._seen.append(_Seen(event.time, event.count, address, user, rule, event.reference))
+            seen = _Seen(event.time, event.count, address, user, rules, event.reference)
+            self._seen.append(seen)
+            if address is not None:
+                self._by_address.setdefault(address, deque()).append(seen)
+            if user is not None:
+                self._by_user.setdefault(user, deque()).append(seen)
             if len(self._seen) > self._kept:
                 old = self._seen.popleft()
+                _forget(self._by_address, old.address)
+                _forget(self._by_user, old.user)
                 self._forgotten[old.time // MINUTE] += old.count
                 if len(self._forgotten) > _MINUTES:
                     del self._forgotten[min(self._forgotten)]
@@ -83,7 +97,6 @@ class RecentOffenders:
         """
         # Addresses of version 6 are known by their networks.
         wanted = {group_value(each) for each in only}
-        error = sum(n for minute, n in self._forgotten.items() if minute >= start // MINUTE)
         found: dict[tuple[str, bool], list[_Seen]] = {}
         for each in self._seen:
             named = {"address": each.address, "user": each.user}
@@ -91,6 +104,41 @@ class RecentOffenders:
             if name and start <= each.time <= end and (not wanted or name in wanted):
                 is_address = by != "user" and each.address is not None
                 found.setdefault((name, is_address), []).append(each)
+        return self._busiest(found, start, number)
+
+    def behind(
+        self,
+        rules: Collection[int],
+        start: int,
+        end: int,
+        number: int,
+        *,
+        address: str | None = None,
+        user: str | None = None,
+    ) -> list[TopOffender]:
+        """The busiest of the events of some rules; of an address or a user alone if one is given.
+
+        Nobody once too many events were looked at since the last ones came.
+        """
+        pools = [self._by_address.get(address, ())] if address is not None else []
+        pools += [self._by_user.get(user, ())] if user is not None else []
+        pool = min(pools, key=len, default=self._seen)
+        if self._room < 0:
+            return []
+        self._room -= len(pool)
+        found: dict[tuple[str, bool], list[_Seen]] = {}
+        for each in pool:
+            if start <= each.time <= end and not set(each.rules).isdisjoint(rules):
+                if address not in (None, each.address) or user not in (None, each.user):
+                    continue
+                name = each.address or each.user or ""
+                found.setdefault((name, each.address is not None), []).append(each)
+        return self._busiest(found, start, number)
+
+    def _busiest(
+        self, found: dict[tuple[str, bool], list[_Seen]], start: int, number: int
+    ) -> list[TopOffender]:
+        error = sum(n for minute, n in self._forgotten.items() if minute >= start // MINUTE)
         made = [self._offender(*key, seen, error) for key, seen in found.items()]
         return sorted(made, key=lambda each: (-each.events, each.name))[:number]
 
@@ -98,7 +146,7 @@ class RecentOffenders:
         seen.sort(key=lambda each: each.time)
         others = (each.user if is_address else each.address for each in seen)
         users = list(dict.fromkeys(each for each in others if each))
-        rules = [self._rules[at] for at in dict.fromkeys(each.rule for each in seen)]
+        rules = [self._rules[at] for at in dict.fromkeys(each.rules[0] for each in seen)]
         places = list(dict.fromkeys(each.reference for each in seen if each.reference))
         if len(places) > _SAMPLES:
             places[_SAMPLES - 1 :] = places[-1:]
@@ -107,3 +155,11 @@ class RecentOffenders:
             tuple(users[:_OTHERS]), len(users) > _OTHERS, tuple(each.name for each in rules),
             tuple(dict.fromkeys(each.title for each in rules)), tuple(places),
         )  # fmt: skip
+
+
+def _forget(kept: dict[str, deque[_Seen]], name: str | None) -> None:
+    """Let go of the oldest event of a name."""
+    if name is not None:
+        kept[name].popleft()
+        if not kept[name]:
+            del kept[name]

@@ -17,17 +17,18 @@ from urllib.parse import quote
 
 from tocsin.alerting import Announcement, NotifiedAlert, notified_alert
 from tocsin.control import utc
-from tocsin.correlation import Correlator, Sessions, pack_event, unpack_event
+from tocsin.correlation import Correlator, Sessions, is_field_of, pack_event, unpack_event
 from tocsin.durations import MINUTE, SECOND
 from tocsin.engine._alarming import Offender, Told
 from tocsin.engine._correlation_record import CorrelationRecord, Firing, Piece, Snapshot
+from tocsin.engine._offenders import NAMED, OFFENDERS, offenders_text
 from tocsin.rules import ActiveAlert
 from tocsin.store import LedgerEntry, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tocsin.correlation import Alert, Correlation, Remembered, RuleSet
+    from tocsin.correlation import Alert, Correlation, RecentOffenders, Remembered, RuleSet
     from tocsin.engine._correlation_record import Group
     from tocsin.engine._notifying import Notifying
     from tocsin.engine._sifting import Sifted
@@ -52,9 +53,12 @@ class Correlating:
         begin: int,
         seed: bytes,
         notifying: Callable[[], Notifying],
+        recent: RecentOffenders,
     ) -> None:
         """`states` is what the store has; without any, what is before `begin` comes too late."""
         self._notifying = notifying
+        self._recent = recent
+        self._about = _about(rules)
         self._plans: dict[str, Correlation] = {each.name: each for each in rules.correlations}
         self._names = {each.name for each in rules.detections if each.alone}
         self._names |= {each.name for each in rules.correlations if each.alone}
@@ -207,9 +211,10 @@ class Correlating:
                 self._end(known, ended, now, "it did not go on", told)
                 known = None
         if known is None or known.early:
-            told.ledger.append(_entry(alert, now, early=False))
-        if known is None:
-            known = self._fire(alert, now, told, early=False)
+            who = self._who(alert)
+            told.ledger.append(_entry(alert, now, who, early=False))
+            if known is None:
+                known = self._fire(alert, who, now, told, early=False)
         if known is not None:
             known.until = max(known.until, alert.time + span)
             known.early = False
@@ -220,17 +225,30 @@ class Correlating:
         """A condition will have become true."""
         if (alert.rule, alert.group) in self.firing or not self.room:
             return
-        told.ledger.append(_entry(alert, now, early=True))
-        self._fire(alert, now, told, early=True)
+        who = self._who(alert)
+        told.ledger.append(_entry(alert, now, who, early=True))
+        self._fire(alert, who, now, told, early=True)
 
-    def _fire(self, alert: Alert, now: int, told: _Telling, *, early: bool) -> Firing | None:
+    def _who(self, alert: Alert) -> str:
+        """The busiest of the events that an alert is about, as far as they are still known."""
+        rules, span = self._about[alert.rule]
+        named = {
+            by: next((value for name, value in alert.group if is_field_of(name, by)), None)
+            for by in ("address", "user")
+        }
+        found = self._recent.behind(rules, alert.time - span, alert.time, NAMED, **named)
+        return offenders_text(found)
+
+    def _fire(
+        self, alert: Alert, who: str, now: int, told: _Telling, *, early: bool
+    ) -> Firing | None:
         """Tell of an alert; None if there is no room for it."""
         if not self.room:
             self.untold += 1
             return None
         plan = self._plans.get(alert.rule)
         sources = _sources(alert, plan)
-        shown = correlation_alert(alert, plan, now)
+        shown = correlation_alert(alert, plan, now, who)
         until = alert.time + self._span(alert.rule)
         firing = Firing(alert.rule, alert.group, shown, until, early)
         self.firing[alert.rule, alert.group] = firing
@@ -300,8 +318,20 @@ class _Telling:
         return Told(self.ledger, told, self.offenders)
 
 
-def correlation_alert(alert: Alert, plan: Correlation | None, now: int) -> ActiveAlert:
-    """An alert of a Sigma rule as receivers are told of it."""
+def _about(rules: RuleSet) -> dict[str, tuple[frozenset[int], int]]:
+    """Of each rule the places of the detections below it, and how far back its events may be."""
+    found = {each.name: (frozenset([at]), 0) for at, each in enumerate(rules.detections)}
+    for plan in rules.correlations:
+        below = [found[name] for name in plan.rules]
+        places = frozenset().union(*(each for each, _ in below))
+        found[plan.name] = places, plan.timespan + max((span for _, span in below), default=0)
+    return found
+
+
+def correlation_alert(
+    alert: Alert, plan: Correlation | None, now: int, who: str = ""
+) -> ActiveAlert:
+    """An alert of a Sigma rule as receivers are told of it; `who` names its offenders."""
     sources = _sources(alert, plan)
     group = ", ".join(f"{name} {value}" for name, value in alert.group)
     annotations = {
@@ -313,6 +343,8 @@ def correlation_alert(alert: Alert, plan: Correlation | None, now: int) -> Activ
     if sources:
         count = f" ({alert.measure:g})" if plan and plan.kind == "event_count" else ""
         annotations["sources"] = ", ".join(each + count for each in sources)
+    if who:
+        annotations[OFFENDERS] = who
     if alert.reference:
         annotations["log"] = alert.reference
     if alert.tags:
@@ -359,9 +391,10 @@ def _measured(alert: Alert, plan: Correlation | None) -> str:
     return f"{what}{error} within {(alert.time - alert.first) / SECOND:g} s"
 
 
-def _entry(alert: Alert, now: int, *, early: bool) -> LedgerEntry:
+def _entry(alert: Alert, now: int, who: str, *, early: bool) -> LedgerEntry:
+    told = {"annotations": {OFFENDERS: who}} if who else {}
     return LedgerEntry(now, "transition", {
         "correlation": alert.rule, "group": dict(alert.group), "before": "inactive",
         "after": "firing", "evaluated_at": alert.time, "early": early, "measure": alert.measure,
-        "error": alert.error, "first": alert.first, "log": alert.reference,
+        "error": alert.error, "first": alert.first, "log": alert.reference, **told,
     })  # fmt: skip

@@ -130,7 +130,7 @@ class Logs:
             for metric, _ in alarm_metrics(alarm)
         }
         begin = self.alarming.begin
-        self.correlating = Correlating(config.rules, states, begin, seed, notifying)
+        self.correlating = Correlating(config.rules, states, begin, seed, notifying, self._recent)
         held = bool(config.rules.detections)
         self._round = _SIFTED if held else _ROUND
         for group in config.groups:
