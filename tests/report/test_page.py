@@ -160,7 +160,9 @@ def test_the_page_says_what_verifying_said(tmp_path):
     keyed = ("--allowed-signers", str(signers))
     assert "UNANCHORED" in told(*keyed)
     anchor.write_bytes((root / LAST / "checkpoint").read_bytes())
-    assert f"Anchored up to {LAST[:4]}-{LAST[4:6]}-{LAST[6:]}." in told(*keyed, "--anchor", str(anchor))
+    assert f"Anchored up to {LAST[:4]}-{LAST[4:6]}-{LAST[6:]}." in told(
+        *keyed, "--anchor", str(anchor)
+    )
     (root / NEXT / "more").write_text("x")
     assert "ALTERED" in told(*keyed)
     assert f"{NEXT}/more: not in SHA256SUMS" in told(*keyed)

@@ -267,6 +267,19 @@ def test_decisions_about_blocks_are_counted_by_day_and_by_who_decided(tmp_path):
     ]
 
 
+def test_collecting_until_it_operates_is_not_unseen():
+    """The day's last record speaks for it; that another one came before is told."""
+    first = record("alpha", DAY, "no-data", ended=f"{DAY[:4]}-11-28T00:01:00Z")
+    last = record("alpha", DAY, "operated", ended=f"{DAY[:4]}-11-28T06:00:00Z")
+    period = put_together([read({"alpha.json": first, "alpha.run2.json": last})], DAY, DAY)
+    assert period.cells["alpha", DAY].state == "operated"
+    told = "operated by the day's last record; one before it says no-data"
+    assert period.notes[-1] == f"alpha, {DAY}: {told}"
+    part = record("alpha", DAY, "no-data", period={"whole_day": False})
+    period = put_together([read({"alpha.json": part, "alpha.run2.json": last})], DAY, DAY)
+    assert not any(told in note for note in period.notes)
+
+
 def test_a_key_that_was_replaced_is_told(tmp_path):
     """As day.json has it; the signatures themselves are for the verifier."""
     days = names(3)

@@ -165,7 +165,7 @@ def put_together(
         tuple(alerts_of(reads, last)), tuple(silences_of(inside)), tuple(blocks_of(inside)),
         inside[-1].plan if inside else (),
     )  # fmt: skip
-    period.notes += _notes(inside, days)
+    period.notes += [*_notes(inside, days), *_again(cells)]
     return period
 
 
@@ -235,6 +235,21 @@ def _control(
         tuple(sorted({run.version for run in runs})), last.frameworks, last.queries,
         tuple(sorted({run.source for run in runs if run.source})),
     )  # fmt: skip
+
+
+def _again(cells: Mapping[tuple[str, str], Cell]) -> list[str]:
+    """Who collects until it operates has done what the rules allow, but not unseen."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for (control, day), cell in cells.items():
+        if cell.state != State.OPERATED:
+            continue
+        before = {run.state for run in cell.runs if run.whole_day and not run.late}
+        for state in before - {str(State.OPERATED)}:
+            found.setdefault((control, state), []).append(day)
+    return [
+        f"{control}, {spans(days)}: operated by the day's last record; one before it says {state}"
+        for (control, state), days in sorted(found.items())
+    ]
 
 
 def _notes(inside: Sequence[DayRead], days: Sequence[str]) -> list[str]:
