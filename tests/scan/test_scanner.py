@@ -13,7 +13,7 @@ from tests.scan.oracle import HTTP, INSTALLED, JSON, MORE, expected, filter_of, 
 from tocsin.errors import TocsinError
 from tocsin.logformat import Clues, make_format
 from tocsin.pattern import Settings
-from tocsin.scan import ENGINES, Scanner, Table, _search, best_engine
+from tocsin.scan import ENGINES, Candidates, Scanner, Table, _search, best_engine
 
 STAMPS = [
     b"10/Oct/2000:13:55:36 -0700", b"10/Oct/2000:13:55:59 -0700", b"10/Oct/2000:13:56:00 -0700",
@@ -319,6 +319,28 @@ def test_json_times_same_as_line_by_line(stamps, offset):
     lines = [f'{{"time":"{stamp.format(second)}","status":404}}\n' for stamp, second in stamps]
     log = "".join(lines).encode()
     assert plain(Scanner(JSON, form).scan(log)) == plain(expected(log, JSON, form))
+
+
+@pytest.mark.parametrize("form", ["combined", "json", "syslog-5424"])
+@pytest.mark.parametrize("ended", [True, False])
+def test_very_many_lines_in_a_block_are_looked_at_in_pieces(form, ended):
+    line = {
+        "combined": PADDING.splitlines()[0],
+        "json": b'{"time": "2024-05-01T10:00:00Z", "status": 404, "ip": "1.2.3.4"}',
+        "syslog-5424": b"<34>1 2024-05-01T10:00:00Z host app 1 - - Critical Error",
+    }[form]
+    filters = JSON if form == "json" else HTTP
+    log = (b"\n" * 32_767 + line + b"\n" + line + b"\n") * 2 + line + (b"\n" if ended else b"")
+    table = Scanner(filters, form_of(form)).scan(log)
+    assert plain(table) == plain(expected(log, filters, form_of(form)))
+    assert table.counted == 5
+
+
+def test_candidates_in_pieces_are_where_they_are():
+    line = b'1.2.3.4 - - [10/Oct/2000:13:55:36 +0000] "GET / HTTP/1.1" 404 1 "-" "-"'
+    log = (b"\n" * 32_767 + line + b"\n") * 3
+    found = [each for each in Candidates(HTTP, form_of("combined"))(log, [(0, 1 << 60)]) if each[1]]
+    assert found == [(log.index(line) + at * len(log) // 3, line) for at in range(3)]
 
 
 def test_json_in_the_ordinary_is_not_slow():

@@ -11,6 +11,7 @@ import numpy as np
 
 from tocsin.pattern import DEFAULTS
 from tocsin.scan._columns import ColumnReader
+from tocsin.scan._lines import LineCutter
 from tocsin.scan._plan import Plan
 from tocsin.scan._search import best_engine, make_search, matching_lines
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tocsin.logformat import Format
     from tocsin.pattern import MetricFilter, Settings
     from tocsin.scan._columns import Bools, Columns
+    from tocsin.scan._lines import Lines
 
 __all__ = ["Candidates"]
 
@@ -43,6 +45,7 @@ class Candidates:
             else None
         )
         self._every = self._read is None
+        self._cut = LineCutter()
         searched = [plan for plan in self._plans if plan.way == "texts"]
         if form.name == "json":
             # Other formats may find in a line what is written otherwise there.
@@ -60,20 +63,18 @@ class Candidates:
         `times` are whole minutes, each the first and the one after the last; lines of other
         minutes are left out where that is known.
         """
-        if not block:
-            return
-        found = self._read(block) if self._read is not None else None
-        if found is not None:
-            starts, ends = found.starts, found.ends
-            chosen = self._chosen(found)
-        else:
-            ends = np.flatnonzero(np.frombuffer(block, np.uint8) == 10)
-            if not block.endswith(b"\n"):
-                ends = np.append(ends, len(block))
-            starts = np.append(np.zeros(1, np.int64), ends[:-1] + 1)
-            chosen = np.full(len(starts), self._every)
+        begin = 0
+        for lines in self._cut(block):
+            for at in np.flatnonzero(self._which(lines, times)).tolist():
+                start = int(lines.starts[at])
+                yield begin + start, lines.block[start : lines.ends[at]].removesuffix(b"\r")
+            begin += len(lines.block)
+
+    def _which(self, lines: Lines, times: Sequence[tuple[int, int]]) -> Bools:
+        found = self._read(lines) if self._read is not None else None
+        chosen = np.full(len(lines.starts), self._every) if found is None else self._chosen(found)
         if self._search is not None:
-            for _, line in matching_lines(self._search, self._texts, block, starts):
+            for _, line in matching_lines(self._search, self._texts, lines.block, lines.starts):
                 chosen[line] = True
         if found is not None:
             # Of lines that are not sure the minute is not known.
@@ -81,9 +82,7 @@ class Candidates:
             for begin, end in times:
                 apart &= (found.minute < begin) | (found.minute >= end)
             chosen[found.sure[apart]] = False
-        for line in np.flatnonzero(chosen).tolist():
-            start = int(starts[line])
-            yield start, block[start : ends[line]].removesuffix(b"\r")
+        return chosen
 
     def _chosen(self, found: Columns) -> Bools:
         """What status and shape do not rule out."""

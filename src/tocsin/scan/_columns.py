@@ -21,10 +21,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tocsin.scan._lines import Marker
 from tocsin.scan._shape import Minutely, Shape
 
 if TYPE_CHECKING:
     from tocsin.logformat import Format
+    from tocsin.scan._lines import Lines
 
 __all__ = ["FIELDS", "LEAST_FIELDS", "STATUS", "ColumnReader", "Columns"]
 
@@ -69,7 +71,7 @@ class Columns:
 
 
 class ColumnReader:
-    """Cuts blocks into lines and reads those that are sure."""
+    """Reads the lines of blocks that are sure."""
 
     def __init__(self, form: Format, *, plain_tail: bool, escapes: bool) -> None:
         """With `plain_tail` a sure line also ends in `"referrer" "agent"`.
@@ -79,23 +81,15 @@ class ColumnReader:
         self._minutely = Minutely(form)
         self._shape = Shape(self._minutely, plain_tail=plain_tail, escapes=escapes)
         self._plain_tail = plain_tail
-        self._scratch = np.empty(0, np.bool_)
+        self._mark = Marker()
 
-    def __call__(self, block: bytes) -> Columns:
+    def __call__(self, lines: Lines) -> Columns:
+        block, starts, ends = lines.block, lines.starts, lines.ends
         data = np.frombuffer(block, np.uint8)
-        if len(self._scratch) < len(data):
-            self._scratch = np.empty(2 * len(data), np.bool_)
-        chosen = self._scratch[: len(data)]
-        ends = np.flatnonzero(np.equal(data, 10, out=chosen))
-        if not block.endswith(b"\n"):
-            ends = np.append(ends, len(block))
-        starts = np.empty_like(ends)
-        starts[:1] = 0
-        np.add(ends[:-1], 1, out=starts[1:])
-        quotes = _Bits(np.equal(data, 34, out=chosen))
+        quotes = _Bits(self._mark(data, 34))
         plain = np.ones(len(starts), np.bool_)
         if b"\\" in block:
-            escapes = np.flatnonzero(np.equal(data, 92, out=chosen))
+            escapes = np.flatnonzero(self._mark(data, 92))
             plain[np.searchsorted(starts, escapes, "right") - 1] = False
         found = self._sure(block, starts, ends, np.flatnonzero(plain), quotes)
         return self._with_others(block, found)

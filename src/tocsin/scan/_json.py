@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tocsin.logformat import Format
     from tocsin.pattern import Contribution, Settings, Skip
     from tocsin.scan._columns import Ints
+    from tocsin.scan._lines import Lines
     from tocsin.scan._matching import Matching
     from tocsin.scan._objects import Objects
     from tocsin.scan._plan import Plan
@@ -100,24 +101,25 @@ class JsonReader:
         self._clients = ObjectReader((), _HEADS)
         self._properties = [_Property(name, plans, settings) for name, plans in by_name.items()]
 
-    def scan(self, table: Table, block: bytes) -> Counter[int]:
+    def scan(self, table: Table, lines: Lines) -> Counter[int]:
         """Count the lines of a block and match them; returns how many events each minute has."""
         with _no_cycles():
-            return self._scan(table, block)
+            return self._scan(table, lines)
 
-    def _scan(self, table: Table, block: bytes) -> Counter[int]:
-        objects = self._objects(block)
+    def _scan(self, table: Table, cut: Lines) -> Counter[int]:
+        block, starts, ends = cut.block, cut.starts, cut.ends
+        objects = self._objects(cut)
         minutes = self._minutes(objects.found)
         sure = minutes >= 0
         if len(sure):
             self._objects.settle(enough=bool(sure.all()))
-        table.read += len(objects.starts)
-        others = np.ones(len(objects.starts), np.bool_)
+        table.read += len(starts)
+        others = np.ones(len(starts), np.bool_)
         others[objects.sure[sure]] = False
         slow = np.flatnonzero(others)
         table.slow += len(slow)
         table.counted += len(others) - len(slow)
-        cuts = zip(objects.starts[slow].tolist(), objects.ends[slow].tolist(), strict=True)
+        cuts = zip(starts[slow].tolist(), ends[slow].tolist(), strict=True)
         events = self._matching.lines(table, (block[a:b] for a, b in cuts), self._plans)
         if len(slow) == len(others):
             return events
@@ -132,13 +134,13 @@ class JsonReader:
             for line in objects.sure[sure].tolist():
                 lines[line].append(plan)
         if self._search is not None:
-            hits = matching_lines(self._search, list(self._by_text), block, objects.starts)
+            hits = matching_lines(self._search, list(self._by_text), block, starts)
             for text, at in hits:
                 if not others[at]:
                     lines[at] += [each for each in self._by_text[text] if each not in lines[at]]
-        self._tally(table, block, objects, tallies)
+        self._tally(table, cut, objects.sure, tallies)
         for at, plans in lines.items():
-            line = block[objects.starts[at] : objects.ends[at]]
+            line = block[starts[at] : ends[at]]
             self._matching.candidate(table, line, plans)
         return events
 
@@ -200,14 +202,14 @@ class JsonReader:
         rows = list(compress(range(len(values)), map(hot.__contains__, values))) if hot else []
         return hot, rows, [values[row] for row in rows]
 
-    def _tally(self, table: Table, block: bytes, objects: Objects, tallies: list[_Tally]) -> None:
+    def _tally(self, table: Table, cut: Lines, sure: Ints, tallies: list[_Tally]) -> None:
         """Count the lines that a property decides."""
         rows = sorted({row for each in tallies for row in each.rows})
         if not rows:
             return
-        at = objects.sure[rows]
-        cuts = zip(objects.starts[at].tolist(), objects.ends[at].tolist(), strict=True)
-        lines = [block[begin:end] for begin, end in cuts]
+        at = sure[rows]
+        cuts = zip(cut.starts[at].tolist(), cut.ends[at].tolist(), strict=True)
+        lines = [cut.block[begin:end] for begin, end in cuts]
         named = dict(zip(rows, self._named(lines), strict=True))
         for each in tallies:
             clients = [named[row] for row in each.rows]

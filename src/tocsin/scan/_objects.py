@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from tocsin.scan._columns import Ints
+    from tocsin.scan._lines import Lines
 
 __all__ = ["CODES", "ObjectReader", "Objects", "is_plain_name"]
 
@@ -44,11 +45,8 @@ def is_plain_name(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """The lines of a block."""
+    """The lines of a block that are objects."""
 
-    starts: Ints
-    ends: Ints
-    """Where each line ends, its line end not counted."""
     sure: Ints
     """Which lines are objects, in order; the others were not decoded."""
     found: list[Any]
@@ -56,7 +54,7 @@ class Objects:
 
 
 class ObjectReader:
-    """Cuts blocks into lines and decodes them."""
+    """Decodes the lines of blocks."""
 
     def __init__(self, always: Sequence[str], ranked: Sequence[str]) -> None:
         """The properties to look up, which have to be plain names.
@@ -68,7 +66,6 @@ class ObjectReader:
         self._settled: bool | None = None
         self._codes: frozenset[str] = frozenset()
         self._take(self._ranked, ())
-        self._scratch = np.empty(0, np.bool_)
 
     def _take(self, ranked: Sequence[str], present: Collection[str]) -> None:
         # In this order a property has the same field, however many are taken.
@@ -116,16 +113,9 @@ class ObjectReader:
         except TypeError:
             return None
 
-    def __call__(self, block: bytes) -> Objects:
+    def __call__(self, lines: Lines) -> Objects:
+        block, starts, ends = lines.block, lines.starts, lines.ends
         data = np.frombuffer(block, np.uint8)
-        if len(self._scratch) < len(data):
-            self._scratch = np.empty(2 * len(data), np.bool_)
-        ends = np.flatnonzero(np.equal(data, 10, out=self._scratch[: len(data)]))
-        if not block.endswith(b"\n"):
-            ends = np.append(ends, len(block))
-        starts = np.empty_like(ends)
-        starts[:1] = 0
-        np.add(ends[:-1], 1, out=starts[1:])
         last = ends - 1
         last -= data[last] == 13
         plain = (data[starts] == 123) & (data[last] == 125) & (last > starts)
@@ -136,12 +126,12 @@ class ObjectReader:
         if bool(plain.all()):
             found = self._try(block, len(starts))
             if found is not None:
-                return Objects(starts, ends, np.arange(len(starts)), found)
+                return Objects(np.arange(len(starts)), found)
         sure = np.flatnonzero(plain)
         cuts = zip(starts[sure].tolist(), ends[sure].tolist(), strict=True)
         read = self.lines([block[start:end] for start, end in cuts])
         kept = np.fromiter((each is not None for each in read), np.bool_, len(read))
-        return Objects(starts, ends, sure[kept], [each for each in read if each is not None])
+        return Objects(sure[kept], [each for each in read if each is not None])
 
     def lines(self, lines: list[bytes]) -> list[Any]:
         """The objects of lines that begin with `{` and end with `}`; None for what is none."""

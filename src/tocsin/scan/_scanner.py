@@ -14,6 +14,7 @@ import numpy as np
 from tocsin.pattern import DEFAULTS, event_keys
 from tocsin.scan._columns import ColumnReader
 from tocsin.scan._json import JsonReader
+from tocsin.scan._lines import LineCutter
 from tocsin.scan._matching import Matching
 from tocsin.scan._plan import Plan
 from tocsin.scan._search import make_search, matching_lines, usable_engine
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tocsin.logformat import Format
     from tocsin.pattern import Contribution, MetricFilter, Settings, Skip
     from tocsin.scan._columns import Bools, Columns, Ints
+    from tocsin.scan._lines import Lines
     from tocsin.scan._search import Engine
 
 __all__ = ["Scanner"]
@@ -69,6 +71,7 @@ class Scanner:
         self._plans = [Plan(each, settings) for each in filters]
         self._event_keys = event_keys(filters)
         self._matching = Matching(form, settings)
+        self._cut = LineCutter()
         self._read = ColumnReader(
             form,
             plain_tail=any(plan.plain_tail for plan in self._plans),
@@ -102,20 +105,14 @@ class Scanner:
         The counts are added to the table given, which is faster than to merge one for each block.
         """
         table = Table(max_sources=self._max_sources) if into is None else into
-        if not block:
-            return table
-        if self.columns:
-            events = self._columns(table, block)
-        elif self._json is not None:
-            events = self._json.scan(table, block)
-        else:
-            lines = block.split(b"\n")
-            if not lines[-1]:
-                lines.pop()
-            table.read += len(lines)
-            table.slow += len(lines)
-            events = self._matching.lines(table, lines, self._plans)
-        self._see(table, events)
+        for lines in self._cut(block):
+            if self.columns:
+                events = self._columns(table, lines)
+            elif self._json is not None:
+                events = self._json.scan(table, lines)
+            else:
+                events = self._one_by_one(table, lines.block)
+            self._see(table, events)
         return table
 
     def take(self, events: Iterable[tuple[int, bytes]], into: Table) -> None:
@@ -127,8 +124,16 @@ class Scanner:
             for minute, count in events.items():
                 table.minutes.see(key, minute, count)
 
-    def _columns(self, table: Table, block: bytes) -> Counter[int]:
-        found = self._read(block)
+    def _one_by_one(self, table: Table, block: bytes) -> Counter[int]:
+        lines = block.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        table.read += len(lines)
+        table.slow += len(lines)
+        return self._matching.lines(table, lines, self._plans)
+
+    def _columns(self, table: Table, lines: Lines) -> Counter[int]:
+        block, found = lines.block, self._read(lines)
         table.read += len(found.starts)
         unsure = found.unsure
         table.slow += len(unsure)
