@@ -297,7 +297,7 @@ def the_holds_go(root):
 
 
 def release(root, now):
-    return release_hold(root, 1, "counsel", "the case is over", now)
+    return release_hold(root, 1, "counsel", "the case is over", now, KEY)
 
 
 def last(root):

@@ -11,6 +11,7 @@ import pytest
 from tests.seal.chains import (
     KEY,
     ORIGIN,
+    OTHER,
     allowed_signers,
     chain,
     contents,
@@ -23,7 +24,15 @@ from tests.seal.removals import DAYS, bury, emptied, keep, plan, prune, release
 from tests.seal.test_verify_script import SHELLS
 
 from tocsin.bundle import SEALING, last_day, leaves_of, locked, seal_day
-from tocsin.custody import add_hold, holds_in_force, holds_now, log_path, write_line
+from tocsin.custody import (
+    add_hold,
+    holds_in_force,
+    holds_now,
+    log_path,
+    release_hold,
+    write_line,
+)
+from tocsin.custody._orders import release_text
 from tocsin.errors import EvidenceError
 from tocsin.seal import (
     MOST_HOLDS,
@@ -123,6 +132,64 @@ def test_a_hold_that_waited_for_a_removal_to_end_does_not_speak_against_it(tmp_p
     assert both(root) == []
     later = add_hold(root, DAYS[2], "", "counsel", "a case", at)
     assert later.added == at
+
+
+def test_a_hold_that_a_stranger_dates_back_does_not_spoil_the_chain(tmp_path):
+    """Whoever may append to the log could otherwise make an honest removal a fault for ever."""
+    root = tmp_path / "evidence"
+    for day in DAYS[:4]:
+        keep(root, day)
+    back = {"first": DAYS[0], "last": DAYS[6], "added": "2026-11-20T00:00:00Z"}
+    prune(root, "2026-12-01T06:00:00Z")
+    write_line(root, told(1, **back))
+    keep(root, DAYS[4])
+    write_line(root, told(2, **back))
+    keep(root, DAYS[5])
+    assert both(root) == []
+    assert [hold.added for hold in holds_now(root)] == ["2026-12-01T06:00:01Z"] * 2
+    # But what was written down before the removal counts as it says, whoever removed it.
+    write_line(root, told(3, first=DAYS[2], last=DAYS[2], added="2026-12-03T04:00:00Z"))
+    buried(root, DAYS[2], DAYS[6], "2026-12-03T05:00:00Z")
+    keep(root, DAYS[6])
+    assert "removed while hold 1 was in force" in str(both(root))
+    assert holds_now(root)[2].added == "2026-12-03T04:00:00Z"
+
+
+@pytest.mark.parametrize("change", [
+    {}, {"signature": ""}, {"signature": 7}, {"signature": "x"}, {"by": "another"}, {"reason": "another"},
+    {"released": "2026-12-01T04:00:00Z"}, {"number": 2}, "of another chain", "of another hold", "by another key",
+])  # fmt: skip
+def test_a_release_is_signed_or_it_is_none(tmp_path, change):
+    """Whoever may append to the log has no key, and ends no hold."""
+    root, other = tmp_path / "evidence", tmp_path / "other/evidence"
+    for each in (root, other):
+        for day in DAYS[:3]:
+            keep(each, day)
+        by = "another counsel" if each == other and change == "of another hold" else "counsel"
+        add_hold(each, DAYS[0], DAYS[0], by, "a case", "2026-11-30T05:00:00Z")
+        add_hold(each, DAYS[1], DAYS[1], by, "a case", "2026-11-30T05:00:00Z")
+    key, told_of = (OTHER, root) if change == "by another key" else (KEY, other)
+    origin = "evidence@elsewhere.org" if change == "of another chain" else ORIGIN
+    now, hold = "2026-11-30T06:00:00Z", holds_now(told_of)[0]
+    text = release_text(origin, hold, now, "counsel", "over")
+    line = {"number": 1, "released": now, "by": "counsel", "reason": "over",
+            "signature": sign(text, key).decode()}  # fmt: skip
+    write_line(root, {"hold": {**line, **(change if isinstance(change, dict) else {})}})
+    keep(root, DAYS[3])
+    ended = [hold.number for hold in holds_now(root) if hold.released != "-"]
+    assert ended == ([1] if change == {} else [])
+
+
+def test_the_key_that_ends_a_hold_is_the_one_that_sealed_the_last_day(tmp_path):
+    root = tmp_path / "evidence"
+    add_hold(root, DAYS[0], DAYS[0], "counsel", "a case", "2026-11-27T05:00:00Z")
+    with pytest.raises(EvidenceError, match="no day is sealed"):
+        release(root, "2026-11-27T06:00:00Z")
+    keep(root, DAYS[0])
+    with pytest.raises(EvidenceError, match="not the one that sealed"):
+        release_hold(root, 1, "counsel", "over", "2026-11-28T06:00:00Z", OTHER)
+    assert release(root, "2026-11-28T06:00:00Z").released == "2026-11-28T06:00:00Z"
+    assert holds_now(root)[0].released == "2026-11-28T06:00:00Z"
 
 
 def test_a_release_that_was_not_sealed_yet_frees_nothing(tmp_path):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tocsin.cli._custody import cleaned, now_to_the_second
+from tocsin.cli._evidence_key import key_option, key_path, load_key
 from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._output import format_option, write_json
 from tocsin.cli._periods import day_name
@@ -60,13 +61,20 @@ def add(
 @hold.command()
 @click.argument("number", type=int)
 @_words
+@key_option
 @_folder_option
 @config_option
-def release(number: int, by: str, reason: str, folder: Path | None, config: Path) -> None:
-    """End hold NUMBER from now on; that it was in force stays on record."""
+def release(
+    number: int, by: str, reason: str, key_file: Path | None, folder: Path | None, config: Path
+) -> None:
+    """End hold NUMBER from now on; that it was in force stays on record.
+
+    It is signed with the key that seals: whoever may only write to the custody log ends no hold.
+    """
     root = evidence_folder(folder, config)
     by, reason = cleaned(config, by), cleaned(config, reason)
-    click.echo(_line(release_hold(root, number, by, reason, now_to_the_second())))
+    key = load_key(key_path(key_file, config))
+    click.echo(_line(release_hold(root, number, by, reason, now_to_the_second(), key)))
     click.echo("\nhint: nothing is removed until a day is sealed that holds the release", err=True)
 
 

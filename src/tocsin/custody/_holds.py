@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tocsin.bundle import locked, read_file, survey
-from tocsin.custody._log import LogPart, end_line, lines_of, principal, read_log, write_line
+from tocsin.custody._log import end_line, principal, read_log, write_line
+from tocsin.custody._orders import after_orders, release_text, sealer_of
 from tocsin.errors import EvidenceError, ParseError, StoreError
 from tocsin.seal import (
     CUSTODY,
@@ -17,19 +17,19 @@ from tocsin.seal import (
     MANIFEST,
     MOST_HOLDS,
     NO_END,
-    TOMBSTONE,
     Hold,
     is_line,
-    moment_of,
     read_holds,
     read_manifest,
-    read_tombstone,
+    sign,
     write_holds,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 __all__ = ["add_hold", "custody_part", "holds_in_force", "holds_now", "release_hold"]
 
@@ -38,9 +38,9 @@ def holds_now(root: Path) -> tuple[Hold, ...]:
     """Every hold there was, by number. Raises EvidenceError, StoreError."""
     days = survey(root).days
     if not days:
-        return _after((), read_log(root, b""))
+        return after_orders(root, "", (), read_log(root, b"").data)
     part = read_log(root, _file(root, days[-1], "day.json"))
-    return _after(_sealed(root, days[-1]), part)
+    return after_orders(root, days[-1], _sealed(root, days[-1]), part.data)
 
 
 def holds_in_force(root: Path, now: str) -> tuple[Hold, ...]:
@@ -66,7 +66,8 @@ def custody_part(root: Path, day_before: str, facts_before: bytes) -> tuple[dict
     with suppress(StoreError):  # Who seals may only read: then the next line ends it.
         end_line(root)
     part = read_log(root, facts_before)
-    holds = _after(_sealed(root, day_before) if day_before else (), part)
+    sealed = _sealed(root, day_before) if day_before else ()
+    holds = after_orders(root, day_before, sealed, part.data)
     return {CUSTODY: part.data, HOLDS: write_holds(holds)}, part.facts
 
 
@@ -91,31 +92,6 @@ def _sealed(root: Path, day: str) -> tuple[Hold, ...]:
     return found
 
 
-def _after(holds: tuple[Hold, ...], part: LogPart) -> tuple[Hold, ...]:
-    found = {hold.number: hold for hold in holds}
-    for line in lines_of(part.data):
-        told = line.get("hold")
-        if isinstance(told, dict):
-            try:
-                _take(found, told)
-            except (ParseError, KeyError, TypeError, ValueError):
-                continue  # Nothing of ours; the line is sealed as it is.
-    return tuple(found[number] for number in sorted(found))
-
-
-def _take(found: dict[int, Hold], told: Mapping[str, Any]) -> None:
-    number = int(told["number"])
-    if "released" in told:
-        moment_of(told["released"])
-        if number in found and found[number].released == "-":
-            found[number] = replace(found[number], released=told["released"])
-    elif number not in found and len(found) < MOST_HOLDS:
-        (hold,) = read_holds(write_holds((Hold(
-            number, told["first"], told["last"], told["added"], told["by"], told["reason"],
-        ),)))  # fmt: skip
-        found[number] = hold
-
-
 def add_hold(root: Path, first: str, last: str, by: str, reason: str, now: str) -> Hold:
     """Hold all days from `first` to `last`, `YYYYMMDD`, the second empty for no end.
 
@@ -132,45 +108,42 @@ def add_hold(root: Path, first: str, last: str, by: str, reason: str, now: str) 
                 hint="`tocsin evidence hold list`: who added them?",
             )
         number = min(set(range(1, MOST_HOLDS + 1)) - known)
-        hold = Hold(number, first, last or NO_END, now, by, reason)
-        hold = replace(hold, added=_after_removals(root, hold))
         told = {
-            "number": number, "first": hold.first, "last": hold.last, "added": hold.added, "by": by,
+            "number": number, "first": first, "last": last or NO_END, "added": now, "by": by,
             "reason": reason,
         }  # fmt: skip
         _log(root, "evidence hold add", now, told)
-    return hold
+        return next(hold for hold in holds_now(root) if hold.number == number)
 
 
-def _after_removals(root: Path, hold: Hold) -> str:
-    """When it is added, but later than what it covers was removed.
+def release_hold(
+    root: Path, number: int, by: str, reason: str, now: str, key: Ed25519PrivateKey
+) -> Hold:
+    """`key` is the one that sealed the last day, or nobody would believe the release.
 
-    A hold that waited for a removal to end, or whose clock is behind, does not speak against it.
+    Raises ParseError, EvidenceError, StoreError.
     """
-    added = hold.added
-    for day in survey(root).days:
-        if hold.covers(day) and (root / day / TOMBSTONE).exists():
-            try:
-                removed = moment_of(read_tombstone(_file(root, day, TOMBSTONE)).removed)
-            except ParseError:
-                continue  # `verify` says what is wrong with it.
-            after = datetime.fromtimestamp(removed // 1_000_000 + 1, UTC)
-            added = max(added, f"{after:%Y-%m-%dT%H:%M:%SZ}")
-    return added
-
-
-def release_hold(root: Path, number: int, by: str, reason: str, now: str) -> Hold:
-    """Raises ParseError, EvidenceError, StoreError."""
     _words(by, reason)
     with locked(root):
+        days = survey(root).days
+        if not days:
+            raise EvidenceError("no day is sealed, so that nobody's word ends a hold yet",
+                                hint="seal one first: `tocsin evidence seal`")  # fmt: skip
         known = {hold.number: hold for hold in holds_now(root)}
         if number not in known:
             raise EvidenceError(f"there is no hold {number}", hint="`tocsin evidence hold list`")
-        if known[number].released != "-":
-            raise EvidenceError(f"hold {number} was released at {known[number].released}")
-        told = {"number": number, "released": now, "by": by, "reason": reason}
+        hold = known[number]
+        if hold.released != "-":
+            raise EvidenceError(f"hold {number} was released at {hold.released}")
+        sealer = sealer_of(root, days[-1])
+        if sealer.public != key.public_key().public_bytes_raw():
+            raise EvidenceError(f"the key is not the one that sealed {days[-1]}",
+                                hint="a new key ends holds after it sealed a day")  # fmt: skip
+        text = release_text(sealer.origin, hold, now, by, reason)
+        told = {"number": number, "released": now, "by": by, "reason": reason,
+                "signature": sign(text, key).decode()}  # fmt: skip
         _log(root, "evidence hold release", now, told)
-    return replace(known[number], released=now)
+    return replace(hold, released=now)
 
 
 def _words(by: str, reason: str) -> None:
