@@ -166,8 +166,8 @@ def test_count_and_for_each():
         ("data.aws_region.r.name", "data.aws_region.r.name"),
         ("aws_cloudwatch_metric_alarm.a.region", "known only after apply"),
         ("each.key", "each.key"),
-        ("true ? 1 : 2", "true ? 1 : 2 is not evaluated"),
-        ('format("%s", "a")', "format(...) is not evaluated"),
+        ("var.nobody ? 1 : 2", "no variable 'nobody'"),
+        ('format("%q", "a")', "format(...) is not evaluated"),
         ('[for x in ["a"] : x]', "[for x in"),
         ("aws_x.y[*].name", "aws_x.y[*].name is not evaluated"),
         ('"a-${var.nobody}"', "no variable 'nobody'"),
@@ -207,7 +207,7 @@ def test_what_is_not_static_is_listed_with_its_place(value, reason):
         ({"metric_name": "upper(var.x)"}, True, "no variable 'x'"),
         ({"metric_name": "local.l[var.x]"}, True, "no variable 'x'"),
         ({"metric_name": "local.l[var.x].y"}, True, "no variable 'x'"),
-        ({"metric_name": '{ (var.x) = "a" }'}, True, "(var.x) is not evaluated"),
+        ({"metric_name": '{ (var.x) = "a" }'}, True, "no variable 'x'"),
         ({"metric_name": "local.u.x"}, True, "no variable 'x'"),
         ({"metric_name": "local.s.0"}, False, ""),
         ({"metric_name": "local.s[-1]"}, True, "has no"),
@@ -337,3 +337,71 @@ def test_forms_are_recognised_by_their_content():
     assert recognise("x.yml", b"groups: []") == ""
     assert recognise("tocsin.yaml", b"rules: [a.yml]") == ""
     assert recognise("x.json", b"{") == "json"
+
+
+OPERATIONS = """\
+variable "n" { default = 3 }
+variable "s" { default = "prod" }
+variable "on" { default = true }
+variable "off" { default = false }
+variable "l" { default = ["b", "a", "b"] }
+variable "nul" { default = null }
+"""
+
+
+# What `terraform output` of Terraform 1.11 says of each.
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("1 + 2 * 3", "7"), ("(1 + 2) * 3", "9"), ("10 - 2 - 3", "5"), ("10 / 4", "2.5"),
+        ("10 / 5", "2"), ("-7 % 3", "-1"), ("7 % -3", "1"), ("7.5 % 2", "1.5"), ("0.1 + 0.2", "0.3"),
+        ("1 == 1.0", "true"), ('1 == "1"', "false"), ('true == "true"', "false"),
+        ("null == null", "true"), ("var.nul != null", "false"), ('"3" + 4', "7"), ('"3" > 2', "true"),
+        ('var.n > 2 && var.s == "prod"', "true"), ('var.n > 3 || var.s != "prod"', "false"),
+        ("!var.on", "false"), ("!var.off && var.on", "true"), ('var.on ? "yes" : "no"', "yes"),
+        ('var.off ? "a" : var.on ? "b" : "c"', "b"), ('"true" ? 1 : 2', "1"), ("-var.n", "-3"),
+        ("var.n -1", "2"), ("1 < 2 == true", "true"), ("!true == false", "true"),
+        ("!false || false && false", "true"), ("1 + 1 == 2 && 3 > 2", "true"),
+        ("length(var.l)", "3"), ("length(var.s)", "4"), ('join(",", toset(var.l))', "a,b"),
+        ('coalesce("", "z")', "z"), ('format("%s-%d", "a", 5)', "a-5"), ('format("%s%%", "a")', "a%"),
+        ('format("ALARM(%s) OR ALARM(%s)", "a", "b")', "ALARM(a) OR ALARM(b)"),
+        ("1e3 + 1", "1001"), ("5 / 3", "1.6666666666666667"), ('"x-${var.on ? "a" : "b"}-y"', "x-a-y"),
+    ],
+)  # fmt: skip
+def test_operators_as_terraform_has_them(expression, value):
+    loaded = load(OPERATIONS + alarm(metric_name=f'"${{{expression}}}"'))
+    assert [each.metric_name for each in loaded.alarms] == [value]
+    # Within brackets an expression may go over lines.
+    lines = expression.replace(" ", "\n") if '"' not in expression else expression
+    loaded = load(OPERATIONS + alarm(metric_name=f'join("", [{lines}])'))
+    assert [each.metric_name for each in loaded.alarms] == [value]
+
+
+def test_a_count_that_a_variable_decides():
+    text = 'variable "on" { default = true }\n' + alarm(count="var.on ? 1 : 0")
+    assert len(load(text).alarms) == 1
+    assert len(load(text, {"on": "false"}).alarms) == 0
+    open_ = text.replace("default = true", "type = bool")
+    assert "variable on has no default" in load(open_).unresolved[0].what
+    assert len(load(open_, {"on": "true"}).alarms) == 1
+
+
+@pytest.mark.parametrize(
+    ("expression", "mistake"),
+    [
+        ("1 / 0", True), ("1 + true", True), ('!"x"', True), ('"x" ? 1 : 2', True),
+        ("var.nobody + 1", False), ("[1] == [1]", False), ("var.nobody && true", False),
+        ("-" * 300 + "1", None), ("!" * 300 + "true", None), ("1" + " + 1" * 300, False),
+        ("true ? 1 : " * 300 + "1", None), ("(" * 300 + "1" + ")" * 300, None),
+    ],
+)  # fmt: skip
+def test_operations_that_cannot_be(expression, mistake):
+    loaded = load(alarm(metric_name=expression))
+    assert loaded.alarms == ()
+    if mistake is not None:
+        assert (len(loaded.errors), len(loaded.unresolved)) == (int(mistake), int(not mistake))
+
+
+def test_what_is_false_whatever_the_rest_is():
+    loaded = load(alarm(metric_name='"${false && var.nobody}-${true || var.nobody}"'))
+    assert [each.metric_name for each in loaded.alarms] == ["false-true"]

@@ -5,14 +5,18 @@ Source: Terraform documentation, "Expressions" (references to named values) and 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from tocsin.definitions._hcl_operators import combined, negated, truth
 from tocsin.definitions._hcl_syntax import (
     Block,
     Call,
+    Choice,
     Expression,
     Items,
     Literal,
+    Operation,
     Pairs,
     Path,
     Template,
@@ -28,6 +32,7 @@ __all__ = ["Instance", "Module"]
 _MAX_DEPTH = 100
 _MAX_TEXT = 64 << 10
 _MAX_ITEMS = 10_000
+_VERB = re.compile(r"%(?:%|[^a-zA-Z%]*[a-zA-Z]?)")
 _OTHER_ROOTS = frozenset({"data", "module", "path", "terraform", "self", "ephemeral"})
 
 
@@ -87,8 +92,27 @@ class Module:
             return self._path(expression, instance)
         if isinstance(expression, Call):
             return self._call(expression, instance)
+        if isinstance(expression, Operation):
+            operands = [self.evaluate(each, instance).value for each in expression.operands]
+            if len(operands) == 1:
+                return negated(expression.sign, operands[0])
+            return combined(expression.sign, operands[0], operands[1])
+        if isinstance(expression, Choice):
+            return self._choice(expression, instance)
         shown = expression.text if len(expression.text) < 60 else f"{expression.text[:57]}..."
         return Unknown(f"{shown} is not evaluated", f"${{{shown}}}")
+
+    def _choice(self, choice: Choice, instance: Instance) -> Value:
+        condition = self.evaluate(choice.condition, instance).value
+        if not isinstance(condition, Unknown):
+            found = truth(condition)
+            if found is None:
+                return Unknown("a condition is true or false", mistake=True)
+            return self.evaluate(choice.one if found else choice.other, instance).value
+        both = [self.evaluate(each, instance) for each in (choice.one, choice.other)]
+        # Where the two say the same, it does not matter which it is.
+        same = text(both[0]) is not None and text(both[0]) == text(both[1])
+        return both[0].value if same and not condition.mistake else condition
 
     def _template(self, template: Template, instance: Instance) -> Value:
         words: list[str] = []
@@ -147,9 +171,9 @@ class Module:
     def _named(self, kind: str, name: str, symbol: Unknown) -> Value:
         """A variable or a local value."""
         if kind == "var":
-            if name in self.given:
-                return self.given[name]
             declared = self.variables.get(name)
+            if name in self.given:
+                return _of_type(self.given[name], declared)
             if declared is None:
                 return Unknown(f"no variable {name!r} is declared here", symbol.symbol)
             expression = declared.attributes.get("default")
@@ -279,7 +303,15 @@ class Module:
         if only is not None and call.name in _TEXTS:
             return _TEXTS[call.name](only)
         if call.name in {"toset", "tolist"} and len(arguments) == 1:
-            return arguments[0].value
+            return _set(arguments[0].value) if call.name == "toset" else arguments[0].value
+        if call.name == "length" and len(arguments) == 1:
+            counted = arguments[0].value
+            if isinstance(counted, str | list | dict):
+                return len(counted)
+        if call.name == "coalesce":
+            return next((each.value for each in arguments if each.value not in (None, "")), None)
+        if call.name == "format" and words and words[0] is not None:
+            return _formatted(words[0], words[1:])
         if call.name == "join" and len(arguments) == 2 and words[0] is not None:
             return self._join(words[0], arguments[1])
         if call.name == "concat" and all(isinstance(each.value, list) for each in arguments):
@@ -304,6 +336,45 @@ class Module:
         if not isinstance(node.value, list) or len(known) < len(words) or size > _MAX_TEXT:
             return Unknown("join(...) takes a delimiter and a list of texts", mistake=True)
         return delimiter.join(known)
+
+
+def _of_type(given: str, declared: Block | None) -> Value:
+    """A value that was given as text, as the type that its variable says or its default has."""
+    if declared is None:
+        return given
+    type_, default = declared.attributes.get("type"), declared.attributes.get("default")
+    named = type_.text if isinstance(type_, Path) else ""
+    known = default.value if isinstance(default, Literal) else None
+    if named == "bool" or isinstance(known, bool):
+        return {"true": True, "false": False}.get(given, given)
+    if named == "number" or isinstance(known, int | float):
+        try:
+            return float(given)
+        except ValueError:
+            return given
+    return given
+
+
+def _set(value: Value) -> Value:
+    """Each entry once; Terraform lists the texts of a set in their order."""
+    if not isinstance(value, list) or any(isinstance(each.value, Unknown) for each in value):
+        return value
+    found = {text(each): each for each in value}
+    if None in found:
+        return Unknown("a set of lists or maps is not evaluated")
+    return [each for _, each in sorted(found.items(), key=lambda one: one[0] or "")]
+
+
+def _formatted(form: str, words: list[str | None]) -> Value:
+    """`format` with texts and whole numbers in their places; other verbs are not evaluated."""
+    verbs = _VERB.findall(form)
+    if any(each not in ("%%", "%s", "%v", "%d") for each in verbs) or None in words:
+        return Unknown("format(...) is not evaluated", "${format(...)}")
+    if len([each for each in verbs if each != "%%"]) != len(words):
+        return Unknown("format(...) has as many places as values", mistake=True)
+    rest = iter(words)
+    made = _VERB.sub(lambda found: "%" if found[0] == "%%" else next(rest) or "", form)
+    return made if len(made) <= _MAX_TEXT else Unknown("format(...) is too long", mistake=True)
 
 
 def _title(word: str) -> str:

@@ -1,21 +1,25 @@
 """A reader of Terraform sources: all blocks, and those expressions that can be static.
 
 Source: HCL native syntax specification. Whatever is not a literal, a template, a list, a
-map, a path or a call of a function becomes an `Opaque`: kept, and never guessed.
+map, a path, a call of a function or an operation on these becomes an `Opaque`: kept, and
+never guessed.
 """
 
 from __future__ import annotations
 
 import re
 
+from tocsin.definitions._hcl_operators import BINDING
 from tocsin.definitions._hcl_scan import MAX_DEPTH, NAME, Scanner
 from tocsin.definitions._hcl_syntax import (
     Block,
     Call,
+    Choice,
     Expression,
     Items,
     Literal,
     Opaque,
+    Operation,
     Pairs,
     Path,
     Template,
@@ -26,6 +30,8 @@ __all__ = ["parse_hcl"]
 
 _MAX_BYTES = 8 << 20
 _NUMBER = re.compile(r"-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?(?![\w.])")
+_MAX_CHAIN = 50
+_SIGNS = sorted(BINDING, key=len, reverse=True)
 _WORDS = {"true": True, "false": False, "null": None}
 _FOR = re.compile(r"[\[{]\s*for\b")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
@@ -107,7 +113,8 @@ class _Parser:
         start = scan.at
         if start >= len(scan.text) or scan.peek() in stops:
             raise scan.error("a value is missing")
-        found = self._primary(depth)
+        # A key of a map ends at its = sign.
+        found = self._primary(depth) if "=" in stops else self._choice(depth, lines=lines)
         scan.blank(lines=lines)
         if scan.at < len(scan.text) and scan.peek() not in stops:
             scan.rest(stops)
@@ -116,6 +123,53 @@ class _Parser:
             text = " ".join(scan.text[start : scan.at].split())
             return Opaque(scan.span(start), text)
         return found
+
+    def _choice(self, depth: int, *, lines: bool) -> Expression | None:
+        scan, span = self.scan, self.scan.span()
+        condition = self._operation(0, depth, lines=lines)
+        scan.blank(lines=lines)
+        if condition is None or not scan.take("?"):
+            return condition
+        if depth > MAX_DEPTH:
+            raise scan.error(f"nested deeper than {MAX_DEPTH} levels")
+        scan.blank(lines=lines)
+        one = self._choice(depth + 1, lines=lines)
+        scan.blank(lines=lines)
+        if one is None or not scan.take(":"):
+            return None
+        scan.blank(lines=lines)
+        other = self._choice(depth + 1, lines=lines)
+        return None if other is None else Choice(span, condition, one, other)
+
+    def _operation(self, least: int, depth: int, *, lines: bool) -> Expression | None:
+        """Operands, and between them operators that bind at least so much."""
+        scan, span = self.scan, self.scan.span()
+        left, chain = self._signed(depth, lines=lines), 0
+        while left is not None:
+            scan.blank(lines=lines)
+            found = next((s for s in _SIGNS if scan.text.startswith(s, scan.at)), "")
+            if not found or BINDING[found] < least:
+                return left
+            chain += 1
+            if depth > MAX_DEPTH or chain > _MAX_CHAIN:
+                return None
+            scan.at += len(found)
+            scan.blank(lines=lines)
+            right = self._operation(BINDING[found] + 1, depth + 1, lines=lines)
+            left = None if right is None else Operation(span, found, (left, right))
+        return None
+
+    def _signed(self, depth: int, *, lines: bool) -> Expression | None:
+        scan, span = self.scan, self.scan.span()
+        sign = scan.peek()
+        if sign == "!" or (sign == "-" and not _NUMBER.match(scan.text, scan.at)):
+            if depth > MAX_DEPTH:
+                raise scan.error(f"nested deeper than {MAX_DEPTH} levels")
+            scan.at += 1
+            scan.blank(lines=lines)
+            operand = self._signed(depth + 1, lines=lines)
+            return None if operand is None else Operation(span, sign, (operand,))
+        return self._primary(depth)
 
     def _primary(self, depth: int) -> Expression | None:
         scan = self.scan
@@ -128,6 +182,12 @@ class _Parser:
         if _FOR.match(scan.text, scan.at):
             scan.at = scan.closer(scan.at)
             return None
+        if letter == "(":
+            end = scan.closer(scan.at)
+            scan.at += 1
+            inner = self.expression(")", depth + 1)
+            scan.at = end
+            return None if scan.peek() in {".", "["} else inner
         if letter == "[":
             return self._items(span, depth)
         if letter == "{":

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tocsin.errors import Span
 
-__all__ = ["Block", "Call", "Expression", "Items", "Literal", "Opaque", "Pairs", "Path", "Template"]
+__all__ = [
+    "Block", "Call", "Choice", "Expression", "Items", "Literal", "Opaque", "Operation", "Pairs",
+    "Path", "Template",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,25 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Operation:
+    """One or two values and an operator."""
+
+    span: Span
+    sign: str
+    operands: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`condition ? one : other`."""
+
+    span: Span
+    condition: Expression
+    one: Expression
+    other: Expression
+
+
+@dataclass(frozen=True, slots=True)
 class Opaque:
     """An expression that is not evaluated here."""
 
@@ -70,7 +92,7 @@ class Opaque:
     text: str
 
 
-Expression = Literal | Template | Items | Pairs | Path | Call | Opaque
+Expression = Literal | Template | Items | Pairs | Path | Call | Operation | Choice | Opaque
 
 
 @dataclass(slots=True)
