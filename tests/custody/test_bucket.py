@@ -160,6 +160,24 @@ def test_old_days_are_locked_for_a_day_at_least(root, s3):
     assert f"{got['ObjectLockRetainUntilDate']:%Y-%m-%d}" == "2040-01-02"
 
 
+def test_an_endpoint_that_is_no_address(s3, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "not an address")
+    with pytest.raises(ParseError, match="can't ask S3: Invalid endpoint"):
+        with BucketDestination.opened("s3://bucket/x", "7y", NOW):
+            pass
+
+
+def test_a_day_that_got_a_delete_marker_is_told(root, s3):
+    """Object Lock keeps versions; that the newest is a marker is somebody's doing."""
+    put(root, s3)
+    for key in list(objects(s3)):
+        if DAYS[1] in key:
+            s3.delete_object(Bucket=s3.bucket, Key=key)
+    done = put(root, s3)
+    assert (done.copied, done.again, done.there.faults) == ([DAYS[1]], [DAYS[1]], [])
+    assert put(root, s3).again == []
+
+
 def test_what_is_no_place_for_a_copy(root, s3):
     s3.create_bucket(Bucket="without-a-lock")
     with pytest.raises(EvidenceError, match="no Object Lock"):

@@ -57,7 +57,11 @@ class BucketDestination:
         if not bucket:
             raise ParseError(f"not a bucket: {printable(url, 80)}", hint="s3://bucket/prefix")
         try:
-            made = cls(boto3.client("s3"), bucket, prefix.strip("/"), keep, now)
+            try:
+                client = boto3.client("s3")
+            except ValueError as error:  # Such as an endpoint that is no address.
+                raise ParseError(f"can't ask S3: {printable(str(error), 300)}") from None
+            made = cls(client, bucket, prefix.strip("/"), keep, now)
             made._check_lock(ClientError)
             yield made
         except (BotoCoreError, ClientError) as error:
