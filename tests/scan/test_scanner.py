@@ -4,6 +4,7 @@ import random
 import re
 import time
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from tocsin.errors import TocsinError
 from tocsin.logformat import Clues, make_format
 from tocsin.pattern import Settings
 from tocsin.scan import ENGINES, Candidates, Scanner, Table, _search, best_engine
+from tocsin.scan._lines import Marker
 
 STAMPS = [
     b"10/Oct/2000:13:55:36 -0700", b"10/Oct/2000:13:55:59 -0700", b"10/Oct/2000:13:56:00 -0700",
@@ -465,3 +467,11 @@ def test_thousands_of_filters_at_once(form):
     assert time.process_time() - begin < 20
     assert plain(table) == plain(expected(log, filters, form_of(form)))
     assert table.slow <= 3 if form == "combined" else table.slow == 0
+
+
+@given(
+    st.binary(max_size=100) | st.lists(st.sampled_from([b"\n", b"." * 7, b"." * 8])).map(b"".join)
+)
+def test_a_byte_is_found_wherever_it_is(block):
+    found = Marker().places(np.frombuffer(block, np.uint8), 10)
+    assert found.tolist() == [at for at, byte in enumerate(block) if byte == 10]
