@@ -1,9 +1,11 @@
-"""OSCAL: valid where the NIST schema is at hand, whole by our own check, the same bytes again."""
+"""OSCAL: valid for compliance-trestle and NIST's schema, whole by our own check, the same bytes again."""
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,6 +13,9 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
+from trestle.oscal.assessment_plan import AssessmentPlan
+from trestle.oscal.assessment_results import AssessmentResults
 
 from tests.conftest import DATA
 from tests.report.days import put, record
@@ -27,6 +32,9 @@ from tocsin.report import (
 
 DAY, NEXT, LAST = names(3)
 SCHEMAS = "oscal_{}_schema.json"
+KINDS = {"assessment-plan": "assessment-plans", "assessment-results": "assessment-results"}
+"""Each with the folder that trestle has for it."""
+MODELS = {"assessment-plan": AssessmentPlan, "assessment-results": AssessmentResults}
 
 
 def mixed(day):
@@ -127,20 +135,39 @@ def pattern(_validator, wanted, text, _schema):
         yield jsonschema.ValidationError(f"{text!r} does not match {wanted!r}")
 
 
-@pytest.fixture(scope="module")
-def validators():
+def by_schema():
     folder = schema_folder()
     if folder is None:
         pytest.skip("NIST's OSCAL schemas are not at hand: put them into the shared data, oscal/")
     judge = jsonschema.validators.extend(jsonschema.Draft7Validator, {"pattern": pattern})
-    return {
-        kind: judge(json.loads((folder / SCHEMAS.format(kind)).read_text()))
-        for kind in ("assessment-plan", "assessment-results")
+    validators = {
+        kind: judge(json.loads((folder / SCHEMAS.format(kind)).read_text())) for kind in KINDS
     }
+    return lambda kind, found: [each.message for each in validators[kind].iter_errors(found)]
+
+
+def by_models():
+    """The models of compliance-trestle, which are made from the same schemas."""
+
+    def faults(kind, found):
+        (name,) = found
+        try:
+            MODELS[kind].model_validate(found[name])
+        except ValidationError as error:
+            return [str(error)]
+        return []
+
+    return faults
+
+
+@pytest.fixture(scope="module", params=[by_schema, by_models])
+def faults(request):
+    """What a referee finds wrong with a document: asked with its kind and content."""
+    return request.param()
 
 
 @pytest.mark.parametrize("what", ["uuid", "token", "required", "more"])
-def test_the_schemas_see_what_they_should(period, validators, what):
+def test_the_referees_see_what_they_should(period, faults, what):
     found = json.loads(assessment_results(period))
     result = found["assessment-results"]["results"][0]
     if what == "uuid":
@@ -151,26 +178,54 @@ def test_the_schemas_see_what_they_should(period, validators, what):
         del result["title"]
     else:
         result["unknown"] = 1
-    assert not validators["assessment-results"].is_valid(found)
+    assert faults("assessment-results", found)
 
 
-def test_nists_schema_takes_both_documents(period, evil, validators):  # noqa: F811
+def test_the_referees_take_both_documents(period, evil, faults):  # noqa: F811
     for each in (period, load_period(evil, None, None), put_together([], DAY, LAST)):
+        assert faults("assessment-plan", json.loads(assessment_plan(each))) == []
+        assert faults("assessment-results", json.loads(assessment_results(each))) == []
+
+
+def trestle(folder, *words):
+    done = subprocess.run(
+        [sys.executable, "-m", "trestle", *words],
+        cwd=folder, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_trestle_takes_both_documents_and_none_that_is_broken(period, evil, tmp_path):  # noqa: F811
+    assert trestle(tmp_path, "init", "--local")[0] == 0
+    every = {
+        "lab": period,
+        "hostile": load_period(evil, None, None),
+        "empty": put_together([], DAY, LAST),
+    }
+    for name, each in every.items():
         for kind, data in (
             ("assessment-plan", assessment_plan(each)),
             ("assessment-results", assessment_results(each)),
         ):
-            errors = [e.message for e in validators[kind].iter_errors(json.loads(data))]
-            assert errors == []
+            model = tmp_path / KINDS[kind] / name
+            model.mkdir()
+            (model / f"{kind}.json").write_bytes(data)
+    code, said = trestle(tmp_path, "validate", "--all")
+    assert code == 0, said
+    assert said.count("VALID") == 6
+    assert "INVALID" not in said
+    (model / "assessment-results.json").write_bytes(data.replace(b'"uuid"', b'"other"', 1))
+    assert trestle(tmp_path, "validate", "--all")[0] != 0
 
 
 @settings(max_examples=20)
 @given(st.text(max_size=40), st.text(max_size=40), st.lists(st.text(max_size=12), max_size=3))
-def test_any_text_makes_documents_that_hold(validators, title, reason, ids):
+def test_any_text_makes_documents_that_hold(faults, title, reason, ids):
     control = {"title": title, "frameworks": {"nist-800-53-r5": ids}}
     files = {"alpha.json": record("alpha", DAY, "no-data", reasons=[reason], control=control)}
     period = put_together([read_day_files(DAY, files)], DAY, DAY)
     plan, results = assessment_plan(period), assessment_results(period)
     assert check_oscal(plan, results) == []
-    assert validators["assessment-plan"].is_valid(json.loads(plan))
-    assert validators["assessment-results"].is_valid(json.loads(results))
+    assert faults("assessment-plan", json.loads(plan)) == []
+    assert faults("assessment-results", json.loads(results)) == []
