@@ -107,9 +107,9 @@ def replay(
     """Run metric filters, alarms and Sigma rules over old logs, as if it were then.
 
     FILES are plain or gzip; - is standard input. Prints every state change of an alarm, with
-    its datapoints and the ten busiest clients, every alert of a rule with whom it is about, and
-    what became of every line. Exit code 0: done, whatever was found; 2: an argument or a file is
-    wrong.
+    its datapoints and the ten busiest clients, every alert of a rule with the five busiest
+    behind it, and what became of every line. Exit code 0: done, whatever was found; 2: an
+    argument or a file is wrong.
     """
     if not definitions and not packs and not sigma:
         raise click.UsageError("give --definitions, --pack or --rules")

@@ -1,4 +1,4 @@
-"""Who was behind an alarm of a replay, as text and as JSON."""
+"""Who was behind an alarm or an alert of a replay, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -13,19 +13,13 @@ if TYPE_CHECKING:
     from tocsin.correlation import TopOffender
     from tocsin.replay import Behind
 
-__all__ = ["behind_json", "behind_lines", "looked_at"]
+__all__ = ["behind_json", "behind_lines", "looked_at", "offender_json", "offender_lines"]
 
 
 def behind_lines(behind: Behind) -> Iterator[str]:
     """The busiest, each with what is known of it."""
     for each in behind.offenders:
-        when = moments(each.first, each.last)
-        yield f"{each.events:>9}  {printable(each.name, 60):<15}  {when}"
-        if each.others:
-            more = ", ..." if each.more else ""
-            yield f"           users {printable(', '.join(each.others), 120)}{more}"
-        for sample in each.samples:
-            yield f"           {printable(sample, 300)}"
+        yield from offender_lines(each)
     if not behind.offenders:
         for client, count in behind.sources:
             yield f"{count:>9}  {printable(client, 60)}"
@@ -35,6 +29,18 @@ def behind_lines(behind: Behind) -> Iterator[str]:
         yield f"{behind.overflowed:>9}  of clients that were not kept: too many"
     if told := looked_at(behind):
         yield told
+
+
+def offender_lines(each: TopOffender) -> Iterator[str]:
+    """An address, or a user that no address is known of, with what is known of it."""
+    error = f" (up to {each.error} more)" if each.error else ""
+    when = moments(each.first, each.last)
+    yield f"{each.events:>9}{error}  {printable(each.name, 60):<15}  {when}"
+    if each.others:
+        more = ", ..." if each.more else ""
+        yield f"           users {printable(', '.join(each.others), 120)}{more}"
+    for sample in each.samples:
+        yield f"           {printable(sample, 300)}"
 
 
 def looked_at(behind: Behind) -> str:
@@ -55,12 +61,13 @@ def behind_json(behind: Behind) -> dict[str, Any]:
         "busiest": [{"client": client, "events": count} for client, count in behind.sources],
         "of_no_known_client": behind.unknown,
         "of_clients_not_kept": behind.overflowed,
-        "offenders": [_offender(each) for each in behind.offenders],
+        "offenders": [offender_json(each) for each in behind.offenders],
         "events_looked_at": behind.looked_at,
     }
 
 
-def _offender(each: TopOffender) -> dict[str, Any]:
+def offender_json(each: TopOffender) -> dict[str, Any]:
+    """What is known of an address or a user."""
     return {
         "name": each.name, "events": each.events, "error": each.error, "first": moment(each.first),
         "last": moment(each.last), "users": list(each.others), "more": each.more,

@@ -17,13 +17,12 @@ from tocsin.alarms import MetricAlarm
 from tocsin.cli._replay_behind import looked_at
 from tocsin.cli._replay_html_rules import rules_section
 from tocsin.cli._replay_style import STYLE
-from tocsin.cli._replay_text import escaped, time_element
+from tocsin.cli._replay_text import escaped, offender_facts, time_element
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tocsin.alarms import CompositeAlarm
-    from tocsin.correlation import TopOffender
     from tocsin.replay import Behind, Curve, Replayed
 
 __all__ = ["replay_page"]
@@ -305,7 +304,7 @@ def _who(behind: Behind) -> str:
         return ""
     events = f"{behind.events} matching event{'' if behind.events == 1 else 's'}"
     clients = f"{behind.distinct} client{'' if behind.distinct == 1 else 's'}"
-    rows = [(each.events, _facts(each)) for each in behind.offenders]
+    rows = [(each.events, offender_facts(each)) for each in behind.offenders]
     rows = rows or [(count, escaped(client, 60)) for client, count in behind.sources]
     rows += [
         (count, what)
@@ -318,16 +317,6 @@ def _who(behind: Behind) -> str:
     listed = "".join(f"<li><b>{count}</b> {client}</li>" for count, client in rows)
     told = looked_at(behind)
     return f"{events} of {clients}<ul>{listed}</ul>{told and f'<small>{told}</small>'}"
-
-
-def _facts(each: TopOffender) -> str:
-    """A client with its users, its times and where some of its lines stand."""
-    users = ", ".join(escaped(name, 60) for name in each.others) + (", ..." if each.more else "")
-    parts = [f"users {users}"] if each.others else []
-    begin, end = time_element(each.first), time_element(each.last)
-    parts.append(begin if begin == end else f"{begin} to {end}")
-    parts += [escaped(place, 300) for place in each.samples]
-    return f"{escaped(each.name, 60)}<br><small>{'<br>'.join(parts)}</small>"
 
 
 def _short(micros: int) -> str:

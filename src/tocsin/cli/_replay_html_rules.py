@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tocsin.cli._replay_rules import busiest, measured
-from tocsin.cli._replay_text import escaped, time_element
+from tocsin.cli._replay_rules import busiest, measured, not_named
+from tocsin.cli._replay_text import escaped, offender_facts, time_element
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from tocsin.correlation import TopOffender
     from tocsin.replay import Correlated
 
 __all__ = ["rules_section"]
@@ -28,15 +29,17 @@ def rules_section(found: Correlated) -> Iterator[str]:
         yield f"<p>{count:,} alert{'' if count == 1 else 's'}.</p>"
         yield '<table class="changes"><thead><tr><th scope="col">when</th><th scope="col">rule'
         yield '</th><th scope="col">what</th><th scope="col">who</th></tr></thead><tbody>'
-        for each in found.alerts[:_ROWS]:
+        for each, behind in zip(found.alerts[:_ROWS], found.behind, strict=False):
             level = f"<br>{escaped(each.level)}" if each.level else ""
             yield (
                 f'<tr class="to-alarm"><td>{time_element(each.time)}</td>'
                 f"<td><strong>{escaped(each.title)}</strong>{level}</td>"
                 f"<td>{escaped(f'{measured(each)}; {each.reference}', 500)}</td>"
-                f"<td>{_group(each.group)}</td></tr>"
+                f"<td>{_group(each.group)}{_who(behind)}</td></tr>"
             )
         yield "</tbody></table>"
+        if told := not_named(found):
+            yield f"<p>{told}</p>"
         if count > _ROWS:
             yield f"<p>The first {_ROWS} of {count:,} alerts; --format json has more.</p>"
     for rules, offenders in busiest(found):
@@ -51,6 +54,16 @@ def rules_section(found: Correlated) -> Iterator[str]:
             )
         yield "</tbody></table>"
     yield "</section>"
+
+
+def _who(behind: Iterable[TopOffender]) -> str:
+    listed = (
+        f"<li><b>{each.events}{f' (up to {each.error} more)' if each.error else ''}</b> "
+        f"{offender_facts(each)}</li>"
+        for each in behind
+    )
+    text = "".join(listed)
+    return f"<ul>{text}</ul>" if text else ""
 
 
 def _group(group: tuple[tuple[str, str], ...]) -> str:

@@ -1,5 +1,6 @@
 """Sigma rules and correlations over events: exact windows by user, by address, by anything."""
 
+from tocsin.correlation._alert_offenders import AlertOffenders
 from tocsin.correlation._correlator import Budget, Correlator, Offender
 from tocsin.correlation._filter_offenders import FilterOffenders, Wanted
 from tocsin.correlation._model import Alert, Correlation, Detection, Event, RuleSet
@@ -21,6 +22,7 @@ from tocsin.correlation._top_offenders import By, TopOffender, TopOffenders, is_
 
 __all__ = [
     "Alert",
+    "AlertOffenders",
     "Budget",
     "By",
     "Correlation",

@@ -169,8 +169,11 @@ class Correlator:
         self._taken = 0
         self._identities = identities(rules)
 
-    def feed(self, events: Iterable[Event]) -> list[Alert]:
-        """Take events; the alerts that they gave, in the order of their times."""
+    def feed(self, events: Iterable[Event], settled: list[Matched] | None = None) -> list[Alert]:
+        """Take events; the alerts that they gave, in the order of their times.
+
+        `settled` gets those that were held against the correlations, in the same order.
+        """
         alerts: list[Alert] = []
         matcher = self._matcher
         waiting, lateness = self._waiting, self._lateness
@@ -181,7 +184,7 @@ class Correlator:
                 self._latest = event.time
                 # An event of exactly that time can still come, and would not be late.
                 while waiting and waiting[0][0] < self._latest - lateness:
-                    self._next(alerts)
+                    self._next(alerts, settled)
             if not matched:
                 continue
             if event.time < self._taken or event.time < self._latest - self._lateness:
@@ -190,9 +193,11 @@ class Correlator:
                 self._arrived += 1
                 heappush(self._waiting, (event.time, self._arrived, self._slim(event), matched))
                 if len(self._waiting) > self._room:
-                    self._next(alerts)
+                    self._next(alerts, settled)
             else:
                 self._taken = event.time
+                if settled is not None:
+                    settled.append((self._slim(event), matched))
                 self._apply(event, matched, alerts)
         return alerts
 
@@ -255,16 +260,18 @@ class Correlator:
                 return keyed.windows[key].held
         return 0
 
-    def finish(self) -> list[Alert]:
-        """Take the events that wait: there will be no earlier ones."""
+    def finish(self, settled: list[Matched] | None = None) -> list[Alert]:
+        """Take the events that wait: there will be no earlier ones. `settled` as in `feed`."""
         alerts: list[Alert] = []
         while self._waiting:
-            self._next(alerts)
+            self._next(alerts, settled)
         return alerts
 
-    def _next(self, alerts: list[Alert]) -> None:
+    def _next(self, alerts: list[Alert], settled: list[Matched] | None = None) -> None:
         time, _, event, matched = heappop(self._waiting)
         self._taken = time
+        if settled is not None:
+            settled.append((event, matched))
         self._apply(event, matched, alerts)
 
     def _apply(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from tocsin.correlation._addresses import group_value
@@ -47,9 +48,13 @@ class _Seen:
 class RecentOffenders:
     """Keeps the latest events, and counts those of a window by address, or else by user."""
 
-    def __init__(self, rules: RuleSet, *, kept: int = _KEPT) -> None:
-        """`kept` bounds the memory: events, of some hundred bytes each."""
+    def __init__(self, rules: RuleSet, *, kept: int = _KEPT, ordered: bool = False) -> None:
+        """`kept` bounds the memory: events, of some hundred bytes each.
+
+        `ordered` says that they come in the order of their times: then fewer are looked at.
+        """
         self._rules = rules.detections
+        self._ordered = ordered
         self._address, self._user = field_names("source.ip"), field_names("user.name")
         self._seen: deque[_Seen] = deque()
         self._by_address: dict[str, deque[_Seen]] = {}
@@ -60,8 +65,12 @@ class RecentOffenders:
         """Events that are no longer kept, by minute."""
 
     def take(self, matched: Iterable[Matched]) -> None:
-        """Keep events, in any order; `informational` rules say nothing of an offence."""
+        """Keep events, in any order; then so many may be looked at for alerts."""
         self._room = _AT_ONCE
+        self.add(matched)
+
+    def add(self, matched: Iterable[Matched]) -> None:
+        """Keep more of them; `informational` rules say nothing of an offence."""
         for event, places in matched:
             rules = tuple(at for at in places if self._rules[at].level != "informational")
             if not rules:
@@ -82,6 +91,11 @@ class RecentOffenders:
                 self._forgotten[old.time // MINUTE] += old.count
                 if len(self._forgotten) > _MINUTES:
                     del self._forgotten[min(self._forgotten)]
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether too many events were looked at for alerts since `take`."""
+        return self._room < 0
 
     def top(
         self,
@@ -123,8 +137,11 @@ class RecentOffenders:
         pools = [self._by_address.get(address, ())] if address is not None else []
         pools += [self._by_user.get(user, ())] if user is not None else []
         pool = min(pools, key=len, default=self._seen)
-        if self._room < 0:
+        if self.exhausted:
             return []
+        if self._ordered:
+            late = takewhile(lambda each: each.time >= start, reversed(pool))
+            pool = deque(reversed([*late]))
         self._room -= len(pool)
         found: dict[tuple[str, bool], list[_Seen]] = {}
         for each in pool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tocsin.correlation._model import Event, Key, RuleSet
 
-__all__ = ["By", "TopOffender", "TopOffenders", "event_value", "is_field_of"]
+__all__ = ["By", "TopOffender", "TopOffenders", "event_value", "is_field_of", "offender_name"]
 
 By = Literal["address", "user"]
 _FIELDS: dict[By, str] = {"address": "source.ip", "user": "user.name"}
@@ -145,5 +145,10 @@ def event_value(event: Event, names: tuple[str, ...]) -> str | None:
     for name in names:
         value = event.fields.get(name)
         if value not in (None, "", ()):
-            return shortened(group_value(value), _LONGEST)
+            return offender_name(value)
     return None
+
+
+def offender_name(value: object) -> str:
+    """An address or a user as it is counted and named, of bounded length."""
+    return shortened(group_value(value), _LONGEST)

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from tocsin.alerting import Announcement, NotifiedAlert, notified_alert
 from tocsin.control import utc
-from tocsin.correlation import Correlator, Sessions, is_field_of, pack_event, unpack_event
+from tocsin.correlation import AlertOffenders, Correlator, Sessions, pack_event, unpack_event
 from tocsin.durations import MINUTE, SECOND
 from tocsin.engine._alarming import Offender, Told
 from tocsin.engine._correlation_record import CorrelationRecord, Firing, Piece, Snapshot
@@ -57,8 +57,7 @@ class Correlating:
     ) -> None:
         """`states` is what the store has; without any, what is before `begin` comes too late."""
         self._notifying = notifying
-        self._recent = recent
-        self._about = _about(rules)
+        self._offenders = AlertOffenders(rules, recent)
         self._plans: dict[str, Correlation] = {each.name: each for each in rules.correlations}
         self._names = {each.name for each in rules.detections if each.alone}
         self._names |= {each.name for each in rules.correlations if each.alone}
@@ -231,13 +230,7 @@ class Correlating:
 
     def _who(self, alert: Alert) -> str:
         """The busiest of the events that an alert is about, as far as they are still known."""
-        rules, span = self._about[alert.rule]
-        named = {
-            by: next((value for name, value in alert.group if is_field_of(name, by)), None)
-            for by in ("address", "user")
-        }
-        found = self._recent.behind(rules, alert.time - span, alert.time, NAMED, **named)
-        return offenders_text(found)
+        return offenders_text(self._offenders.behind(alert, NAMED))
 
     def _fire(
         self, alert: Alert, who: str, now: int, told: _Telling, *, early: bool
@@ -316,16 +309,6 @@ class _Telling:
             for found in self._batches
         ]
         return Told(self.ledger, told, self.offenders)
-
-
-def _about(rules: RuleSet) -> dict[str, tuple[frozenset[int], int]]:
-    """Of each rule the places of the detections below it, and how far back its events may be."""
-    found = {each.name: (frozenset([at]), 0) for at, each in enumerate(rules.detections)}
-    for plan in rules.correlations:
-        below = [found[name] for name in plan.rules]
-        places = frozenset().union(*(each for each, _ in below))
-        found[plan.name] = places, plan.timespan + max((span for _, span in below), default=0)
-    return found
 
 
 def correlation_alert(

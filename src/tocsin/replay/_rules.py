@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from tocsin.correlation import Correlator, Event, EventReader, TopOffenders
 from tocsin.durations import MINUTE
 from tocsin.logformat import make_format
+from tocsin.replay._behind_alerts import BehindAlerts
 from tocsin.source import ReadCounts, read_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tocsin.correlation import Alert, By, Offender, RuleSet
+    from tocsin.correlation import Alert, By, Matched, Offender, RuleSet, TopOffender
     from tocsin.replay._files import Opened
     from tocsin.source import LogLimits
 
@@ -37,8 +38,12 @@ class Correlated:
     """What rules found in logs."""
 
     alerts: list[Alert] = field(default_factory=list)
+    behind: list[tuple[TopOffender, ...]] = field(default_factory=list)
+    """Of each of them the busiest of the events that it is about."""
     more: int = 0
     """Alerts beyond those that are kept."""
+    unnamed: int = 0
+    """Alerts that are kept without who was behind them: there were too many."""
     by_rule: Counter[str] = field(default_factory=Counter)
     """All alerts."""
     offenders: dict[str, list[Offender]] = field(default_factory=dict)
@@ -61,7 +66,7 @@ def correlate(
 ) -> Correlated:
     """Run rules over logs. Raises SourceError."""
     done = Correlated(reading=[ReadCounts() for _ in opened])
-    correlator = Correlator(rules, lateness=_LATENESS)
+    correlator, named = Correlator(rules, lateness=_LATENESS), BehindAlerts(rules)
     streams: list[Iterator[Event]] = [
         _events(each, reading, limits, progress, done)
         for each, reading in zip(opened, done.reading, strict=True)
@@ -69,8 +74,10 @@ def correlate(
     # Each stream is in order but for the lateness, so what comes of merging them is too.
     events = iter(streams[0] if len(streams) == 1 else merge(*streams, key=lambda each: each.time))
     while some := list(islice(events, _CHUNK)):
-        _keep(correlator.feed(some), done)
-    _keep(correlator.finish(), done)
+        settled: list[Matched] = []
+        _keep(correlator.feed(some, settled), settled, named, done)
+    settled = []
+    _keep(correlator.finish(settled), settled, named, done)
     for each in rules.correlations:
         done.offenders[each.name] = correlator.offenders(each.name, _NAMED)
     done.unkeyed, done.late = correlator.unkeyed, correlator.late
@@ -98,9 +105,13 @@ def count_offenders(
     return found, done
 
 
-def _keep(alerts: list[Alert], done: Correlated) -> None:
+def _keep(
+    alerts: list[Alert], settled: list[Matched], named: BehindAlerts, done: Correlated
+) -> None:
     room = _MOST - len(done.alerts)
     done.alerts += alerts[:room]
+    done.behind += named.take(settled, alerts[:room])
+    done.unnamed = named.unnamed
     done.more += max(0, len(alerts) - room)
     done.by_rule.update(each.rule for each in alerts)
 
