@@ -4,6 +4,7 @@ import random
 import tracemalloc
 from collections import Counter
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,47 @@ def told(table):
         dict(table.samples),
         {reason: count for reason, count in table.skipped.items() if count},
     )
+
+
+BATCHES = st.lists(
+    st.tuples(
+        st.sampled_from([KEY, OTHER]),
+        st.dictionaries(st.integers(0, 30), st.integers(1, 3), min_size=1, max_size=12),
+        st.sampled_from([0.0, -0.0, 1.0, 1.001, 404.0, 500.0]),
+    ),
+    max_size=20,
+)
+
+
+@given(EVENTS, BATCHES, st.integers(1, 8))
+def test_many_minutes_at_once_are_each_of_them(events, batches, most):
+    one, many = (fill(bounded(max_values=most), events) for _ in range(2))
+    for key, counts, value in batches:
+        minutes = np.array(sorted(counts), np.int64) * MINUTE
+        added = np.array([counts[each] for each in sorted(counts)], np.int64)
+        many.match_many(key, minutes, added)
+        kept = many.sample_many(key, minutes, value, added)
+        for minute, count, is_kept in zip(minutes.tolist(), added.tolist(), kept, strict=True):
+            one.match(key, minute, count)
+            assert one.sample(key, minute, (), value, count) == is_kept
+    assert told(many) == told(one)
+    assert many == one
+
+
+@given(BATCHES, st.integers(60, 600))
+def test_what_is_let_go_of_many_minutes_is_counted(batches, size):
+    table, matched = bounded(max_size=size), Counter()
+    for key, counts, value in batches:
+        minutes = np.array(sorted(counts), np.int64) * MINUTE
+        added = np.array([counts[each] for each in sorted(counts)], np.int64)
+        table.match_many(key, minutes, added)
+        table.sample_many(key, minutes, value, added)
+        matched[key] += int(added.sum())
+    for key, count in matched.items():
+        samples = sum(n for at, n in table.samples.items() if at[0] == key)
+        skipped = sum(n for at, n in table.skipped.items() if at[0] == key)
+        kept = sum(n for at, n in table.matches.items() if at[0] == key)
+        assert samples + skipped == kept + table.old_matches[key] == count
 
 
 @settings(max_examples=400)

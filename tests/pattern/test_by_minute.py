@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,30 @@ KEYS = st.one_of(
 )
 COUNTS = st.one_of(st.integers(0, 3), st.integers(0, 1 << 22), st.integers(0, 1 << 40))
 STEPS = st.lists(st.tuples(st.sampled_from(["add", "set", "del"]), KEYS, COUNTS))
+
+
+@given(
+    st.lists(KEYS),
+    st.lists(st.dictionaries(MINUTES, st.integers(1, 1 << 40), min_size=1), max_size=5),
+)
+def test_many_minutes_at_once_are_each_of_them(before, batches):
+    counts, true = ByMinute(), ByMinute()
+    for key in before:
+        counts.add(key, 1)
+        true.add(key, 1)
+    for at, batch in enumerate(batches):
+        key = "ab"[at % 2], 0
+        minutes = np.array(sorted(batch), np.int64)
+        added = np.array([batch[each] for each in minutes.tolist()], np.int64)
+        counts.add_many(key, minutes, added)
+        for minute, count in batch.items():
+            true.add((key[0], minute), count)
+        assert counts.get_many(key, minutes).tolist() == [
+            true[key[0], minute] for minute in minutes.tolist()
+        ]
+        assert counts.get_many(("c", 0), minutes).tolist() == [0] * len(batch)
+    assert dict(counts.items()) == dict(true.items())
+    assert (len(counts), counts.size) == (len(true), true.size)
 
 
 @given(STEPS, MINUTES)

@@ -323,6 +323,30 @@ def test_json_times_same_as_line_by_line(stamps, offset):
     assert plain(Scanner(JSON, form).scan(log)) == plain(expected(log, JSON, form))
 
 
+@pytest.mark.parametrize("form", ["combined", "json"])
+@given(
+    st.lists(st.tuples(st.integers(0, 4000), st.sampled_from([200, 401, 404, 503])), max_size=60),
+    st.sampled_from([1000, 1 << 20]),
+)
+def test_blocks_of_many_minutes_same_as_line_by_line(form, lines, size):
+    rng = random.Random(len(lines))
+    log = b""
+    for minute, status in lines:
+        hour, rest = divmod(minute % 1440, 60)
+        day, client = 1 + minute // 1440, rng.randrange(3)
+        log += (
+            b'1.2.3.%d - - [%02d/Oct/2000:%02d:%02d:36 +0000] "GET / HTTP/1.1" %d 1 "-" "-"\n'
+            if form == "combined"
+            else b'{"ip": "1.2.3.%d", "time": "2000-10-%02dT%02d:%02d:59Z", "status": %d}\n'
+        ) % (client, day, hour, rest, status)
+    filters = HTTP if form == "combined" else JSON
+    scanner, table = Scanner(filters, form_of(form)), Table()
+    for block in blocks_of(log, size):
+        scanner.scan(block, table)
+    assert plain(table) == plain(expected(log, filters, form_of(form)))
+    assert table.slow == 0
+
+
 @pytest.mark.parametrize("form", ["combined", "json", "syslog-5424"])
 @pytest.mark.parametrize("ended", [True, False])
 def test_very_many_lines_in_a_block_are_looked_at_in_pieces(form, ended):

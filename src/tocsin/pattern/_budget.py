@@ -26,9 +26,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
 from heapq import heappush, heappushpop
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from tocsin.durations import HOUR, MINUTE
 from tocsin.pattern._by_minute import ROW, ByMinute
+
+if TYPE_CHECKING:
+    from tocsin.pattern._by_minute import Ints
 
 __all__ = ["MAX_DIMENSIONS", "MAX_SIZE", "MAX_VALUES", "Counts", "Dimensions", "Key", "Skip"]
 
@@ -123,6 +129,33 @@ class Counts:
                 break
         self._fit()
         return True
+
+    def match_many(self, key: Key, minutes: Ints, counts: Ints) -> None:
+        """As `match` for each of the minutes, which ascend; no count is 0."""
+        if minutes[0] < self.floor:
+            for minute, count in zip(minutes.tolist(), counts.tolist(), strict=True):
+                self.match(key, minute, count)
+            return
+        self.matches.add_many((key, 0), minutes, counts)
+        self._fit()
+
+    def sample_many(self, key: Key, minutes: Ints, value: float, counts: Ints) -> list[bool]:
+        """As `sample` without dimensions for each of the minutes, which ascend."""
+        sample: _Sample = (key, 0, (), value + 0.0)
+        crowd = self._of_minute.get_many((None, 0), minutes)
+        most = min(self.max_values, self.max_size // 4 // ROW)
+        odd = bool(self._rounding) or bool(self._many) or minutes[0] < self.floor
+        if odd or int(crowd.max()) >= most:
+            return [
+                self.sample(key, minute, (), value, count)
+                for minute, count in zip(minutes.tolist(), counts.tolist(), strict=True)
+            ]
+        fresh = minutes[self.samples.get_many(sample, minutes) == 0]
+        if len(fresh):
+            self._of_minute.add_many((None, 0), fresh, np.ones(len(fresh), np.int64))
+        self.samples.add_many(sample, minutes, counts)
+        self._fit()
+        return [True] * len(minutes)
 
     def keeps(self, key: Key, minute: int, dimensions: Dimensions) -> bool:
         """Whether samples of a minute with these dimensions were not let go."""

@@ -11,6 +11,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import ItemsView, MutableMapping
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -21,9 +22,10 @@ from tocsin.durations import DAY, MINUTE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["ROW", "ByMinute", "Ints"]
+__all__ = ["ROW", "Bools", "ByMinute", "Ints"]
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 ROW = 50
 """What the key of a day takes in memory, in small counts."""
@@ -119,6 +121,43 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
             self._count += 1
             self.size += 1
 
+    def add_many(self, key: _Key, minutes: Ints, counts: Ints) -> None:
+        """As `add` with the key and each of the minutes, which ascend; no count is 0."""
+        for day, begin, end in _days(minutes):
+            of_day = minutes[begin:end] // MINUTE - day * (DAY // MINUTE)
+            self._add_day((key[0], day, *key[2:]), of_day, counts[begin:end])
+
+    def _add_day(self, place: tuple[Any, ...], minutes: Ints, counts: Ints) -> None:
+        row = self._rows.get(place)
+        if row is None:
+            row = array("I")
+            self.size += ROW
+        known, found = _split(row, 0)
+        known //= MINUTE
+        at, there = _places(known, minutes)
+        found[at[there]] += counts[there]
+        fresh = ~there
+        known = np.insert(known, at[fresh], minutes[fresh])
+        found = np.insert(found, at[fresh], counts[fresh])
+        added = int(np.count_nonzero(fresh))
+        self._count += added
+        self.size += added
+        kind = _WIDE if int(found.max()) >> _BITS[row.itemsize] else row.typecode
+        made = self._rows[place] = array(kind)
+        entries = known << _BITS[made.itemsize] | found
+        made.frombytes(entries.astype(f"u{made.itemsize}").tobytes())
+
+    def get_many(self, key: _Key, minutes: Ints) -> Ints:
+        """The counts of the key with each of the minutes, which ascend."""
+        counts: Ints = np.zeros(len(minutes), np.int64)
+        for day, begin, end in _days(minutes):
+            row = self._rows.get((key[0], day, *key[2:]))
+            if row is not None:
+                known, found = _split(row, day * DAY)
+                at, there = _places(known, minutes[begin:end])
+                counts[begin:end][there] = found[at[there]]
+        return counts
+
     def items(self) -> ItemsView[_Key, int]:
         return _Items(self)
 
@@ -173,6 +212,22 @@ class _Items(ItemsView[_Key, int]):
             for minute, count in zip(minutes.tolist(), counts.tolist(), strict=True):
                 of_minute: Any = (key[0], minute, *key[2:])
                 yield of_minute, count
+
+
+def _days(minutes: Ints) -> Iterator[tuple[int, int, int]]:
+    """The days in which ascending minutes are, each with where it begins and ends."""
+    days = minutes // DAY
+    edges = np.flatnonzero(days[1:] != days[:-1]) + 1
+    for begin, end in pairwise((0, *edges.tolist(), len(minutes))):
+        yield int(days[begin]), begin, end
+
+
+def _places(known: Ints, wanted: Ints) -> tuple[Ints, Bools]:
+    """Where each stands or would stand, both in order, and whether it is there."""
+    at = np.searchsorted(known, wanted)
+    there = at < len(known)
+    there[there] = known[at[there]] == wanted[there]
+    return at, there
 
 
 def _split(row: array[int], begin: int) -> tuple[Ints, Ints]:

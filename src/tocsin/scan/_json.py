@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tocsin.logformat import Format
-    from tocsin.pattern import Contribution, Settings, Skip
+    from tocsin.pattern import Settings
     from tocsin.scan._columns import Ints
     from tocsin.scan._lines import Lines
     from tocsin.scan._matching import Matching
@@ -127,7 +127,8 @@ class JsonReader:
         for minute, count in zip(known, np.bincount(place).tolist(), strict=True):
             events[minute] += count
         lines: dict[int, list[Plan]] = defaultdict(list)
-        tallies: list[_Tally] = []
+        tallies: dict[Plan, list[int]] = {}
+        """The objects that a property decides."""
         for each in self._properties:
             self._note(each, objects, minutes, lines, tallies)
         for plan in self._every:
@@ -138,7 +139,7 @@ class JsonReader:
             for text, at in hits:
                 if not others[at]:
                     lines[at] += [each for each in self._by_text[text] if each not in lines[at]]
-        self._tally(table, cut, objects.sure, tallies)
+        self._tally(table, cut, objects.sure, minutes, tallies)
         for at, plans in lines.items():
             line = block[starts[at] : ends[at]]
             self._matching.candidate(table, line, plans)
@@ -168,18 +169,18 @@ class JsonReader:
         objects: Objects,
         minutes: Ints,
         lines: dict[int, list[Plan]],
-        tallies: list[_Tally],
+        tallies: dict[Plan, list[int]],
     ) -> None:
         """Note lines for the matcher, and lines whose value decides."""
         hot, rows, values = self._hot(of, objects.found)
-        groups: dict[tuple[int, Any], list[int]] = defaultdict(list)
+        groups: dict[Any, list[int]] = defaultdict(list)
         for row, minute, value in zip(rows, minutes[rows].tolist(), values, strict=True):
             if minute >= 0:
-                groups[minute, value].append(row)
-        for (minute, value), alike in groups.items():
+                groups[value].append(row)
+        for value, alike in groups.items():
             verdict = hot[value]
-            if verdict.given:
-                tallies.append(_Tally(minute, alike, verdict.given))
+            for plan in verdict.sure:
+                tallies.setdefault(plan, []).extend(alike)
             for at in objects.sure[alike].tolist() if verdict.plans else ():
                 lines[at] += verdict.plans
 
@@ -202,19 +203,22 @@ class JsonReader:
         rows = list(compress(range(len(values)), map(hot.__contains__, values))) if hot else []
         return hot, rows, [values[row] for row in rows]
 
-    def _tally(self, table: Table, cut: Lines, sure: Ints, tallies: list[_Tally]) -> None:
+    def _tally(
+        self, table: Table, cut: Lines, sure: Ints, minutes: Ints, tallies: dict[Plan, list[int]]
+    ) -> None:
         """Count the lines that a property decides."""
-        rows = sorted({row for each in tallies for row in each.rows})
-        if not rows:
+        rows = np.unique(np.concatenate([*tallies.values(), ()]).astype(np.int64))
+        if not len(rows):
             return
         at = sure[rows]
         cuts = zip(cut.starts[at].tolist(), cut.ends[at].tolist(), strict=True)
         lines = [cut.block[begin:end] for begin, end in cuts]
-        named = dict(zip(rows, self._named(lines), strict=True))
-        for each in tallies:
-            clients = [named[row] for row in each.rows]
-            for plan, given in each.given:
-                self._matching.tally(table, plan, each.minute, given, clients, len(clients))
+        named = dict(zip(rows.tolist(), self._named(lines), strict=True))
+        for plan, those in tallies.items():
+            chosen = np.array(those, np.int64)
+            chosen = chosen[np.lexsort((chosen, minutes[chosen]))]
+            clients = [named[row] for row in chosen.tolist()]
+            self._matching.tally_many(table, plan, minutes[chosen], clients)
 
     def _named(self, lines: list[bytes]) -> list[str]:
         """The client of each line."""
@@ -259,19 +263,10 @@ class JsonReader:
 class _Verdict:
     """What the value of a property decides."""
 
-    given: tuple[tuple[Plan, Contribution | Skip], ...] = ()
-    """What filters add, each the same for all such lines."""
+    sure: tuple[Plan, ...] = ()
+    """Constant filters that match all such lines."""
     plans: tuple[Plan, ...] = ()
     """Filters that may match; what they add depends on the rest of the line."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Tally:
-    """Lines of one minute that all add the same."""
-
-    minute: int
-    rows: list[int]
-    given: tuple[tuple[Plan, Contribution | Skip], ...]
 
 
 class _Property:
@@ -292,7 +287,7 @@ class _Property:
     def decide(self, values: Iterable[Any]) -> dict[Any, _Verdict]:
         """The verdicts of those distinct values that decide anything."""
         verdicts = {each: self._verdict(each) for each in values}
-        return {each: found for each, found in verdicts.items() if found.given or found.plans}
+        return {each: found for each, found in verdicts.items() if found.sure or found.plans}
 
     def _verdict(self, value: Any) -> _Verdict:
         known = self._known.get(value)
@@ -303,18 +298,17 @@ class _Property:
             return self._odd
         text = _encode({} if value is msgspec.UNSET else {self.name: value})
         event = Event(text)
-        given, plans = [], []
+        decided, plans = [], []
         for plan in self._plans:
             if plan.texts is not None and not any_in(plan.texts, text):
                 continue
-            adds = contribute(plan.filter, event, self._settings)
-            if adds is None:
+            if contribute(plan.filter, event, self._settings) is None:
                 continue
             if plan.is_constant:
-                given.append((plan, adds))
+                decided.append(plan)
             else:
                 plans.append(plan)
-        verdict = _Verdict(tuple(given), tuple(plans))
+        verdict = _Verdict(tuple(decided), tuple(plans))
         if type(value) is not str or len(value) <= _LONGEST:
             if len(self._known) >= _KEPT:
                 self._known = {_ODD: self._odd}

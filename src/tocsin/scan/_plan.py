@@ -10,7 +10,7 @@ from tocsin.pattern import DEFAULTS, Contribution, contribute, field_use, litera
 from tocsin.scan._columns import FIELDS, LEAST_FIELDS, STATUS, Bools, Ints
 
 if TYPE_CHECKING:
-    from tocsin.pattern import MetricFilter, Settings, Skip
+    from tocsin.pattern import MetricFilter, Settings
 
 __all__ = ["Plan", "Way", "needed_texts"]
 
@@ -60,9 +60,9 @@ class Plan:
         """Whether it can be said only of lines with a known number of fields."""
         return self._use is not None and self._use.exact and self.way != "texts"
 
-    def given(self, status: int) -> Contribution | Skip | None:
-        """What each line with a status adds, where the status decides."""
-        return contribute(self.filter, _LINE.format(status), self._settings)
+    def matches(self, status: int) -> bool:
+        """Whether each line with a status matches, where the status decides."""
+        return contribute(self.filter, _LINE.format(status), self._settings) is not None
 
     def wanted(self, statuses: Ints) -> Bools:
         """Which lines can match, by their status, where it rules lines out."""

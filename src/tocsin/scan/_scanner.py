@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tocsin.logformat import Format
-    from tocsin.pattern import Contribution, MetricFilter, Settings, Skip
+    from tocsin.pattern import MetricFilter, Settings
     from tocsin.scan._columns import Bools, Columns, Ints
     from tocsin.scan._lines import Lines
     from tocsin.scan._search import Engine
@@ -81,7 +81,8 @@ class Scanner:
         self._json = (
             JsonReader(form, self._plans, self._matching, settings, self.engine) if decode else None
         )
-        self._by_number: dict[int, list[tuple[Plan, Contribution | Skip]]] = {}
+        self._by_number: dict[int, list[int]] = {}
+        """Which plans match a status that decides."""
         self._wanted: Bools = np.zeros(_STATUSES, np.bool_)
         self._terms = TermSearch()
         self._decided: list[Plan] = []
@@ -150,47 +151,43 @@ class Scanner:
 
     def _by_status(self, table: Table, block: bytes, found: Columns, events: Counter[int]) -> None:
         """What follows from minute and status alone."""
-        minutes, place = distinct_minutes(found.minute)
-        for minute, count in zip(minutes, np.bincount(place).tolist(), strict=True):
+        known, place = distinct_minutes(found.minute)
+        for minute, count in zip(known, np.bincount(place).tolist(), strict=True):
             events[minute] += count
         for status in np.flatnonzero(np.bincount(found.status, minlength=_STATUSES)).tolist():
             if status not in self._by_number:
                 self._learn(status)
-        rows = np.flatnonzero(self._wanted[found.status])
-        codes = place[rows] * _STATUSES + found.status[rows]
-        order = np.argsort(codes, kind="stable")
-        rows, codes = rows[order], codes[order]
-        clients = _texts(block, found.starts[found.sure[rows]], found.client[rows])
-        edges = [*np.flatnonzero(codes[1:] != codes[:-1]).tolist(), len(codes) - 1]
-        begin = 0
-        for end in edges if len(codes) else ():
-            position, status = divmod(int(codes[end]), _STATUSES)
-            named = clients[begin : end + 1]
-            begin = end + 1
-            for plan, given in self._by_number[status]:
-                self._matching.tally(table, plan, minutes[position], given, named, len(named))
+        statuses, minutes, clients = _in_order(block, found, self._wanted[found.status])
+        alike: dict[int, list[int]] = defaultdict(list)
+        for status in np.flatnonzero(np.bincount(statuses)).tolist():
+            for at in self._by_number[status]:
+                alike[at].append(status)
+        groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for at, those in alike.items():
+            groups[tuple(those)].append(at)
+        for group, decided in groups.items():
+            chosen = np.zeros(_STATUSES, np.bool_)
+            chosen[list(group)] = True
+            rows = np.flatnonzero(chosen[statuses])
+            named = [clients[row] for row in rows.tolist()]
+            for at in decided:
+                self._matching.tally_many(table, self._plans[at], minutes[rows], named)
 
     def _learn(self, status: int) -> None:
-        """Ask once what each filter that the status decides says of it."""
+        """Ask once which filters that the status decides match it."""
         found = self._by_number[status] = [
-            (plan, given)
-            for plan in self._plans
-            if plan.way == "status" and (given := plan.given(status)) is not None
+            at
+            for at, plan in enumerate(self._plans)
+            if plan.way == "status" and plan.matches(status)
         ]
         self._wanted[status] = bool(found)
 
     def _by_terms(self, table: Table, block: bytes, found: Columns) -> None:
         """What follows from the terms that the lines have."""
         for plan, (matched, unsure) in zip(self._decided, self._terms(block, found), strict=True):
-            rows = np.flatnonzero(matched[found.sure])
-            minutes, place = distinct_minutes(found.minute[rows]) if len(rows) else ([], rows)
-            order = np.argsort(place, kind="stable")
-            rows, place = rows[order], place[order]
-            clients = _texts(block, found.starts[found.sure[rows]], found.client[rows])
-            edges = np.searchsorted(place, np.arange(len(minutes) + 1)).tolist()
-            for minute, begin, end in zip(minutes, edges, edges[1:], strict=False):
-                given = plan.always
-                self._matching.tally(table, plan, minute, given, clients[begin:end], end - begin)
+            _, minutes, clients = _in_order(block, found, matched[found.sure])
+            if clients:
+                self._matching.tally_many(table, plan, minutes, clients)
             for line in found.sure[unsure[found.sure]].tolist():
                 text = block[found.starts[line] : found.ends[line]]
                 self._matching.candidate(table, text, [plan])
@@ -216,6 +213,17 @@ class Scanner:
         for line, wanted in lines.items():
             text = block[found.starts[line] : found.ends[line]]
             self._matching.candidate(table, text, wanted)
+
+
+def _in_order(block: bytes, found: Columns, chosen: Bools) -> tuple[Ints, Ints, list[str]]:
+    """Status, minute and client of sure lines that are chosen, the earliest minutes first."""
+    rows = np.flatnonzero(chosen)
+    minutes = found.minute[rows]
+    if bool((minutes[1:] < minutes[:-1]).any()):
+        order = np.argsort(minutes, kind="stable")
+        rows, minutes = rows[order], minutes[order]
+    clients = _texts(block, found.starts[found.sure[rows]], found.client[rows])
+    return found.status[rows], minutes, clients
 
 
 def _texts(block: bytes, begins: Ints, ends: Ints) -> list[str]:
