@@ -172,7 +172,8 @@ def test_what_sns_says_decides_and_is_asked_once(answer, kind):
 
     delivery, seen = asyncio.run(run())
     assert isinstance(delivery, kind), delivery
-    assert len(seen) == 1
+    # Where there is no answer the time can be over before the request is sent.
+    assert len(seen) == 1 or (answer is None and not seen)
 
 
 def test_throttled_messages_arrive_in_the_end_under_one_key():
