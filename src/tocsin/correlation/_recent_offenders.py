@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ _KEPT = 20_000
 _MINUTES = 1440
 _AT_ONCE = 200_000
 """Events that are looked at for all alerts of rules between two looks at the logs."""
+_FEW = 50
+"""Events of a name that are in a list."""
 _OTHERS = 5
 _SAMPLES = 3
 
@@ -45,6 +48,10 @@ class _Seen:
     reference: str
 
 
+_Events = list[_Seen] | deque[_Seen]
+"""Of a name: an empty deque takes more than a few events, a long list is slow to begin later."""
+
+
 class RecentOffenders:
     """Keeps the latest events, and counts those of a window by address, or else by user."""
 
@@ -57,8 +64,8 @@ class RecentOffenders:
         self._ordered = ordered
         self._address, self._user = field_names("source.ip"), field_names("user.name")
         self._seen: deque[_Seen] = deque()
-        self._by_address: dict[str, deque[_Seen]] = {}
-        self._by_user: dict[str, deque[_Seen]] = {}
+        self._by_address: dict[str, _Events] = {}
+        self._by_user: dict[str, _Events] = {}
         self._room = _AT_ONCE
         self._kept = kept
         self._forgotten: Counter[int] = Counter()
@@ -80,10 +87,8 @@ class RecentOffenders:
                 continue
             seen = _Seen(event.time, event.count, address, user, rules, event.reference)
             self._seen.append(seen)
-            if address is not None:
-                self._by_address.setdefault(address, deque()).append(seen)
-            if user is not None:
-                self._by_user.setdefault(user, deque()).append(seen)
+            _remember(self._by_address, address, seen)
+            _remember(self._by_user, user, seen)
             if len(self._seen) > self._kept:
                 old = self._seen.popleft()
                 _forget(self._by_address, old.address)
@@ -156,8 +161,10 @@ class RecentOffenders:
         self, found: dict[tuple[str, bool], list[_Seen]], start: int, number: int
     ) -> list[TopOffender]:
         error = sum(n for minute, n in self._forgotten.items() if minute >= start // MINUTE)
-        made = [self._offender(*key, seen, error) for key, seen in found.items()]
-        return sorted(made, key=lambda each: (-each.events, each.name))[:number]
+        counted = [(-sum(e.count for e in seen), name) for (name, _), seen in found.items()]
+        pairs = zip(counted, found.items(), strict=True)
+        ranked = nsmallest(number, pairs, key=lambda each: each[0])
+        return [self._offender(*key, seen, error) for _, (key, seen) in ranked]
 
     def _offender(self, name: str, is_address: bool, seen: list[_Seen], error: int) -> TopOffender:
         seen.sort(key=lambda each: each.time)
@@ -174,9 +181,21 @@ class RecentOffenders:
         )  # fmt: skip
 
 
-def _forget(kept: dict[str, deque[_Seen]], name: str | None) -> None:
+def _remember(kept: dict[str, _Events], name: str | None, seen: _Seen) -> None:
+    if name is None:
+        return
+    known = kept.get(name)
+    if known is None:
+        kept[name] = [seen]
+    else:
+        known.append(seen)
+        if len(known) == _FEW:
+            kept[name] = deque(known)
+
+
+def _forget(kept: dict[str, _Events], name: str | None) -> None:
     """Let go of the oldest event of a name."""
     if name is not None:
-        kept[name].popleft()
+        del kept[name][0]
         if not kept[name]:
             del kept[name]

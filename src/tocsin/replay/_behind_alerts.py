@@ -24,6 +24,8 @@ _BUSIEST = 5
 """Offenders that an alert names, as a live one does."""
 _MOST, _EACH = 16_000, 4_000
 """Offenders that are named by all alerts, and by those of one rule."""
+_APART = 50
+"""So often events are taken before as many may be looked at anew: a storm of alerts is not slow."""
 
 
 class BehindAlerts:
@@ -34,7 +36,7 @@ class BehindAlerts:
         self._offenders = AlertOffenders(rules, self._recent)
         self._named: Counter[str] = Counter()
         """Offenders that were named, by rule."""
-        self._room = _MOST
+        self._room, self._times = _MOST, 0
         self.unnamed = 0
         """Alerts of which it was not asked: too many alerts."""
 
@@ -45,7 +47,9 @@ class BehindAlerts:
 
         Both in the order of their times, each event once.
         """
-        self._recent.take(())
+        if self._times % _APART == 0:
+            self._recent.take(())
+        self._times += 1
         taken = 0
         for alert in alerts:
             until = bisect_right(settled, alert.time, lo=taken, key=lambda each: each[0].time)
