@@ -83,9 +83,17 @@ class _Setting:
             raise _StoppedError
 
     def count(
-        self, parts: Sequence[_Part], table: Table, advance: Callable[[int], None]
+        self,
+        parts: Sequence[_Part],
+        table: Table,
+        advance: Callable[[int], None],
+        max_sources: int,
     ) -> dict[int, ReadCounts]:
-        """Count what nobody else does."""
+        """Count what nobody else does.
+
+        A table that has let sources go keeps `max_sources` from then on: not all are known any
+        more, so the least that is of use has to be handed over.
+        """
         reading = dict[int, ReadCounts]()
         scanners = dict[Any, Scanner]()
         while (part := self._next(parts)) is not None:
@@ -95,6 +103,8 @@ class _Setting:
                 scanners[key] = Scanner(chosen, make_format(*part.spec), self.settings)
             counts = count_log(part.log, scanners[key], table, self.limits, advance, part.place)
             reading.setdefault(part.at, ReadCounts()).add(counts)
+            if table.lost:
+                table.narrow(max_sources)
         return reading
 
     def _next(self, parts: Sequence[_Part]) -> _Part | None:
@@ -165,7 +175,7 @@ class Workers:
             tell()
 
         try:
-            found = [self._setting.count(parts, table, advance)]
+            found = [self._setting.count(parts, table, advance, table.max_sources)]
             while wait(futures, timeout=_WAIT).not_done:
                 tell()
             tell()
@@ -236,8 +246,4 @@ def _count(parts: Sequence[_Part], max_sources: int) -> tuple[Table, dict[int, R
     """Runs in a worker."""
     (setting,) = _worker
     table = Table()
-    reading = setting.count(parts, table, setting.advance)
-    if table.lost:
-        # Not all are known any more, so the least that is of use has to travel.
-        table.narrow(max_sources)
-    return table, reading
+    return table, setting.count(parts, table, setting.advance, max_sources)
