@@ -195,7 +195,7 @@ def test_text_json_and_page_tell_it(tmp_path):
         f"               users b\n               {place}:4\n"
     ) in told
     page = (tmp_path / "page.html").read_text()
-    assert "<li><b>3</b> 192.0.2.1<br><small>users a, b<br>" in page
+    assert "<li><strong>3</strong> 192.0.2.1<br><small>users a, b<br>" in page
     found = json.loads(printed(tmp_path, text, "--format", "json"))
     (alert,) = [each for each in found["alerts"] if each["rule"] == "together"]
     assert alert["offenders"][0] == {

@@ -314,7 +314,7 @@ def _who(behind: Behind) -> str:
         )
         if count
     ]
-    listed = "".join(f"<li><b>{count}</b> {client}</li>" for count, client in rows)
+    listed = "".join(f"<li><strong>{count}</strong> {client}</li>" for count, client in rows)
     told = looked_at(behind)
     return f"{events} of {clients}<ul>{listed}</ul>{told and f'<small>{told}</small>'}"
 

@@ -58,7 +58,7 @@ def rules_section(found: Correlated) -> Iterator[str]:
 
 def _who(behind: Iterable[TopOffender]) -> str:
     listed = (
-        f"<li><b>{each.events}{f' (up to {each.error} more)' if each.error else ''}</b> "
+        f"<li><strong>{each.events}{f' (up to {each.error} more)' if each.error else ''}</strong> "
         f"{offender_facts(each)}</li>"
         for each in behind
     )
