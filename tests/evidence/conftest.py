@@ -27,3 +27,11 @@ def tocsin(tmp_path, monkeypatch):
 
     (tmp_path / "allowed_signers").write_text(run("key", "--name", ORIGIN))
     return run
+
+
+def collected(folder, address, *more):
+    """What `collect` says of a Prometheus."""
+    words = ["--prometheus", address, "--folder", str(folder), "--format", "json", *more]
+    done = CliRunner().invoke(cli, ["evidence", "collect", *words], standalone_mode=False)
+    assert done.exception is None, done.exception
+    return done

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
+from tests.evidence.conftest import collected
 from tests.remote.serving import serve_raw
 
 from tocsin.cli import _evidence as command
@@ -62,21 +63,7 @@ def saying(body, *, status="200 OK", length=None, headers=""):
 
 
 def collect(folder, address):
-    result = CliRunner().invoke(
-        cli,
-        [
-            "evidence",
-            "collect",
-            "--prometheus",
-            address,
-            "--folder",
-            str(folder),
-            "--format",
-            "json",
-        ],
-        standalone_mode=False,
-    )
-    assert result.exception is None, result.exception
+    result = collected(folder, address)
     records = [json.loads(path.read_bytes()) for path in sorted(folder.rglob("*.json"))]
     assert len(records) == 4
     assert [each["state"] for each in json.loads(result.stdout)].count("operated") == 0

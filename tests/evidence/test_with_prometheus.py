@@ -9,12 +9,10 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from click.testing import CliRunner
 from tests.engine.daemon import free_port
 from tests.evidence import lab_prometheus as lab
+from tests.evidence.conftest import collected
 from tests.referees import NO_PROMETHEUS
-
-from tocsin.cli import cli
 
 pytestmark = pytest.mark.skipif(not (lab.BINARY and lab.PROMTOOL), reason=NO_PROMETHEUS)
 
@@ -30,22 +28,7 @@ def name_of(start):
 
 
 def collect(folder, address, *more):
-    result = CliRunner().invoke(
-        cli,
-        [
-            "evidence",
-            "collect",
-            "--prometheus",
-            address,
-            "--folder",
-            str(folder),
-            "--format",
-            "json",
-            *more,
-        ],
-        standalone_mode=False,
-    )
-    assert result.exception is None, result.exception
+    result = collected(folder, address, *more)
     return result.return_value, {each["control"]: each for each in json.loads(result.stdout)}
 
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.test_live_correlations import BEGIN, IP, SECOND, Host, config, entries, line
+from tests.engine.test_who_of_rules import TOGETHER
 from tocsin.cli import cli
 from tocsin.correlation import load_sigma
 from tocsin.engine._offenders import offenders_text
@@ -114,32 +115,11 @@ def test_each_alert_names_those_of_its_events(tmp_path_factory, events, late, pa
             assert {places[one] for one in each.samples} <= {one for *_, one in naive[each.name]}
 
 
-WEB = """
-title: Refused
-name: refused
-logsource: {category: webserver}
-detection: {sel: {sc-status: 401}, condition: sel}
----
-title: Everybody
-name: overall
-level: high
-correlation: {type: event_count, rules: [refused], timespan: 60s, condition: {gte: 6}}
----
-title: One user
-name: one_user
-level: high
-correlation: {type: event_count, rules: [refused], group-by: [user.name], timespan: 60s, condition: {gte: 4}}
----
-title: Twice everybody
-name: twice
-level: high
-correlation: {type: event_count, rules: [overall], timespan: 5m, condition: {gte: 1}, generate: true}
-"""
 LONG = "u" * 300
 
 
 def test_a_live_alert_names_the_same(tmp_path):
-    rules = load_sigma([("rules.yml", WEB.encode())])
+    rules = load_sigma([("rules.yml", TOGETHER.encode())])
     host = Host(tmp_path, config(tmp_path, rules), BEGIN)
     tries = [(at, IP if at % 3 else "192.0.2.7", LONG if at % 4 else "root") for at in range(12)]
     text = "".join(line(BEGIN + at * SECOND, client=who, user=user) for at, who, user in tries)

@@ -56,6 +56,7 @@ class Drill:
 
     @property
     def sends(self) -> SyntheticLines:
-        """Its lines, asked of a drill of lines only."""
-        assert self.lines is not None  # noqa: S101 - who asks looked at `lines`
+        """Its lines. Raises TypeError if it sends series."""
+        if self.lines is None:
+            raise TypeError(f"the drill of {self.alert} sends series, not lines")
         return self.lines

@@ -207,13 +207,13 @@ class JsonReader:
         self, table: Table, cut: Lines, sure: Ints, minutes: Ints, tallies: dict[Plan, list[int]]
     ) -> None:
         """Count the lines that a property decides."""
-        rows = np.unique(np.concatenate([*tallies.values(), ()]).astype(np.int64))
-        if not len(rows):
+        rows = sorted(set().union(*tallies.values()))
+        if not rows:
             return
         at = sure[rows]
         cuts = zip(cut.starts[at].tolist(), cut.ends[at].tolist(), strict=True)
         lines = [cut.block[begin:end] for begin, end in cuts]
-        named = dict(zip(rows.tolist(), self._named(lines), strict=True))
+        named = dict(zip(rows, self._named(lines), strict=True))
         for plan, those in tallies.items():
             chosen = np.array(those, np.int64)
             chosen = chosen[np.lexsort((chosen, minutes[chosen]))]
