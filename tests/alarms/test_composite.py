@@ -1,5 +1,6 @@
 """Composite alarms: rules, evaluation, circles, suppression."""
 
+import re
 import time
 from itertools import product
 
@@ -13,7 +14,9 @@ from tocsin.alarms import (
     ChildState,
     CompositeAlarm,
     CompositeState,
+    MetricAlarm,
     alarm_name,
+    alarms_behind,
     check,
     check_all,
     compile_rule,
@@ -29,13 +32,16 @@ UNIT = 60 * SECOND
 @pytest.mark.parametrize(
     ("rule", "children"),
     [
-        ("ALARM(a)", ["a"]), ('ALARM("a b")', ["a b"]), ("ALARM( a b )", ["a b"]),
+        ("ALARM(a)", ["a"]), ('ALARM("a b")', ["a b"]), ("ALARM( a )", ["a"]),
         ('OK("say \\"hi\\"")', ['say "hi"']), ('OK("back\\\\slash")', ["back\\slash"]),
         ('ALARM("a(b)")', ["a(b)"]), ("ALARM(a-b/c.d:e_f)", ["a-b/c.d:e_f"]),
         ("ALARM(arn:aws:cloudwatch:us-east-1:1:alarm:x:y)", ["x:y"]),
         ("ALARM(AND)AND ALARM(OR)", ["AND", "OR"]), ("TRUE", []), ("False", []),
         ("(ALARM(a)\nOR\tOK(b))", ["a", "b"]), ("NOT(ALARM(a))", ["a"]), ("ALARM(a) OR OK(a)", ["a"]),
-        ("ALARM (a)", ["a"]),
+        ("ALARM (a)", ["a"]), ('ALARM("a, b")', ["a, b"]), ("AT_LEAST(1, ALARM, (a))", ["a"]),
+        ('AT_LEAST(50%,NOT OK,("a, b",arn:aws:cloudwatch:us-east-1:1:alarm:x:y))', ["a, b", "x:y"]),
+        ("AT_LEAST ( 2 , NOT  INSUFFICIENT_DATA ,\n( a , b ) ) AND NOT ALARM(c)", ["a", "b", "c"]),
+        ("ALARM(AT_LEAST)", ["AT_LEAST"]),
     ],
 )  # fmt: skip
 def test_names_in_rules(rule, children):
@@ -50,6 +56,16 @@ def test_names_in_rules(rule, children):
         ("ALARM(a) NOT ALARM(b)", 10), ("(ALARM(a)", 10), ("ALARM(a))", 9), ("()", 2),
         ("alarm(a)", 1), ("ALARM(a) and OK(b)", 10), ("ALARM(a) && OK(b)", 10), ("a", 1),
         ("TRUEST", 1), ("NOT", 4), ("TRUE(a)", 1), ("ALARM(a(b))", 1),
+        ("ALARM(a b)", 1), ("ALARM(a,b)", 1), ("TRUE AND AT_LEAST", 10), ("AT_LEAST(2)", 10),
+        ("AT_LEAST(2, ALARM(a), ALARM(b))", 13), ("AT_LEAST(x, ALARM, (a))", 10),
+        ("AT_LEAST(1.5, ALARM, (a))", 10), ("AT_LEAST(0, ALARM, (a))", 10),
+        ("AT_LEAST(2, ALARM, (a))", 10), ("AT_LEAST(0%, ALARM, (a))", 10),
+        ("AT_LEAST(101%, ALARM, (a))", 10), ("AT_LEAST(1, BROKEN, (a))", 13),
+        ("AT_LEAST(1, TRUE, (a))", 13), ("AT_LEAST(1, ALARM, a)", 20),
+        ("AT_LEAST(1, ALARM, ())", 21), ("AT_LEAST(1, ALARM, (a b))", 23),
+        ("AT_LEAST(1, ALARM, (a,))", 23), ('AT_LEAST(1, ALARM, ("a))', 21),
+        ('AT_LEAST(1, ALARM, (""))', 21), ("AT_LEAST(1, ALARM, (a)", 23),
+        ("AT_LEAST(1, ALARM, (a)) ALARM(b)", 25), ("at_least(1, ALARM, (a))", 1),
     ],
 )  # fmt: skip
 def test_rules_that_cannot_be_read(rule, column):
@@ -62,7 +78,11 @@ def test_rules_that_cannot_be_read(rule, column):
     "rule",
     ["(" * 10_000, "(" * 5000 + "TRUE" + ")" * 5000, "NOT " * 2000, "ALARM(" + " " * 10_000,
      "ALARM(" + "a " * 5000, 'ALARM("' + "\\" * 10_000, "TRUE " * 2000, "x" * 20_000, "\x00",
-     "TRUE AND " * 1000 + "TRUE"],
+     "TRUE AND " * 1000 + "TRUE",
+     "AT_LEAST(" * 1000, "AT_LEAST(1, ALARM, (" + "a, " * 3000, "AT_LEAST(" + "1" * 10_000,
+     "AT_LEAST(1, ALARM, (" + " " * 10_000, "AT_LEAST(1," + "NOT " * 2000,
+     "AT_LEAST(1, ALARM, (" + ", ".join(f"a{n}" for n in range(101)) + "))",
+     "AT_LEAST(1, ALARM, (" + ", ".join(["a"] * 501) + "))"],
 )  # fmt: skip
 def test_hostile_rules_end_soon(rule):
     start = time.monotonic()
@@ -76,8 +96,22 @@ def test_many_nots_are_read():
 
 
 names = st.sampled_from(["a", "b", "c"])
+
+
+@st.composite
+def at_least(draw):
+    """`AT_LEAST(M, STATE_CONDITION, (alarm1, alarm2, ...))`."""
+    alarms = draw(st.lists(names, min_size=1, max_size=5))
+    threshold = draw(
+        st.one_of(st.integers(1, len(alarms)).map(str), st.integers(1, 100).map(lambda p: f"{p}%"))
+    )
+    condition = draw(st.sampled_from(["", "NOT "])) + draw(st.sampled_from(PREVIOUS))
+    return f"AT_LEAST({threshold}, {condition}, ({', '.join(alarms)}))"
+
+
 leaves = st.one_of(
     st.sampled_from(["TRUE", "FALSE"]),
+    at_least(),
     st.tuples(st.sampled_from(PREVIOUS), names).map(lambda pair: f"{pair[0]}({pair[1]})"),
 )
 rules = st.recursive(
@@ -91,9 +125,22 @@ rules = st.recursive(
 )
 
 
+def _counted(states):
+    """At least so many of the alarms, or so much of their number, are in a state or not in it."""
+
+    def value(found):
+        threshold, percent, negated, state, alarms = found.groups()
+        alarms = alarms.split(", ")
+        count = sum((states[name] == state) is not bool(negated) for name in alarms)
+        return str(count / len(alarms) >= int(threshold) / 100 if percent
+                   else count >= int(threshold)).upper()  # fmt: skip
+
+    return value
+
+
 @given(rules, st.fixed_dictionaries({name: st.sampled_from(PREVIOUS) for name in "abc"}))
 def test_rules_mean_what_python_means_by_the_same_words(rule, states):
-    text = rule
+    text = re.sub(r"AT_LEAST\((\d+)(%?), (NOT )?(\w+), \(([^)]*)\)\)", _counted(states), rule)
     for name, state in states.items():
         for function in PREVIOUS:
             text = text.replace(f"{function}({name})", str(state == function))
@@ -113,7 +160,7 @@ def test_what_surely_holds_holds_in_every_state_of_the_others(rule, in_alarm):
     ]
     if compiled.surely_holds(in_alarm):
         assert all(compiled.holds(states) for states in every)
-    if len(set(compiled.children)) == len([n for _, n in compiled.steps if n]):
+    if len(set(compiled.children)) == len([step for step in compiled.steps if step.name]):
         # Where no alarm is named twice, nothing is missed.
         assert compiled.surely_holds(in_alarm) == all(compiled.holds(s) for s in every)
 
@@ -125,6 +172,67 @@ def test_any_text_is_read_or_refused(text):
     except ParseError:
         return
     assert rule.holds({}) in (True, False)
+
+
+def states_of(alarms, value):
+    return dict.fromkeys(alarms.split(), value)
+
+
+@pytest.mark.parametrize(
+    ("rule", "states", "expected"),
+    [
+        ("AT_LEAST(2, ALARM, (w1, w2, w3, w4))", states_of("w1 w3", "ALARM"), True),
+        ("AT_LEAST(2, ALARM, (w1, w2, w3, w4))", states_of("w1", "ALARM"), False),
+        ("AT_LEAST(50%, OK, (d1, d2, d3, d4))", states_of("d1 d4", "OK"), True),
+        ("AT_LEAST(50%, OK, (d1, d2, d3))", states_of("d1", "OK"), False),
+        ("AT_LEAST(60%, NOT OK, (a, b, c))", states_of("a", "OK"), True),
+        ("AT_LEAST(67%, NOT OK, (a, b, c))", states_of("a", "OK"), False),
+        ("AT_LEAST(100%, INSUFFICIENT_DATA, (a, b))", {}, True),
+        (
+            "AT_LEAST(2, ALARM, (z1, z2, z3)) AND NOT ALARM(window)",
+            states_of("z1 z2 z3 window", "ALARM"),
+            False,
+        ),
+        (
+            "AT_LEAST(2, ALARM, (z1, z2, z3)) AND NOT ALARM(window)",
+            states_of("z2 z3", "ALARM") | {"window": "OK"},
+            True,
+        ),
+        ("NOT AT_LEAST(1, ALARM, (a))", {"a": "ALARM"}, False),
+    ],
+)
+def test_at_least_so_many_alarms(rule, states, expected):
+    """User guide, "Composite alarms", the table of operators and the examples of rules."""
+    assert compile_rule(rule).holds(states) is expected
+
+
+def test_a_rule_as_the_cdk_writes_it():
+    """CDK, `AlarmRule.atLeast` and `atLeastNot`: ARNs in quotes, a percentage, `NOT OK`."""
+    arns = [f"arn:aws:cloudwatch:eu-west-1:111111111111:alarm:{name}" for name in ("a", "b c", "d")]
+    listed = ", ".join(f'"{arn}"' for arn in arns)
+    rule = compile_rule(
+        f'(((ALARM("{arns[0]}")) AND (NOT (INSUFFICIENT_DATA("{arns[1]}")))'
+        f" AND AT_LEAST(2, ALARM, ({listed})) AND AT_LEAST(60%, NOT OK, ({listed}))) OR FALSE)"
+    )
+    assert rule.children == ("a", "b c", "d")
+    assert rule.holds({"a": "ALARM", "b c": "OK", "d": "ALARM"})
+    assert not rule.holds({"a": "ALARM", "b c": "OK", "d": "INSUFFICIENT_DATA"})
+
+
+def test_those_behind_at_least_so_many():
+    stat = {"namespace": "n", "metric_name": "m", "period": 60, "statistic": "Sum"}
+    alarms = {
+        name: MetricAlarm(name, 1, "GreaterThanThreshold", 1.0, **stat)
+        for name in ("a", "b", "c", "d", "quiet")
+    }
+    for rule, behind in (
+        ("AT_LEAST(2, ALARM, (a, b, c)) AND NOT ALARM(quiet)", ["a", "b"]),
+        ("AT_LEAST(2, NOT OK, (a, b)) OR ALARM(d)", ["a", "b", "d"]),
+        ("AT_LEAST(2, NOT ALARM, (a, b)) OR ALARM(d)", ["d"]),
+    ):
+        alarm = composite("top", rule)
+        found = alarms_behind(alarm, alarms, {"a", "b", "d", "quiet"})
+        assert [each.alarm_name for each in found] == behind
 
 
 def test_names_out_of_arns():

@@ -9,7 +9,7 @@ from tocsin.alarms import FUNCTIONS, UNSUPPORTED, evaluation_range, of_values, p
 from tocsin.alarms import _check as checks
 from tocsin.alarms import _check_metrics as metrics
 from tocsin.alarms import _math_parse as math_parse
-from tocsin.alarms import _rule as rule
+from tocsin.alarms import _rule_parse as rule
 from tocsin.alarms._evaluate import MAX_SPAN
 from tocsin.alarms._vocabulary import (
     ANOMALY_COMPARISONS,

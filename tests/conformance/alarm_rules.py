@@ -312,8 +312,9 @@ MATH_RULES: dict[str, Callable[[], object]] = {
 def composite(section: dict[str, Any]) -> Cases:
     for name in section.get("functions", ()):
         text = name if name in ("TRUE", "FALSE") else f"{name}(child)"
+        text = "AT_LEAST(100%, NOT OK, (child))" if name == "AT_LEAST" else text
         for state in PREVIOUS:
-            holds = name in ("TRUE", state)
+            holds = name in ("TRUE", state) or (name == "AT_LEAST" and state != "OK")
             yield (
                 f"{name} of {state}", holds,
                 lambda text=text, state=state: compile_rule(text).holds({"child": state}),
@@ -336,6 +337,7 @@ OPERATORS = {
     "OR": ("TRUE OR FALSE AND FALSE", True),
     "NOT": ("NOT TRUE OR TRUE", True),
     "( )": ("NOT (TRUE OR TRUE)", False),
+    "AT_LEAST": ("AT_LEAST(2, INSUFFICIENT_DATA, (a, b, c))", True),
 }
 
 

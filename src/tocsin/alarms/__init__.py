@@ -37,7 +37,8 @@ from tocsin.alarms._message import Place, sns_message, sns_subject
 from tocsin.alarms._missing import Decision, decide, evaluation_range
 from tocsin.alarms._outlook import Outlook, outlook_of
 from tocsin.alarms._reason import Evaluated
-from tocsin.alarms._rule import AlarmRule, alarm_name, compile_rule
+from tocsin.alarms._rule import AlarmRule, alarm_name
+from tocsin.alarms._rule_parse import compile_rule
 from tocsin.alarms._run import AlarmRun, compose
 from tocsin.alarms._samples import Samples, SampleTable
 from tocsin.alarms._statistic import Statistic, parse_statistic

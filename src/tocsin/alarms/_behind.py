@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tocsin.alarms._definition import CompositeAlarm
-from tocsin.alarms._rule import alarm_name, compile_rule
+from tocsin.alarms._rule import alarm_name
+from tocsin.alarms._rule_parse import compile_rule
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -43,16 +44,20 @@ def alarms_behind(
 def _wanted(rule: str) -> list[str]:
     """The alarms whose being in ALARM makes a rule true rather than untrue."""
     stack: list[tuple[list[str], list[str]]] = []
-    for kind, child in compile_rule(rule).steps:
-        name = [alarm_name(child)]
-        if child:
-            stack.append((name, []) if kind == "ALARM" else ([], name))
-        elif kind == "NOT":
+    for step in compile_rule(rule).steps:
+        name = [alarm_name(step.name)]
+        if step.name:
+            stack.append((name, []) if step.kind == "ALARM" else ([], name))
+        elif step.kind == "NOT":
             speaks_for, against = stack.pop()
             stack.append((against, speaks_for))
-        elif kind in ("AND", "OR"):
-            right, left = stack.pop(), stack.pop()
-            stack.append((left[0] + right[0], left[1] + right[1]))
         else:
-            stack.append(([], []))
+            # The truths take none, and leave none.
+            count = 2 if step.kind in ("AND", "OR") else step.taken
+            taken = stack[len(stack) - count :]
+            del stack[len(stack) - count :]
+            stack.append((
+                [each for speaks_for, _ in taken for each in speaks_for],
+                [each for _, against in taken for each in against],
+            ))  # fmt: skip
     return stack[0][0]

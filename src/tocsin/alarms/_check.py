@@ -12,7 +12,8 @@ from tocsin.alarms._check_metrics import Found, check_metric, check_queries, che
 from tocsin.alarms._composite import composite_order
 from tocsin.alarms._definition import CompositeAlarm, Metric, MetricAlarm
 from tocsin.alarms._evaluate import MAX_SPAN
-from tocsin.alarms._rule import alarm_name, compile_rule
+from tocsin.alarms._rule import alarm_name
+from tocsin.alarms._rule_parse import compile_rule
 from tocsin.alarms._vocabulary import (
     ANOMALY_COMPARISONS,
     COMPARISONS,

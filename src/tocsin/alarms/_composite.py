@@ -14,7 +14,8 @@ import msgspec
 from tocsin.alarms._evaluate import Transition, due_actions
 from tocsin.alarms._queries import find_cycle
 from tocsin.alarms._reason import INITIAL_REASON, calendar, timestamp
-from tocsin.alarms._rule import alarm_name, compile_rule
+from tocsin.alarms._rule import alarm_name
+from tocsin.alarms._rule_parse import compile_rule
 from tocsin.alarms._vocabulary import StateValue  # noqa: TC001 - msgspec reads it
 from tocsin.durations import SECOND
 from tocsin.errors import ParseError

@@ -16,7 +16,7 @@ from tocsin.alarms._composite import (
 )
 from tocsin.alarms._definition import CompositeAlarm, MetricAlarm
 from tocsin.alarms._evaluate import AlarmState, evaluate, evaluation_interval
-from tocsin.alarms._rule import compile_rule
+from tocsin.alarms._rule_parse import compile_rule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
