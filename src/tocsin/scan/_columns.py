@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tocsin.durations import MINUTE
 from tocsin.scan._lines import Marker
 from tocsin.scan._shape import Minutely, Shape
 
@@ -219,15 +220,14 @@ def _row_bits(chosen: Bools, width: int) -> Any:
 
 
 def _minutes(block: bytes, words: Any, stamps: Ints, minutely: Minutely) -> Ints:
-    """The minute of each stamp. Neighbours mostly have the same, so one of each run is read."""
+    """The minute of each stamp. Neighbours mostly have one hour, so one of each run is read."""
     if not len(stamps):
         return stamps
     day, hour, clock, zone = (words[stamps + at] for at in (0, 8, 16, 24))
-    tens = (clock >> np.uint64(24)) & np.uint64(0xFF)
-    ones = (clock >> np.uint64(32)) & np.uint64(0xFF)
+    digits = [(clock >> np.uint64(at) & np.uint64(0xFF)) - np.uint64(48) for at in (0, 8, 24, 32)]
     # A 60th second is in the next minute, and left to the parser.
-    good = (tens - np.uint64(48) <= 5) & (ones - np.uint64(48) <= 9)
-    clock &= np.uint64(0xFFFFFF0000FFFFFF)
+    good = (digits[0] <= 5) & (digits[1] <= 9) & (digits[2] <= 5) & (digits[3] <= 9)
+    clock &= np.uint64(0xFFFFFF0000FF0000)
     zone &= np.uint64(0x0000FFFFFFFFFFFF)
     change = np.ones(len(stamps), np.bool_)
     if len(stamps) > 1:
@@ -235,11 +235,11 @@ def _minutes(block: bytes, words: Any, stamps: Ints, minutely: Minutely) -> Ints
         for each in (hour, clock, zone):
             change[1:] |= each[1:] != each[:-1]
     first = np.flatnonzero(change)
-    read = np.fromiter(
-        (minutely(block[at : at + 30]) for at in stamps[first].tolist()), np.int64, len(first)
-    )
-    lengths = np.diff(np.append(first, len(stamps)))
-    return np.where(good, np.repeat(read, lengths), -1)
+    hours = (minutely.hour(block[at : at + 30]) for at in stamps[first].tolist())
+    read = np.fromiter(hours, np.int64, len(first))
+    begins = np.repeat(read, np.diff(np.append(first, len(stamps))))
+    minutes: Ints = begins + (digits[0] * np.uint64(10) + digits[1]).astype(np.int64) * MINUTE
+    return np.where(good & (begins >= 0), minutes, -1)
 
 
 def _status(words: Words) -> Ints:

@@ -31,7 +31,7 @@ _KEPT = 8192
 
 
 class Minutely:
-    """The minute of a stamp, as the format reads it; each minute is read once."""
+    """The minute of a stamp, as the format reads it; each hour is read once."""
 
     def __init__(self, form: Format) -> None:
         self._parse = form.parse
@@ -39,15 +39,29 @@ class Minutely:
 
     def __call__(self, stamp: bytes) -> int:
         """`[dd/Mon/yyyy:HH:MM:SS +zzzz] "` to the begin of its minute, -1 if it is no time."""
-        key = stamp[:19] + stamp[21:]
+        if stamp[16:18] >= b"60":
+            return -1
+        found = self.hour(stamp)
+        return found if found < 0 else found + int(stamp[16:18]) * MINUTE
+
+    def hour(self, stamp: bytes) -> int:
+        """The begin of its hour, whatever digits its minute and second are."""
+        key = stamp[:16] + stamp[18:19] + stamp[21:]
         found = self._known.get(key)
         if found is None:
             if len(self._known) >= _KEPT:
                 self._known.clear()
-            parsed = self._parse(b"- - - " + stamp[:19] + b"00" + stamp[21:] + b'" 200 0')
-            found = parsed.time - parsed.time % MINUTE if isinstance(parsed, Parsed) else -1
+            found, last = (self._read(stamp, minute) for minute in (b"00", b"59"))
+            if last != found + 59 * MINUTE:
+                # At either end of all time.
+                found = -1
             self._known[key] = found
         return found
+
+    def _read(self, stamp: bytes, minute: bytes) -> int:
+        whole = stamp[:16] + minute + stamp[18:19] + b"00" + stamp[21:]
+        parsed = self._parse(b"- - - " + whole + b'" 200 0')
+        return parsed.time - parsed.time % MINUTE if isinstance(parsed, Parsed) else -1
 
 
 class Shape:

@@ -1,8 +1,8 @@
 """The minutes of many time stamps at once.
 
-Stamps of one log mostly have one length and differ in their seconds only. Where the seconds
-stand is learned from the first stamp; of each run of stamps that are otherwise equal one is
-read, by the format's own parser. Stamps of other notations are read one by one, and each
+Stamps of one log mostly have one length and differ in their minutes and seconds only. Where
+these stand is learned from the first stamp; of each run of stamps that are otherwise equal one
+is read, by the format's own parser. Stamps of other notations are read one by one, and each
 spelling once.
 """
 
@@ -33,7 +33,7 @@ _EARLIEST, _LATEST = 86_400, 4_000_000_000
 """Seconds. Numbers outside are left to the parser."""
 _STAMP = re.compile(
     r"(?:\d{4}[-/]\d\d[-/]\d\d[Tt _]|\d\d/[A-Z][a-z]{2}/\d{4}:)"
-    r"\d\d:\d\d:(\d\d(?:[.,]\d{1,18})?) ?(?:Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?",
+    r"\d\d:(\d\d:\d\d(?:[.,]\d{1,18})?) ?(?:Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?",
     re.ASCII,
 )
 _encode = msgspec.json.Encoder().encode
@@ -74,26 +74,29 @@ class Stamps:
             return None
         begin, end = shape.span(1)
         # A 60th second is in the next minute, and left to the parser.
-        good = rows[:, begin] <= 53
-        digits = [begin, begin + 1, *range(begin + 3, end)]
+        good = (rows[:, begin] <= 53) & (rows[:, begin + 3] <= 53)
+        digits = [begin, begin + 1, begin + 3, begin + 4, *range(begin + 6, end)]
         for at in digits:
             good &= rows[:, at] - np.uint8(48) <= 9
         runs = _runs(text, width, digits)
         read = np.fromiter(
-            (self._of_second(stamps[at], begin, end) for at in runs.tolist()), np.int64, len(runs)
+            (self._of_hour(stamps[at], begin, end) for at in runs.tolist()), np.int64, len(runs)
         )
-        return np.where(good, np.repeat(read, np.diff(np.append(runs, count))), -1)
+        begins = np.repeat(read, np.diff(np.append(runs, count)))
+        after = (rows[:, begin] - np.int64(48)) * 10 + rows[:, begin + 1] - 48
+        minutes: Ints = begins + after * MINUTE
+        return np.where(good & (begins >= 0), minutes, -1)
 
-    def _of_second(self, stamp: str, begin: int, end: int) -> int:
-        """The minute of a stamp, whatever its seconds and fraction are."""
-        key = f"{stamp[:begin]}00{stamp[end:]}"
+    def _of_hour(self, stamp: str, begin: int, end: int) -> int:
+        """The begin of a stamp's hour, whatever its minute, second and fraction are."""
+        key = f"{stamp[:begin]}00:00{stamp[end:]}"
         found = self._known.get(key)
         if found is None:
             found = -1
             if _STAMP.fullmatch(key) is not None:
                 found = self._read(key)
-                if self._read(f"{stamp[:begin]}59{stamp[end:]}") != found:
-                    # Zones of odd seconds.
+                if self._read(f"{stamp[:begin]}59:59{stamp[end:]}") != found + 59 * MINUTE:
+                    # Zones of odd seconds, and either end of all time.
                     found = -1
             self._keep(key, found)
         return found
@@ -114,8 +117,10 @@ class Stamps:
         if len(stamp) > _LONGEST:
             return -1
         shape = _STAMP.fullmatch(stamp)
-        if shape is not None and stamp[shape.start(1)] <= "5":
-            return self._of_second(stamp, *shape.span(1))
+        begin = shape.start(1) if shape is not None else 0
+        if shape is not None and stamp[begin] <= "5" and stamp[begin + 3] <= "5":
+            found = self._of_hour(stamp, *shape.span(1))
+            return found if found < 0 else found + int(stamp[begin : begin + 2]) * MINUTE
         found = self._read(stamp)
         self._keep(stamp, found)
         return found
