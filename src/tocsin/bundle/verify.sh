@@ -1,6 +1,6 @@
 #!/bin/sh
 # Checks all sealed days of the evidence folder it is called in, with the tools of any Unix:
-# sha256sum (or shasum), ssh-keygen 8.9, openssl 3, find, sed, sort and the like.
+# sha256sum (or shasum), ssh-keygen 8.9, openssl 3, find, sed, awk, sort and the like.
 #
 #   cd evidence
 #   sh 20261121/verify.sh ALLOWED_SIGNERS [ANCHOR [TSA_ROOT]]
@@ -31,7 +31,7 @@ for each in "$signers" "$anchor" "$tsa"; do
 done
 command -v sha256sum >/dev/null || sha256sum() { shasum -a 256 "$@"; }
 for each in sha256sum ssh-keygen openssl find sed sort uniq grep cut tr cat cmp head tail fold base64 \
-  wc mktemp mkdir rm; do
+  wc mktemp mkdir rm awk; do
   command -v "$each" >/dev/null || { echo "$each is missing: nothing was checked" >&2; exit 2; }
 done
 [ "$(echo x | grep -a x)" = x ] || { echo "grep does not know -a: nothing was checked" >&2; exit 2; }
@@ -299,63 +299,59 @@ grep -v -E "^[1-9][0-9]{0,8} 2[0-9]{7} 2[0-9]{7} $time (-|$time)	[^[:cntrl:]]+	[
   faults "holds: not a hold: "
 [ "$(cat $holds /dev/null | wc -l)" -eq "$(grep -h '' $holds /dev/null | wc -l)" ] || fault "holds: cut off"
 finish
-tab='	'
-cut -d "$tab" -f 1 "$tmp/holds" | sort -u >"$tmp/periods"
-sed -n 's/^\([0-9]*\) .* \(2[^ ]*\)$/\1 \2/p' "$tmp/periods" | sort >"$tmp/released"
-while read -r number first end added released; do
-  number_of "$added"
-  on=${moment%??????} at=$on
-  [ "$released" = - ] || { number_of "$released"; at=${moment%??????}; }
-  in_calendar "$first" && in_calendar "$end" && in_calendar "$on" && in_calendar "$at" ||
-    fault "holds: not a hold: $number $first $end $added $released"
-  [ "$released" != - ] || released=$(sed -n "s/^$number //p" "$tmp/released" | head -n 1)
-  echo "$number $first $end $added ${released:--}"
-done <"$tmp/periods" | sort -u >"$tmp/held"
+cut -f 1 "$tmp/holds" | sort -u >"$tmp/periods"
+sed 's/^[0-9]* //;s/T[^ ]*//g;s/-//g' "$tmp/periods" | tr ' ' '\012' | sort -u >"$tmp/found"
+while read -r day; do
+  [ -z "$day" ] || in_calendar "$day" || fault "holds: not a day of the calendar: $day"
+done <"$tmp/found"
+awk '
+  NR == FNR { if ($5 != "-" && (!($1 in ends) || $5 < ends[$1])) ends[$1] = $5; next }
+  $5 == "-" && ($1 in ends) { $5 = ends[$1] }
+  { print }
+' "$tmp/periods" "$tmp/periods" >"$tmp/found" || fault "awk failed: holds were not checked"
+sort -u "$tmp/found" >"$tmp/held"
 
 # A day has every hold that the day before has, as it was or released since. Most days have the same.
-as_if_open() { sed "s/^\([0-9]* [0-9]* [0-9]* [^ ]*\) [^$tab]*$tab/\1 -$tab/" "$1" | sort; }
-previous=/dev/null known='' expected=''
-sed -n 's|^\(.\{64\}\)  \([0-9]*\)/holds$|\2 \1|p' "$tmp/all" | sort >"$tmp/sums"
-while read -r day hash; do
-  if [ "$day" != "$expected" ] && [ -n "$expected" ]; then
-    [ ! -s "$previous" ] || fault "$expected/holds: missing, though the day before has holds"
-    previous=/dev/null known=''
-  fi
-  day_after "$day"
-  expected=$next
-  [ "$hash" != "$known" ] || continue
-  known=$hash
-  cut -d ' ' -f 1 "$day/holds" | sort | uniq -d | faults "$day/holds: names a hold twice: "
-  [ "$(wc -l <"$day/holds")" -le 1000 ] || fault "$day/holds: more than 1,000 lines"
-  as_if_open "$previous" >"$tmp/before"
-  as_if_open "$day/holds" >"$tmp/now"
-  only_second "$tmp/now" "$tmp/before" | faults "$day/holds: not in it, though the day before has it: "
-  sed "/^[0-9]* [0-9]* [0-9]* [^ ]* -$tab/d" "$previous" | sort >"$tmp/before"
-  sort "$day/holds" >"$tmp/now"
-  only_second "$tmp/now" "$tmp/before" | faults "$day/holds: not in it, though the day before has it: "
-  previous=$day/holds
-done <"$tmp/sums"
-[ "$expected" = "$following" ] || [ ! -s "$previous" ] || fault "$expected/holds: missing, though the day before has holds"
+sed -n 's|^\(.\{64\}\)  \([0-9]*\)/holds$|\2 =\1|p' "$tmp/all" | sort >"$tmp/sums"
+printf '%s\n' $days | sort - "$tmp/sums" >"$tmp/found"
+awk '
+  function as_if_open(line, tab, part) {
+    tab = index(line, "\t")
+    split(substr(line, 1, tab - 1), part, " ")
+    return part[1] " " part[2] " " part[3] " " part[4] " -" substr(line, tab)
+  }
+  function compare(file, line, number, many, now) {
+    if (hash == known) return
+    known = hash
+    file = day "/holds"
+    split("", now)
+    while (hash != "" && (getline line <file) > 0) {
+      number = substr(line, 1, index(line, " ") - 1)
+      if (number in now) print file ": names hold " number " twice"
+      now[number] = line
+      if (++many == 1001) print file ": more than 1,000 lines"
+    }
+    close(file)
+    for (number in before)
+      if (!(number in now) || (now[number] != before[number] && as_if_open(now[number]) != before[number]))
+        print file ": not in it as the day before has it: " before[number]
+    split("", before)
+    for (number in now) before[number] = now[number]
+  }
+  NF == 1 { compare(); day = $1; hash = "" }
+  NF == 2 { hash = $2 }
+  END { compare() }
+' "$tmp/found" >"$tmp/lacking" || fault "awk failed: holds were not checked"
+faults "" <"$tmp/lacking"
 finish
-
-held() { # by the holds in $1, at the time $2; with $3 they count whenever they were added
-  while read -r number first end added released _; do
-    [ "$first" -le "$day" ] && [ "$day" -le "$end" ] || continue
-    number_of "$added"; added=$moment
-    if [ "$released" = - ]; then released=99999999999999; else number_of "$released"; released=$moment; fi
-    [ -n "$3" ] || [ "$added" -le "$2" ] || continue
-    [ "$added" -lt "$released" ] && [ "$2" -lt "$released" ] || continue
-    fault "$day/tombstone: removed while hold $number was in force"
-  done <"$1"
-}
 
 # What a removal rests on: its age, the day that records it, the policy that was sealed before, no hold.
 logs='' known=''
-: >"$tmp/records" && : >"$tmp/policies"
+for each in records policies times; do : >"$tmp/$each"; done
 while read -r day policy moment log && read -r hash _ <&3; do
-  stone=$day/tombstone
+  stone=$day/tombstone at=$moment
   number_of "$moment"
-  at=$moment on=${moment%??????} many=${policy%?}
+  on=${moment%??????} many=${policy%?}
   in_calendar "$on" || { fault "$stone: not a time of the calendar"; continue; }
   case " $days $following " in *" $log "*) ;; *) fault "$stone: recorded with $log, which is no day of the chain"; continue ;; esac
   days_of "$day"; own=$number
@@ -377,9 +373,35 @@ while read -r day policy moment log && read -r hash _ <&3; do
   fi
   day_before "$log"
   [ -f "$before/tombstone" ] || echo "$before $policy" >>"$tmp/policies"
-  [ ! -s "$before/holds" ] || held "$before/holds" "$at" whenever
-  [ ! -s "$tmp/held" ] || held "$tmp/held" "$at" ''
+  echo "$day $before $at" >>"$tmp/times"
 done <"$tmp/removed" 3<"$tmp/hashes"
+# Holds of the day before the removal is recorded count whenever they were added; the rest by their times.
+cat "$tmp/held" "$tmp/sums" "$tmp/times" >"$tmp/found"
+awk '
+  function put(at, line, part) {
+    split(line, part, " ")
+    if (part[5] == "-") part[5] = "9"
+    if (part[4] >= part[5]) return at
+    name[++at] = part[1]; first[at] = part[2]; last[at] = part[3]; added[at] = part[4]; released[at] = part[5]
+    return at
+  }
+  NF == 5 { top = count = put(count, $0) }
+  NF == 2 { hash[$1] = $2 }
+  NF == 3 {
+    if (hash[$2] != known) {
+      known = hash[$2]; file = $2 "/holds"; top = count
+      while (known != "" && (getline line <file) > 0) top = put(top, line)
+      close(file)
+    }
+    day = $1; at = $3
+    for (i = 1; i <= top; i++)
+      if (first[i] <= day && day <= last[i] && at < released[i] && (i > count || added[i] <= at)) {
+        print day "/tombstone: removed while hold " name[i] " was in force"
+        break
+      }
+  }
+' "$tmp/found" >"$tmp/lacking" || fault "awk failed: removals were not held against the holds"
+faults "" <"$tmp/lacking"
 if [ -n "$stones" ]; then
   grep -a '"tombstone":"' $logs /dev/null 2>/dev/null |
     sed -n 's|^\([0-9]*\)/custody\.jsonl:.*"tombstone":"\([0-9a-f]\{64\}\)".*|\1 \2|p' | sort -u >"$tmp/found"
