@@ -80,7 +80,7 @@ _ANCHORS = frozenset({"^", "$", r"\b", r"\B", r"\A", r"\z"})
 def field_atom(field: str, value: SigmaType) -> Atom:
     """The question whether a field has a value. Raises UnsupportedError, by name, or ParseError."""
     names = field_names(field)
-    what = f"{field} {type(value).__name__} {value!r}"
+    what = f"{field} {type(value).__name__} {_told(value)}"
     if isinstance(value, SigmaNull):
         return Atom(names, lambda found: found is None or found == (), what)
     if isinstance(value, SigmaExists):
@@ -105,7 +105,7 @@ def keyword_atom(value: SigmaType) -> Atom:
     elif not isinstance(value, SigmaRegularExpression):
         raise UnsupportedError(f"a keyword that is a {_kind(value)}")
     judge = _text_judge(value, "a keyword")
-    return Atom((), lambda event: judge(event.text), f"keyword {value!r}", needs=_needs(value))
+    return Atom((), lambda event: judge(event.text), f"keyword {_told(value)}", needs=_needs(value))
 
 
 def one_of(field: str, values: tuple[str, ...]) -> Atom:
@@ -161,6 +161,13 @@ def _pattern(value: SigmaRegularExpression) -> str:
     # A dot is no line break but with the modifier `s`.
     off = "" if "s" in flags else "-s"
     return f"(?{flags}{off}:{value.regexp})"
+
+
+def _told(value: SigmaType) -> str:
+    """The same text for the same value in every process."""
+    if isinstance(value, SigmaRegularExpression):
+        return _pattern(value)
+    return "" if isinstance(value, SigmaNull) else repr(value)
 
 
 def _needs(value: SigmaType) -> str:
