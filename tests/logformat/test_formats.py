@@ -23,6 +23,11 @@ LINES = [
     ("combined", b'::1 - a b [17/May/2015:10:05:03 -0130] "GET /\\" x" 200 -', "2015-05-17T11:35:03", "::1"),
     ("combined", b'1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a" 200 3 "-" "Mozilla cut of', "2015-05-17T10:05:03", "1.2.3.4"),
     ("combined", b'6.6.6.6 - x [01/Jan/2001:00:00:00 +0000] \\" [17/May/2015:10:05:03 +0000] "GET /" 401 3 "-" "-"', "2015-05-17T10:05:03", "6.6.6.6"),
+    ("combined", b'www.example.com 192.0.2.2 - - [18/Aug/2024:21:08:39 +0100] "GET / HTTP/1.1" 403 332 "-" "curl"', "2024-08-18T20:08:39", "192.0.2.2"),
+    ("combined", b'www.example.com:443 2001:db8::1 - a b [18/Aug/2024:21:08:39 +0100] "GET / HTTP/1.1" 403 332', "2024-08-18T20:08:39", "2001:db8::1"),
+    ("combined", b'9.9.9.9 192.0.2.2 - - [18/Aug/2024:21:08:39 +0100] "GET / HTTP/1.1" 403 332 "-" "curl"', "2024-08-18T20:08:39", None),
+    ("combined", b'1.2.3.4 - 9.9.9.9 - [18/Aug/2024:21:08:39 +0100] "GET / HTTP/1.1" 403 332 "-" "curl"', "2024-08-18T20:08:39", "1.2.3.4"),
+    ("combined", b'host.example 9.9.9.9 bob [18/Aug/2024:21:08:39 +0100] "GET / HTTP/1.1" 403 332 "-" "curl"', "2024-08-18T20:08:39", "host.example"),
     ("common", b'host.example - - [31/Dec/2016:23:59:60 +0000] "GET / HTTP/1.0" 304 -', "2017-01-01T00:00:00", "host.example"),
     ("nginx-error", b'2012/04/09 11:53:29 [error] 2865#0: *66647 user "xyz": password mismatch, client: 192.0.43.10, server: a, request: "GET / HTTP/1.1"', "2012-04-09T11:53:29", "192.0.43.10"),
     ("nginx-error", b'2012/04/09 11:53:29 [error] 2865#0: *6 user "x, client: 9.9.9.9, server": password mismatch, client: 192.0.43.10, server: a', "2012-04-09T11:53:29", None),
@@ -56,6 +61,19 @@ def test_a_line_has_its_time_and_its_client(name, line, time, client):
     assert found.time == at(time)
     assert found.fields.get("client") == client
     assert found.repeat == 1
+
+
+def test_a_virtual_host_in_front_is_not_the_client():
+    """Debian's `vhost_combined` and Apache's `%v %h %l %u ...` (documentation, "Log Files",
+    section "Virtual Hosts"). Where the first word is an address too there are two readings."""
+    line = b'www.example.com:80 192.0.2.2 - a b [18/Aug/2024:21:08:39 +0100] "GET /" 401 3 "-" "x"'
+    found = make_format("combined").parse(line).fields
+    assert found["vhost"] == "www.example.com:80"
+    assert (found["client"], found["ident"], found["user"]) == ("192.0.2.2", "-", "a b")
+    doubtful = make_format("combined").parse(line.replace(b"www.example.com", b"9.9.9.9")).fields
+    assert "client" not in doubtful
+    assert "vhost" not in doubtful
+    assert doubtful["status"] == "401"
 
 
 SKIPPED = [

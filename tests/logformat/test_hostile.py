@@ -94,3 +94,61 @@ def test_nobody_else_is_blamed(data, sample, name, prefix, least):
             wrong.append((client, said["host"], line))
     assert wrong == []
     assert right >= least
+
+
+def full(start, end, length, filling="a"):
+    """A line as long as its writer makes them, of which the rest was cut off."""
+    line = start + filling * ((length - len(start) - len(end)) // len(filling))
+    return (line.ljust(length - len(end), "x") + end).encode()
+
+
+NGINX = "2026/11/22 12:53:47 [error] 21539#21539: *4 "
+SSHD = "Mar 27 13:06:56 srv sshd[7]: "
+MISSING = '" failed (2: No such file or directory)'
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "client"),
+    [
+        # Cut off in the address itself: 192.0.2.15, or anybody.
+        ("nginx-error", full(f'{NGINX}open() "/', f"{MISSING}, client: 192.0.2.1", 2047), None),
+        ("nginx-error", full(f'{NGINX}user "', '": password mismatch, client: 192.0.2.1', 2047), None),
+        # Cut off before it; the only client is in the path that a stranger asked for.
+        ("nginx-error", full(f'{NGINX}open() "/x, client: 9.9.9.9, server: ', f"...{MISSING[1:]}, cli", 2047), None),
+        ("nginx-error", full(f'{NGINX}FastCGI sent in stderr: "', "x, client: 9.9.9.9, server: s", 2047), None),
+        ("nginx-error", full(f"{NGINX}[lua] a.lua:7: x, client: 9.9.9.9, ", "", 2047), None),
+        # Whatever was cut off, the server wrote the first client.
+        ("nginx-error", full(f'{NGINX}user "u" was not found in "/pw", client: 192.0.2.15, server: s, request: "GET /', "", 2047), "192.0.2.15"),
+        ("nginx-error", full(f'{NGINX}user "u": password mismatch, client: 192.0.2.15, server: s, request: "GET /', "", 2047), "192.0.2.15"),
+        ("nginx-error", full(f'{NGINX}limiting requests, excess: 1.8 by zone "one", client: 192.0.2.15, server: s, request: "GET /', "", 2047), "192.0.2.15"),
+        ("nginx-error", full(f'{NGINX}access forbidden by rule, client: 2001:db8::1, server: s, request: "GET /', "", 2047), "2001:db8::1"),
+        # Not cut off.
+        ("nginx-error", full(f'{NGINX}open() "/', f"{MISSING}, client: 192.0.2.1", 2046), "192.0.2.1"),
+        ("syslog", SSHD.encode() + full("Connection closed by invalid user ", " 9.9.9.9 port 22 [preauth]", 500, "\\001"), None),
+        ("syslog", SSHD.encode() + full("Disconnected from authenticating user ", " 9.9.9.9 port 22", 500, "\\001"), None),
+        ("syslog", SSHD.encode() + full("Bad protocol version identification '", "' from 9.9.9.9 port 22", 500, "\\001"), None),
+        ("syslog", SSHD.encode() + full("Connection closed by invalid user ", " 9.9.9.9 port 22 [preauth]", 499), "9.9.9.9"),
+        ("syslog", SSHD.encode() + full("Received disconnect from 192.0.2.1 port 4:11: ", "9.9.9.9", 500), "192.0.2.1"),
+    ],
+)  # fmt: skip
+def test_a_line_that_was_cut_off_blames_nobody_else(name, line, client):
+    """nginx, ngx_log.c: 2,048 bytes with the line end, the client behind the message (seen of
+    nginx 1.22); OpenSSH, log.c: `syslog(pri, "%.500s")`, control characters as `\\001`."""
+    found = make_format(name, CLUES).parse(line)
+    assert isinstance(found, Parsed)
+    assert found.fields.get("client") == client
+
+
+@given(
+    st.sampled_from([('open() "/', MISSING), ('user "', '": password mismatch')]),
+    st.text('0123456789., clientsrv"', max_size=60),
+    st.integers(1, 100),
+)
+def test_wherever_nginx_cuts_nobody_else_is_blamed(message, own, cut):
+    """The path that was asked for is a stranger's, and so is the user; the end is cut off."""
+    begin, end = message
+    own = own.replace("c", ", client: 9.9.9.9, ") if begin != 'user "' else own
+    whole = f'{end}, client: 192.0.2.155, server: s, request: "GET /?, client: 9.9.9.9, server'
+    line = full(f"{NGINX}{begin}", f"{own}{whole[:cut]}", 2047)
+    found = make_format("nginx-error", CLUES).parse(line)
+    assert found.fields.get("client") in (None, "192.0.2.155")

@@ -1,14 +1,16 @@
 """Access logs: common and combined, as Apache and nginx write them.
 
-Source: Apache documentation, "Log Files", sections "Common Log Format" and "Combined Log
-Format". Both servers write a quote inside a field as an escape, so a raw quote ends it, and a
-user name can't bring its own time stamp: the stamp is the one before the first raw quote.
+Source: Apache documentation, "Log Files", sections "Common Log Format", "Combined Log Format"
+and "Virtual Hosts" (the name of the virtual host stands in front of the client). Both servers
+write a quote inside a field as an escape, so a raw quote ends it, and a user name can't bring
+its own time stamp: the stamp is the one before the first raw quote.
 """
 
 from __future__ import annotations
 
 import re
 
+from tocsin.logformat._address import address
 from tocsin.logformat._result import Clues, Parsed, Reason, Skipped
 from tocsin.logformat._stamp import Memo, read_time
 
@@ -46,11 +48,24 @@ class Combined:
         fields = dict(zip(_NAMES, groups, strict=True))
         if groups[-1] is None:
             del fields["referer"], fields["agent"]
+        if address(fields["ident"]) is not None and " " in fields["user"]:
+            _with_virtual_host(fields)
         return Parsed(time, fields)
 
     def is_typical(self, line: bytes) -> bool:
         match = _LINE.match(line.decode("utf-8", "replace"))
         return match is not None and match[9] is not None
+
+
+def _with_virtual_host(fields: dict[str, str]) -> None:
+    """Another word in front: `www.example.com:443 192.0.2.2 - - [...`.
+
+    A virtual host can be named by whoever asks for it, and then look like a client.
+    """
+    first = fields.pop("client")
+    if address(first) is None:
+        fields["vhost"], fields["client"] = first, fields["ident"]
+        fields["ident"], _, fields["user"] = fields["user"].partition(" ")
 
 
 class Common(Combined):

@@ -2,7 +2,9 @@
 
 Rule: addresses come only from places that trusted software writes; what a stranger can write
 (a user name, a referrer) may stand before and after. Where a text could be read in two ways
-there is no address (reliability notes, A2 rule 10 and A3, log injection).
+there is no address (reliability notes, A2 rule 10 and A3, log injection). Servers cut long
+messages off, and whoever makes a message long chooses where: what stands at the end of one
+may be a part of an address, or be a stranger's text that stood before the address.
 """
 
 from __future__ import annotations
@@ -17,6 +19,21 @@ _BRACKETS = re.compile(r"\[([^\]]+)\](?::\d{1,5})?")
 _V4_PORT = re.compile(r"([\d.]{7,15}):\d{1,5}")
 _PORT = re.compile(r"[1-9]\d{0,4}", re.ASCII)
 _NGINX = re.compile(rb", client: ([^\s,]+)")
+# Messages before whose client there is nothing that a stranger could write a client into: a user
+# name of the basic scheme has no colon, and a zone is named by the configuration.
+_NGINX_OWN = re.compile(
+    rb'(?:user "[^:]*"(?:: password mismatch| was not found in "[^":]*")|access forbidden by rule|'
+    rb"no user/password was provided for basic authentication|"
+    rb"client intended to send too large body: \d+ bytes|"
+    rb'(?:limiting|delaying) [^":]*(?:: [\d.]+)?,? by zone "[^"]*"), client: ([^\s,]+),'
+)
+NGINX_FULL = 2047
+"""Bytes of the longest line of nginx, without its line end: the rest may have been cut off.
+
+Source: nginx, ngx_log.c (`ngx_log_error_core`) and ngx_log.h (`NGX_MAX_ERROR_STR`).
+"""
+_SSHD_FULL = 500
+"""Bytes of the longest message of sshd (OpenSSH, log.c, `do_log`)."""
 # After these words sshd itself writes the address; what follows may be the peer's own text.
 _SSHD_FIRST = re.compile(
     rb"(?:error: )?(?:(?:Received disconnect|Disconnected|Did not receive identification string|"
@@ -72,15 +89,24 @@ def peer_address(text: str) -> str | None:
     return address(text)
 
 
-def nginx_client(message: bytes) -> str | None:
-    """The client of an nginx error, unless the message names two."""
-    return _only(_NGINX.findall(message))
+def nginx_client(message: bytes, *, full: bool) -> str | None:
+    """The client of an nginx error, unless the message names two.
+
+    Of a line that is `full` the end may be missing.
+    """
+    if not full:
+        return _only(_NGINX.findall(message))
+    match = _NGINX_OWN.match(message[:NGINX_FULL])
+    return address(match[1].decode("ascii", "replace")) if match else None
 
 
 def sshd_client(message: bytes) -> str | None:
     """The peer of a message of the OpenSSH server, unless a user name could be it."""
-    match = _SSHD_FIRST.match(message) or _SSHD_LAST.fullmatch(message)
-    if match or (match := _SSHD_PROTOCOL.fullmatch(message)):
+    match = _SSHD_FIRST.match(message)
+    if match is None and len(message) >= _SSHD_FULL:
+        return None
+    match = match or _SSHD_LAST.fullmatch(message) or _SSHD_PROTOCOL.fullmatch(message)
+    if match:
         return address(match[1].rstrip(b":").decode("ascii"))
     if _SSHD_FROM.match(message):
         return _only(_FROM.findall(message))

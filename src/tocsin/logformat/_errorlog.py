@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from tocsin.logformat._address import address, nginx_client, peer_address
+from tocsin.logformat._address import NGINX_FULL, address, nginx_client, peer_address
 from tocsin.logformat._result import Clues, Parsed, Reason, Skipped
 from tocsin.logformat._stamp import Memo, fraction, read_time
 
@@ -39,7 +39,7 @@ class NginxError:
         time = self._time(match[1])
         if isinstance(time, Reason):
             return Skipped(time)
-        client = nginx_client(match[6])
+        client = nginx_client(match[6], full=len(line) >= NGINX_FULL)
         fields = {
             "level": match[2].decode("utf-8", "replace"),
             "message": match[6].decode("utf-8", "replace"),
