@@ -221,8 +221,11 @@ def rule_file(rng, form):
 @given(seed=st.integers(0, 2**64))
 @settings(max_examples=20)
 def test_any_rules(form, seed):
-    rng, through = random.Random(seed), 0
-    for _ in range(60):
+    rng, through, tried = random.Random(seed), 0, 0
+    # Few rules have a prefilter, and it lets few lines through.
+    while tried < 60 or not through:
+        tried += 1
+        assert tried < 2000
         block = "".join(
             line(rng, form) + rng.choice(["\n", "\n", "\r\n", "\n\n"]) for _ in range(12)
         ).encode()
@@ -232,7 +235,6 @@ def test_any_rules(form, seed):
             continue
         if make_prefilter(rules, form) is not None:
             through += check(rules, form, block)
-    assert through
 
 
 @pytest.mark.parametrize(
