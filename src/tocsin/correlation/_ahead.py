@@ -12,10 +12,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from tocsin.correlation._keyed import Seen
-
 if TYPE_CHECKING:
-    from tocsin.correlation._keyed import Keyed
+    from tocsin.correlation._keyed import Keyed, Seen
     from tocsin.correlation._model import Correlation, Expression, Key, RuleSet
     from tocsin.correlation._windows import Part, Window
 
@@ -24,7 +22,6 @@ __all__ = ["Ahead"]
 _MOST = 16_384
 """Windows; of more, those of the keys that were heard of latest. What such a key did before is
 missing when it comes back, so it may be told when it is settled only."""
-_NOT_SURE = Seen(0, False, False, 0, 0, 0)
 
 
 class Ahead:
@@ -39,10 +36,10 @@ class Ahead:
         if self._windows:
             self._windows = OrderedDict()
 
-    def add(self, at: int, keyed: Keyed, key: Key, time: int, event: Part) -> Seen:
-        """Take an event of the correlation at a place."""
+    def add(self, at: int, keyed: Keyed, key: Key, time: int, event: Part) -> Seen | None:
+        """Take an event of the correlation at a place; None if nothing is certain at it."""
         if not self._sure[at]:
-            return _NOT_SURE
+            return None
         windows = self._windows
         window = windows.get((at, key))
         if window is None:

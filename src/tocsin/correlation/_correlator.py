@@ -18,30 +18,31 @@ daemon reads, and `put` tells what is certain before.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from tocsin.correlation._addresses import LONGEST, group_value, shortened
+from tocsin.correlation._addresses import LONGEST, group_value
 from tocsin.correlation._ahead import Ahead
 from tocsin.correlation._identity import identities
 from tocsin.correlation._keyed import Keyed
 from tocsin.correlation._matcher import Matcher
 from tocsin.correlation._model import Alert, Event, Key
 from tocsin.correlation._packed import pack_event, unpack_event
+from tocsin.correlation._slim import Slimming
 from tocsin.correlation._summary import Pool
-from tocsin.correlation._taxonomy import field_names
+from tocsin.correlation._waiting import Waiting
 from tocsin.correlation._windows import Part, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from tocsin.correlation._keyed import Seen
-    from tocsin.correlation._model import Correlation, Detection, RuleSet, Value
+    from tocsin.correlation._model import Correlation, Detection, RuleSet
     from tocsin.correlation._packed import Matched
 
-    _Adds = Callable[[int, Keyed, Key, int, Part], Seen]
+    _Adds = Callable[[int, Keyed, Key, int, Part], Seen | None]
 
 __all__ = ["Budget", "Correlator", "Offender"]
 
@@ -96,9 +97,11 @@ class _Route:
     key: Callable[[Event], Key | None]
     value: tuple[tuple[str, ...], ...]
     temporal: bool
+    once: Part
+    """Of an event that happened once, where no value is asked for."""
 
 
-def _settle(_: int, keyed: Keyed, key: Key, time: int, event: Part) -> Seen:
+def _settle(_: int, keyed: Keyed, key: Key, time: int, event: Part) -> Seen | None:
     return keyed.add(key, time, event)
 
 
@@ -146,7 +149,7 @@ class Correlator:
                 self._routes[places[name]].append(
                     _Route(
                         self._keyed[at], at, position, _key_of(plan.keys[position]),
-                        plan.value, plan.kind in _TEMPORAL,
+                        plan.value, plan.kind in _TEMPORAL, Part(1, None, position),
                     )
                 )  # fmt: skip
         # The last rule of a chain first, so that one event is not two steps of it.
@@ -154,17 +157,9 @@ class Correlator:
             routes.sort(key=lambda each: (each.at, -each.position))
         self._before = before
         self._room = budget.waiting
-        self._needed = {
-            name
-            for each in rules.correlations
-            for names in (*(n for keys in each.keys for n in keys), *each.value)
-            for name in names
-        }
-        # Who it was, for alerts that do not group by it.
-        self._needed |= {*field_names("source.ip"), *field_names("user.name")}
-        self._waiting: list[tuple[int, int, Event, tuple[int, ...]]] = []
+        self._slim = Slimming(rules).slim
+        self._waiting = Waiting()
         self._ahead = Ahead(rules)
-        self._arrived = 0
         self._latest = 0
         self._taken = 0
         self._identities = identities(rules)
@@ -175,41 +170,36 @@ class Correlator:
         `settled` gets those that were held against the correlations, in the same order.
         """
         alerts: list[Alert] = []
-        matcher = self._matcher
-        waiting, lateness = self._waiting, self._lateness
+        satisfied, slim, waiting = self._matcher.satisfied, self._slim, self._waiting
+        lateness, latest = self._lateness, self._latest
         for event in events:
             self.events += 1
-            matched = matcher(event)
-            if event.time > self._latest:
-                self._latest = event.time
+            matched = satisfied(event)
+            time = event.time
+            if time > latest:
+                self._latest = latest = time
                 # An event of exactly that time can still come, and would not be late.
-                while waiting and waiting[0][0] < self._latest - lateness:
+                while waiting.due < latest - lateness:
                     self._next(alerts, settled)
             if not matched:
                 continue
-            if event.time < self._taken or event.time < self._latest - self._lateness:
+            if time < self._taken or time < latest - lateness:
                 self.late += 1
-            elif self._lateness:
-                self._arrived += 1
-                heappush(self._waiting, (event.time, self._arrived, self._slim(event), matched))
-                if len(self._waiting) > self._room:
+            elif lateness:
+                waiting.put(slim(event), matched)
+                if len(waiting) > self._room:
                     self._next(alerts, settled)
             else:
-                self._taken = event.time
+                self._taken = time
                 if settled is not None:
-                    settled.append((self._slim(event), matched))
+                    settled.append((slim(event), matched))
                 self._apply(event, matched, alerts)
         return alerts
 
-    def _slim(self, event: Event) -> Event:
-        fields = event.fields
-        kept = {name: _short(fields[name]) for name in self._needed if name in fields}
-        return Event(event.time, kept, event.count, "", event.reference)
-
     def sift(self, events: Iterable[Event]) -> list[Matched]:
         """Those that match a rule. May run beside everything else, but only once at a time."""
-        matcher = self._matcher
-        return [(self._slim(event), matched) for event in events if (matched := matcher(event))]
+        satisfied, slim = self._matcher.satisfied, self._slim
+        return [(slim(event), matched) for event in events if (matched := satisfied(event))]
 
     def put(self, found: Iterable[Matched], present: int) -> Put:
         """Let events wait that were sifted.
@@ -224,8 +214,7 @@ class Correlator:
             if event.time < self._taken or (full and event.time > present):
                 continue
             self._apply(event, matched, done.certain, self._ahead.add)
-            self._arrived += 1
-            heappush(self._waiting, (event.time, self._arrived, event, matched))
+            self._waiting.put(event, matched)
             done.taken.append((event, matched))
             if full:
                 self._next(done.alerts)
@@ -234,7 +223,7 @@ class Correlator:
     def advance(self, time: int) -> list[Alert]:
         """Everything before `time` is there: take what waited for it."""
         alerts: list[Alert] = []
-        while self._waiting and self._waiting[0][0] < time:
+        while self._waiting.due < time:
             self._next(alerts)
         self._taken = max(self._taken, time)
         if not self._waiting:
@@ -244,7 +233,7 @@ class Correlator:
     @property
     def next_time(self) -> int | None:
         """Of the earliest event that waits."""
-        return self._waiting[0][0] if self._waiting else None
+        return self._waiting.due if self._waiting else None
 
     @property
     def waiting(self) -> int:
@@ -268,8 +257,8 @@ class Correlator:
         return alerts
 
     def _next(self, alerts: list[Alert], settled: list[Matched] | None = None) -> None:
-        time, _, event, matched = heappop(self._waiting)
-        self._taken = time
+        event, matched = self._waiting.take()
+        self._taken = event.time
         if settled is not None:
             settled.append((event, matched))
         self._apply(event, matched, alerts)
@@ -295,9 +284,12 @@ class Correlator:
                 if add is _settle:
                     keyed.unkeyed += event.count
                 continue
-            value = _counted(event, route.value) if route.value else None
-            seen = add(route.at, keyed, key, event.time, Part(event.count, value, route.position))
-            if not seen.holds:
+            part = route.once
+            if event.count != 1 or route.value:
+                value = _counted(event, route.value) if route.value else None
+                part = Part(event.count, value, route.position)
+            seen = add(route.at, keyed, key, event.time, part)
+            if seen is None:
                 continue
             plan = keyed.plan
             if plan.alone and not seen.held:
@@ -331,8 +323,8 @@ class Correlator:
     def state(self) -> bytes:
         """Everything that a correlator of the same rules needs to go on."""
         # Bit by bit, so that others have their turn where this runs on a thread of its own.
-        waiting = [_packed([order, pack_event(e, each)]) for _, order, e, each in self._waiting]
-        head = [self.late, self.events, self._arrived, self._latest, self._taken]
+        waiting = [_packed([order, pack_event(*each)]) for order, each in self._waiting]
+        head = [self.late, self.events, self._waiting.arrived, self._latest, self._taken]
         return msgspec.msgpack.encode(
             [self._identities, head, waiting, [_packed(each.state()) for each in self._keyed]]
         )
@@ -345,14 +337,11 @@ class Correlator:
         (detections, plans), head, waiting, keyed = msgspec.msgpack.decode(state)
         now = {identity: at for at, identity in enumerate(self._identities[0])}
         places = [now.get(each) for each in detections]
-        self.late, self.events, self._arrived, self._latest, self._taken = head
-        self._waiting = [
-            (event[0].time, order, *event)
-            for order, packed in waiting
-            if (event := unpack_event(packed, places)) is not None
-        ]
-        heapify(self._waiting)
-        restored = sorted(self._waiting)
+        self._waiting = Waiting()
+        self.late, self.events, self._waiting.arrived, self._latest, self._taken = head
+        for order, packed in waiting:
+            if (event := unpack_event(packed, places)) is not None:
+                self._waiting.put_back(order, *event)
         known = dict(zip(plans, keyed, strict=True))
         for each, identity in zip(self._keyed, self._identities[1], strict=True):
             found = known.get(identity)
@@ -364,21 +353,13 @@ class Correlator:
             }
             each.restore(found, windows)
         certain: list[Alert] = []
-        for _, _, waits, matched in restored:
+        for _, (waits, matched) in self._waiting:
             self._apply(waits, matched, certain, self._ahead.add)
         return places
 
 
 def _packed(state: list[Any]) -> msgspec.Raw:
     return msgspec.Raw(msgspec.msgpack.encode(state))
-
-
-def _short(value: Value) -> Value:
-    if isinstance(value, str):
-        return value if len(value) <= LONGEST else shortened(value)
-    if isinstance(value, tuple):
-        return tuple(shortened(each) if isinstance(each, str) else each for each in value)
-    return value
 
 
 def _match_alert(rule: Detection, event: Event) -> Alert:
@@ -398,10 +379,10 @@ def _key_of(names: Sequence[tuple[str, ...]]) -> Callable[[Event], Key | None]:
     if not names:
         return lambda _: ""
     if len(names) == 1:
-        return lambda event: _one(event, names[0])
+        return partial(_one, names[0])
 
     def several(event: Event) -> Key | None:
-        found = tuple(_one(event, each) for each in names)
+        found = tuple(_one(each, event) for each in names)
         return None if None in found else found  # type: ignore[return-value]
 
     return several
@@ -425,7 +406,7 @@ def _value(event: Event, names: Sequence[str]) -> str | int | float | None:
     return None
 
 
-def _one(event: Event, names: tuple[str, ...]) -> str | None:
+def _one(names: tuple[str, ...], event: Event) -> str | None:
     fields = event.fields
     for name in names:
         value = fields.get(name)

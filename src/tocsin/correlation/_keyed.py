@@ -9,6 +9,7 @@ one who comes back.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tocsin.correlation._offenders import Offenders
@@ -23,16 +24,15 @@ __all__ = ["Keyed"]
 
 
 class Seen(NamedTuple):
-    """What a correlation is after an event."""
+    """What a correlation is after an event at which its condition holds."""
 
     measure: float
-    holds: bool
     held: bool
     """Whether the condition was true before."""
     error: int
     """So much the measure may be off by."""
     first: int
-    """The time of the first event of the window, if the condition became true."""
+    """The time of the first event of the window; 0 if the condition was true before."""
     time: int
     """Of the event at which it is so."""
     previous: int = 0
@@ -61,8 +61,8 @@ class Keyed:
         self.unkeyed = 0
         """Events that lack a group-by field."""
 
-    def add(self, key: Key, time: int, event: Part) -> Seen:
-        """Take an event."""
+    def add(self, key: Key, time: int, event: Part) -> Seen | None:
+        """Take an event; None if the condition does not hold at it."""
         self.offenders.add(key, time, event.often)
         window = self.windows.get(key)
         if window is None:
@@ -73,7 +73,7 @@ class Keyed:
                 self._carry(window, self._summary.take(key, time), time)
         return self.within(window, time, event)
 
-    def within(self, window: Window, time: int, event: Part) -> Seen:
+    def within(self, window: Window, time: int, event: Part) -> Seen | None:
         """Take an event into a key's window; it may be earlier than others in it."""
         plan = self.plan
         if time >= window.last:
@@ -83,22 +83,22 @@ class Keyed:
             measure = window.insert(time, event, plan)
             time = window.last
         before = window.true
-        previous = window.held
         window.true = holds = plan.test(measure) if plan.expression is None else bool(measure)
-        if holds:
-            window.held = time
+        if not holds:
+            return None
+        previous, window.held = window.held, time
         error = window.carried
         if error:
             error += self._summary.error
-        first = window.first() if holds and not before else 0
-        return Seen(measure, holds, before, error, first, time, previous)
+        first = 0 if before else window.first()
+        return Seen(measure, before, error, first, time, previous)
 
     def copy(self, key: Key) -> Window:
         """A key's window as it is, or a new one."""
         window = self.windows.get(key)
         return self._make() if window is None else window.copy()
 
-    def _beyond(self, key: Key, time: int, event: Part) -> Seen:
+    def _beyond(self, key: Key, time: int, event: Part) -> Seen | None:
         """An event of a key for which there is no window."""
         count = event.often
         counted = self._summary.add(key, time, count)
@@ -107,11 +107,11 @@ class Keyed:
             self._carry(window, self._summary.take(key, time) - count, time)
             return self.within(window, time, event)
         test = self.plan.test
-        if self.plan.kind != "event_count":
-            return Seen(0, False, False, counted, time, time)
+        if self.plan.kind != "event_count" or not test(counted):
+            return None
         error = self._summary.error + (counted - count)
         before = counted > count and test(counted - count)
-        return Seen(counted, test(counted), before, error, time, time)
+        return Seen(counted, before, error, time, time)
 
     def _carry(self, window: Window, counted: int, time: int) -> None:
         """Begin a window with what the summary counted of the key."""
@@ -138,10 +138,9 @@ class Keyed:
 
     def _look(self) -> bool:
         """Rank the windows; whether there are any."""
-        self._victims = sorted(
-            ((window.events + window.carried, key) for key, window in self.windows.items()),
-            key=lambda each: -each[0],
-        )
+        ranked = [(window.events + window.carried, key) for key, window in self.windows.items()]
+        ranked.sort(key=itemgetter(0), reverse=True)
+        self._victims = ranked
         self._floor = 0
         return bool(self._victims)
 
@@ -160,11 +159,14 @@ class Keyed:
         self._swept = time
         oldest = time - self.plan.timespan
         before = max(0, len(self.windows) - self._share)
-        for key in [key for key, window in self.windows.items() if window.last < oldest]:
+        empty = [key for key, window in self.windows.items() if window.last < oldest]
+        for key in empty:
             del self.windows[key]
+        if empty:
+            # Whoever gets the room has fewer events than those that were ranked.
+            self._victims = []
+            self._floor = 0
         self._pool.windows += before - max(0, len(self.windows) - self._share)
-        self._victims = []
-        self._floor = 0
         return self._pool.windows > 0 or len(self.windows) < self._share
 
     def state(self) -> list[Any]:

@@ -33,6 +33,22 @@ _Ask: TypeAlias = "Callable[[Any], int]"
 """The answers about a value, as bits."""
 
 
+class _Answers(dict[Any, int]):
+    """The answers about the values of a field; what is not known is asked."""
+
+    def __init__(self, ask: _Ask) -> None:
+        super().__init__()
+        self._ask = ask
+
+    def __missing__(self, value: Any) -> int:
+        answer = self._ask(_alike(value))
+        if not isinstance(value, str) or len(value) <= _LONGEST:
+            if len(self) >= _VALUES:
+                self.clear()
+            self[value] = answer
+        return answer
+
+
 class Matcher:
     """Detections, ready to be held against events."""
 
@@ -44,10 +60,8 @@ class Matcher:
             for each in detections
         ]
         self._whole = [(bit, atom.judge) for bit, atom in atoms.pop((), [])]
-        self._asked: dict[tuple[str, ...], tuple[dict[Any, int], _Ask]] = {
-            names: ({}, _asking(each)) for names, each in atoms.items()
-        }
-        self._shapes: dict[tuple[str, ...], tuple[int, list[tuple[str, dict[Any, int], _Ask]]]] = {}
+        self._asked = {names: _Answers(_asking(each)) for names, each in atoms.items()}
+        self._shapes: dict[tuple[str, ...], tuple[int, list[tuple[str, _Answers]]]] = {}
         self._verdicts: dict[int, tuple[int, ...]] = {}
 
     def _place(self, atom: Atom, atoms: dict[tuple[str, ...], list[tuple[int, Atom]]]) -> int:
@@ -57,21 +71,13 @@ class Matcher:
             atoms.setdefault(atom.names, []).append((1 << self._places[key], atom))
         return self._places[key]
 
-    def __call__(self, event: Event) -> tuple[int, ...]:
+    def satisfied(self, event: Event) -> tuple[int, ...]:
         """The places of the detections that the event satisfies."""
         fields = event.fields
         shape = tuple(fields)
         bits, present = self._shapes.get(shape) or self._shape(shape)
-        for name, known, ask in present:
-            value = fields[name]
-            answer = known.get(value)
-            if answer is None:
-                answer = ask(value)
-                if not isinstance(value, str) or len(value) <= _LONGEST:
-                    if len(known) >= _VALUES:
-                        known.clear()
-                    known[value] = answer
-            bits |= answer
+        for name, answers in present:
+            bits |= answers[fields[name]]
         for bit, judge in self._whole:
             if judge(event):
                 bits |= bit
@@ -83,15 +89,15 @@ class Matcher:
             self._verdicts[bits] = found
         return found
 
-    def _shape(self, shape: tuple[str, ...]) -> tuple[int, list[tuple[str, dict[Any, int], _Ask]]]:
+    def _shape(self, shape: tuple[str, ...]) -> tuple[int, list[tuple[str, _Answers]]]:
         """For events with these fields: what the absence of others answers, and which to ask."""
         bits, present = 0, []
-        for names, (known, ask) in self._asked.items():
+        for names, answers in self._asked.items():
             name = next((each for each in names if each in shape), None)
             if name is None:
-                bits |= ask(None)
+                bits |= answers[None]
             else:
-                present.append((name, known, ask))
+                present.append((name, answers))
         if len(self._shapes) >= _SHAPES:
             self._shapes.clear()
         self._shapes[shape] = bits, present
@@ -129,6 +135,13 @@ def _asking(atoms: Sequence[tuple[int, Atom]]) -> _Ask:
         return answer
 
     return ask
+
+
+def _alike(value: Any) -> Any:
+    """The same text for numbers that are equal, since they have one answer."""
+    if isinstance(value, tuple):
+        return tuple(_alike(each) for each in value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _moved(rule: Expression, places: Sequence[int]) -> Expression:

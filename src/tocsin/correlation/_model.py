@@ -93,11 +93,12 @@ class Test:
     percentile: int = 50
     below: Test | None = None
     """The upper end of a range; it must hold too."""
+    most: int = field(init=False, repr=False, compare=False)
+    """What exceeds this is all the same to the condition."""
 
-    @property
-    def most(self) -> int:
-        """What exceeds this is all the same to the condition."""
-        return max(int(self.number), int(self.below.number) if self.below else 0)
+    def __post_init__(self) -> None:
+        below = int(self.below.number) if self.below else 0
+        object.__setattr__(self, "most", max(int(self.number), below))
 
     def __call__(self, measure: float) -> bool:
         if self.below is not None and not self.below(measure):

@@ -55,9 +55,9 @@ class Offenders:
 
     def _cut(self) -> None:
         """Move the less busy half to the others."""
-        ranked = sorted(self.seen, key=lambda each: self.seen[each][0])
-        for key in ranked[: -self._kept]:
-            count = self.seen.pop(key)[0]
+        ranked = sorted(self.seen.items(), key=lambda each: each[1][0])
+        for key, (count, _, _) in ranked[: -self._kept]:
+            del self.seen[key]
             self._floor = max(self._floor, count)
             self._cut_off = max(self._cut_off, count - LARGEST)
             self._rest.add(fingerprint(key, self._seed), min(count, LARGEST))

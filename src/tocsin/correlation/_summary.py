@@ -10,7 +10,8 @@ present and the former timespan, so that what leaves the window is forgotten in 
 
 from __future__ import annotations
 
-from array import array
+import sys
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ _SEGMENTS = 8
 """Of all summaries together."""
 _BUCKET = 16
 """Slots that a key may be in, of each segment."""
+_PRINT = 4
+"""Bytes of a fingerprint."""
 
 
 class Pool:
@@ -48,7 +51,7 @@ class _Segment:
     """Fingerprints and their counts, up to LARGEST; a slot without a count is free."""
 
     def __init__(self, slots: int) -> None:
-        self.prints = array("I", bytes(4 * slots))
+        self.prints = bytearray(_PRINT * slots)
         self.counts = bytearray(slots)
 
 
@@ -65,14 +68,17 @@ class Pane:
         """What was taken off the counts of a bucket."""
 
     def _find(self, number: int) -> tuple[bytearray, int] | None:
-        base = number % self._buckets * _BUCKET
-        wanted = number >> 32
+        begin = number % self._buckets * _BUCKET * _PRINT
+        end = begin + _BUCKET * _PRINT
+        wanted = _print(number)
         for segment in self.segments:
-            row = segment.prints[base : base + _BUCKET]
-            if wanted in row:
-                place = base + row.index(wanted)
-                if segment.counts[place]:
-                    return segment.counts, place
+            prints, counts = segment.prints, segment.counts
+            at = prints.find(wanted, begin, end)
+            while at >= 0:
+                # The end of one and the beginning of the next may look like it.
+                if at % _PRINT == 0 and counts[at // _PRINT]:
+                    return counts, at // _PRINT
+                at = prints.find(wanted, at + 1, end)
         return None
 
     def count(self, number: int) -> int:
@@ -88,6 +94,7 @@ class Pane:
         return counted
 
     def add(self, number: int, count: int) -> int:
+        """How many there are then, at most LARGEST."""
         counts, place = self._find(number) or self._free(number)
         counts[place] = total = min(LARGEST, counts[place] + count)
         return total
@@ -95,13 +102,14 @@ class Pane:
     def _free(self, number: int) -> tuple[bytearray, int]:
         """A free slot, with the key's fingerprint in it."""
         bucket = number % self._buckets
-        base, wanted = bucket * _BUCKET, number >> 32
+        base = bucket * _BUCKET
         while True:
             for segment in self.segments:
                 place = segment.counts.find(0, base, base + _BUCKET)
                 if place >= 0:
                     # A freed slot may have the same fingerprint still.
-                    segment.prints[place] = wanted
+                    at = place * _PRINT
+                    segment.prints[at : at + _PRINT] = _print(number)
                     return segment.counts, place
             if not self.segments:
                 self.segments.append(_Segment(self._pool.slots))
@@ -122,7 +130,7 @@ class Pane:
     def state(self) -> list[Any]:
         return [
             list(self.off.items()),
-            [[each.prints.tobytes(), bytes(each.counts)] for each in self.segments],
+            [[bytes(each.prints), bytes(each.counts)] for each in self.segments],
         ]
 
     def restore(self, state: list[Any]) -> None:
@@ -133,7 +141,7 @@ class Pane:
                 # Of another number of correlations: where a key was counted is not known.
                 continue
             segment = _Segment(0)
-            segment.prints, segment.counts = array("I", prints), bytearray(counts)
+            segment.prints, segment.counts = bytearray(prints), bytearray(counts)
             self.segments.append(segment)
         self._pool.left -= max(0, len(self.segments) - 1)
 
@@ -142,6 +150,13 @@ class Pane:
         self.segments = []
 
 
+def _print(number: int) -> bytes:
+    """What is kept of a fingerprint; the rest of it says where."""
+    return (number >> 32).to_bytes(_PRINT, sys.byteorder)
+
+
+# A key is looked for in several places, one after another.
+@lru_cache(maxsize=1024)
 def fingerprint(key: Key, seed: bytes) -> int:
     """64 bits of a key."""
     text = key if isinstance(key, str) else "\x1f".join(f"{len(each)}:{each}" for each in key)

@@ -90,7 +90,7 @@ class TopOffenders:
     def feed(self, events: Iterable[Event]) -> None:
         """Count events, in any order."""
         for event in events:
-            matched = self._matcher(event)
+            matched = self._matcher.satisfied(event)
             if not matched:
                 continue
             self.matched += event.count
