@@ -166,6 +166,21 @@ def test_a_cut_line_that_nothing_follows_is_sealed_too(tocsin, days, tmp_path):
     assert "custody.jsonl:1: a line" in tocsin("verify", "--key", "evidence.key.pub", code=5)
 
 
+def test_a_flooded_log_stops_no_seal_and_is_told_with_the_way_out(tocsin, days, tmp_path):
+    path = log_path(tmp_path / "evidence")
+    with path.open("wb") as log:
+        log.truncate(2 << 30)
+    told = tocsin("hold", "add", "--from", days[0], "--by", "a", "--reason", "b", code=4)
+    assert "custody.jsonl is larger than 1 GiB" in told
+    assert "hint: who wrote so much? Move it aside" in told
+    told = tocsin("seal", today(), "--early")
+    assert f"warning: {today()} is sealed without a part of the custody log: all of it" in told
+    assert f"hint: who wrote so much? All of it is in {path}" in told
+    told = tocsin("verify", "--key", "evidence.key.pub", code=5)
+    assert f"{today()}: sealed without a part of the custody log" in told
+    tocsin("verify", "--key", "evidence.key.pub", "--format", "json", code=5)
+
+
 def test_where_the_log_can_not_be_written_it_is_handed_out_all_the_same(tocsin, days, tmp_path):
     log_path(tmp_path / "evidence").mkdir()
     told = tocsin("report", "--output", "r.html")

@@ -200,7 +200,7 @@ def read_file(path: Path, most: int = LARGEST) -> bytes:
             raise OSError(None, "not a regular file")
         if status.st_size > most:
             raise OSError(None, f"larger than {most >> 20} MiB")
-        return stream.read(most)
+        return stream.read(status.st_size)
 
 
 def open_files(folder: Path) -> Iterator[str]:

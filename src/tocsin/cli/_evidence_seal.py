@@ -15,6 +15,7 @@ from tocsin.cli._openings import commit_option, keep_openings, make_commitments
 from tocsin.cli._output import format_option, write_json
 from tocsin.cli._sealing import Sources, contents_of
 from tocsin.control import utc
+from tocsin.custody import log_path
 from tocsin.durations import DAY
 from tocsin.engine import load_config
 from tocsin.errors import EvidenceError, ParseError
@@ -71,12 +72,24 @@ def seal(
         config, now, fingerprint(signing.public_key().public_bytes_raw()), commitments, root
     )
 
+    told: dict[str, str] = {}
+
     def contents(opened: Open) -> Contents:
         made = contents_of(opened, sources)
         keep_openings(root, opened.day, commitments)
+        left_out = made.facts["custody"].get("left_out")
+        if left_out:
+            told[opened.day] = left_out
         return made
 
     done = [seal_day(root, each, signing, origin, contents) for each in _days(root, name)]
+    for sealed_day, left_out in told.items():
+        click.echo(
+            f"warning: {sealed_day} is sealed without a part of the custody log: {left_out}\n"
+            f"hint: who wrote so much? All of it is in {log_path(root)}; begin a new log with the"
+            " lines that are yours",
+            err=True,
+        )
     if form == "json":
         write_json([_as_data(each) for each in done])
         return

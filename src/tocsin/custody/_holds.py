@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tocsin.bundle import locked, read_file, survey
-from tocsin.custody._log import end_line, principal, read_log, write_line
-from tocsin.custody._orders import after_orders, release_text, sealer_of
+from tocsin.custody._log import end_line, principal, write_line
+from tocsin.custody._log_part import LogTooLargeError, open_log, unread_facts
+from tocsin.custody._orders import after_orders, release_text, sealer_of, unrecorded
 from tocsin.errors import EvidenceError, ParseError, StoreError
 from tocsin.seal import (
     CUSTODY,
@@ -37,10 +38,9 @@ __all__ = ["add_hold", "custody_part", "holds_in_force", "holds_now", "release_h
 def holds_now(root: Path) -> tuple[Hold, ...]:
     """Every hold there was, by number. Raises EvidenceError, StoreError."""
     days = survey(root).days
-    if not days:
-        return after_orders(root, "", (), read_log(root, b"").data)
-    part = read_log(root, _file(root, days[-1], "day.json"))
-    return after_orders(root, days[-1], _sealed(root, days[-1]), part.data)
+    day = days[-1] if days else ""
+    with open_log(root, _file(root, day, "day.json") if day else b"") as part:
+        return after_orders(root, day, _sealed(root, day) if day else (), part)
 
 
 def holds_in_force(root: Path, now: str) -> tuple[Hold, ...]:
@@ -60,15 +60,23 @@ def holds_in_force(root: Path, now: str) -> tuple[Hold, ...]:
 def custody_part(root: Path, day_before: str, facts_before: bytes) -> tuple[dict[str, bytes], Any]:
     """What the next sealed day takes along: its files, and its facts for day.json.
 
-    `facts_before` is day.json of `day_before`; both are empty where there is none. Raises
-    EvidenceError, StoreError.
+    `facts_before` is day.json of `day_before`; both are empty where there is none. However much
+    somebody wrote into the log, there is a part to seal: `left_out` in the facts says in words what
+    is not in it. Raises EvidenceError, StoreError.
     """
     with suppress(StoreError):  # Who seals may only read: then the next line ends it.
         end_line(root)
-    part = read_log(root, facts_before)
-    sealed = _sealed(root, day_before) if day_before else ()
-    holds = after_orders(root, day_before, sealed, part.data)
-    return {CUSTODY: part.data, HOLDS: write_holds(holds)}, part.facts
+    holds = _sealed(root, day_before) if day_before else ()
+    try:
+        with open_log(root, facts_before) as part:
+            holds = after_orders(root, day_before, holds, part)
+            (data, left_out), facts = part.sealed(), dict(part.facts)
+        if left_out:
+            facts["left_out"] = left_out
+    except LogTooLargeError:
+        data, facts = b"", unread_facts(facts_before)
+    data += unrecorded(root, day_before, data)
+    return {CUSTODY: data, HOLDS: write_holds(holds)}, {"custody": facts}
 
 
 def _file(root: Path, day: str, name: str) -> bytes:

@@ -1,65 +1,30 @@
 """The custody log: who took what out of the evidence, and what was removed.
 
-It lies beside the evidence folder, one JSON object a line, and is only ever appended to. What was
-added since the last seal goes into the next sealed day, which also holds the SHA-256 of the log so
-far: a log that was cut or written anew begins again from its start, and says so.
+It lies beside the evidence folder, one JSON object a line, and is only ever appended to.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import pwd
 import socket
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from tocsin.bundle import read_file
 from tocsin.errors import StoreError
 from tocsin.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = [
-    "LogPart",
-    "end_line",
-    "lines_of",
-    "log_path",
-    "principal",
-    "read_log",
-    "run_by",
-    "write_line",
-]
+__all__ = ["end_line", "log_path", "principal", "run_by", "write_line"]
 
 _PATIENCE = 5.0
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-class _Custody(msgspec.Struct):
-    bytes: int = 0
-    sha256: str = ""
-
-
-class _Day(msgspec.Struct):
-    custody: _Custody = msgspec.field(default_factory=_Custody)
-
-
-@dataclass(frozen=True, slots=True)
-class LogPart:
-    """What the log holds that no sealed day does."""
-
-    data: bytes
-    """Whole lines."""
-    facts: Mapping[str, Any]
-    """For day.json: where the log ends with this day."""
 
 
 def log_path(root: Path) -> Path:
@@ -144,43 +109,3 @@ def _opened(path: Path, root: Path) -> Iterator[int]:
 def _ends_whole(file: int) -> bool:
     size = os.fstat(file).st_size
     return size == 0 or os.pread(file, 1, size - 1) == b"\n"
-
-
-def read_log(root: Path, day_before: bytes) -> LogPart:
-    """The part that `day_before`, the last sealed day's day.json, does not know of.
-
-    Raises StoreError.
-    """
-    try:
-        known = msgspec.json.decode(day_before, type=_Day).custody if day_before else _Custody()
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        known = _Custody()
-    path = log_path(root)
-    try:
-        data = read_file(path)
-    except FileNotFoundError:
-        data = b""
-    except OSError as error:
-        raise StoreError(
-            f"can't read the custody log {path}: {error.strerror}",
-            hint="whoever seals must be able to read it",
-        ) from None
-    # A line that is being written waits until it is whole, or ended.
-    data = data[: data.rfind(b"\n") + 1]
-    facts: dict[str, Any] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    new = data[known.bytes :]
-    if known.bytes and hashlib.sha256(data[: known.bytes]).hexdigest() != known.sha256:
-        facts["restarted"] = "the log is not the one of the days before"
-        new = data
-    return LogPart(new, {"custody": facts})
-
-
-def lines_of(data: bytes) -> Iterator[dict[str, Any]]:
-    """Those that can be read."""
-    for line in data.split(b"\n")[:-1]:
-        try:
-            found = msgspec.json.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            continue
-        if isinstance(found, dict):
-            yield found

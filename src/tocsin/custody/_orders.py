@@ -7,12 +7,13 @@ before what was removed first. A release counts if it is signed with the key of 
 from __future__ import annotations
 
 import hashlib
+import json
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tocsin.bundle import read_file, survey
-from tocsin.custody._log import lines_of
 from tocsin.errors import EvidenceError, ParseError, StoreError
 from tocsin.seal import (
     HEAD,
@@ -20,22 +21,28 @@ from tocsin.seal import (
     MOST_HOLDS,
     SIGNATURE,
     TOMBSTONE,
+    TOMBSTONE_SIGNATURE,
     Hold,
+    Signer,
+    day_after,
     moment_of,
     read_checkpoint,
     read_holds,
     read_tombstone,
+    records_of,
     signed_by,
+    tombstone_of,
     write_holds,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from tocsin.custody._log_part import LogPart
     from tocsin.seal import Tombstone
 
-__all__ = ["Sealer", "after_orders", "release_text", "sealer_of"]
+__all__ = ["Sealer", "after_orders", "release_text", "sealer_of", "unrecorded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,40 @@ def release_text(origin: str, hold: Hold, released: str, by: str, reason: str) -
     return f"tocsin-hold-release/1\norigin {origin}\n{held}{told}".encode()
 
 
+def _stones(root: Path) -> Iterator[Tombstone]:
+    """Those of removed days; `verify` says what is wrong with others."""
+    for day in survey(root).days:
+        if (root / day / TOMBSTONE).exists():
+            with suppress(OSError, ParseError):
+                yield read_tombstone(read_file(root / day / TOMBSTONE))
+
+
+def unrecorded(root: Path, day: str, lines: bytes) -> bytes:
+    """Lines for removals that the day after `day` has to record, but that are not in `lines`.
+
+    Without one, a removal by whoever seals would look like an attack for ever, because somebody
+    else wrote too much into the log, or took a line out of it. Raises EvidenceError, StoreError.
+    """
+    made = []
+    recorded = records_of(lines)
+    for stone in _stones(root):
+        digest = hashlib.sha256(stone.text).hexdigest()
+        if stone.log != day_after(day) or digest in recorded:
+            continue
+        sealer = sealer_of(root, day)
+        try:
+            names = (MANIFEST, TOMBSTONE, TOMBSTONE_SIGNATURE)
+            texts = {name: read_file(root / stone.day / name) for name in names}
+            tombstone_of(stone.day, texts, (Signer(sealer.public),), sealer.origin)
+        except (OSError, ParseError):
+            continue
+        told = {"by": stone.by, "command": "evidence seal", "days": stone.day,
+                "reason": "the log did not record it, or not in the part that is sealed",
+                "tombstone": digest}  # fmt: skip
+        made.append(json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+    return "".join(f"{line}\n" for line in made).encode()
+
+
 @dataclass(slots=True)
 class _Gone:
     """Days that were removed, as far as the log has come."""
@@ -75,18 +116,11 @@ class _Gone:
     """By SHA-256, those that a later line records."""
 
     @classmethod
-    def of(cls, root: Path, lines: bytes) -> _Gone:
+    def of(cls, root: Path, recorded: frozenset[object]) -> _Gone:
         made = cls()
-        for day in survey(root).days:
-            if not (root / day / TOMBSTONE).exists():
-                continue
-            try:
-                data = read_file(root / day / TOMBSTONE)
-                stone = read_tombstone(data)
-            except (OSError, ParseError):
-                continue  # `verify` says what is wrong with it.
-            digest = hashlib.sha256(data).hexdigest()
-            if digest.encode() in lines:
+        for stone in _stones(root):
+            digest = hashlib.sha256(stone.text).hexdigest()
+            if digest in recorded:
                 made.waiting[digest] = stone
             else:
                 made.settled.append(stone)
@@ -105,17 +139,17 @@ class _Gone:
         return f"{datetime.fromtimestamp(last // 1_000_000 + 1, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def after_orders(root: Path, day: str, holds: tuple[Hold, ...], lines: bytes) -> tuple[Hold, ...]:
-    """`holds` are those of `day`, the last that is sealed; `lines` what the log has since.
+def after_orders(root: Path, day: str, holds: tuple[Hold, ...], part: LogPart) -> tuple[Hold, ...]:
+    """`holds` are those of `day`, the last that is sealed; `part` is what the log has since.
 
     Raises EvidenceError, StoreError.
     """
-    if b'"hold"' not in lines:
+    if not any("hold" in line for line in part.orders()):
         return holds
     found = {hold.number: hold for hold in holds}
     sealer = sealer_of(root, day) if day else None
-    gone = _Gone.of(root, lines)
-    for line in lines_of(lines):
+    gone = _Gone.of(root, part.recorded())
+    for line in part.orders():
         gone.recorded(line.get("tombstone"))
         told = line.get("hold")
         if not isinstance(told, dict):

@@ -39,7 +39,7 @@ from tocsin.seal._note import (
     read_signatures,
     sign_checkpoint,
 )
-from tocsin.seal._removed import LASTING, Removal, tombstone_of
+from tocsin.seal._removed import LASTING, Removal, records_of, tombstone_of
 from tocsin.seal._retention import may_go_on, read_retention
 from tocsin.seal._signers import Signer, read_allowed_signers, read_key_file, why_not_trusted
 from tocsin.seal._spans import day_after, last_second, spans
@@ -120,6 +120,7 @@ __all__ = [
     "read_retention",
     "read_signatures",
     "read_tombstone",
+    "records_of",
     "root_of",
     "sign",
     "sign_checkpoint",

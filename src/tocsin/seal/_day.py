@@ -33,6 +33,7 @@ class _Previous(msgspec.Struct):
 
 class _Custody(msgspec.Struct):
     restarted: str = ""
+    left_out: str = ""
 
 
 class _Day(msgspec.Struct):
@@ -67,6 +68,8 @@ class DayFacts:
     """How long days are kept, as the configuration said when it was sealed; empty without one."""
     custody_restarted: str = ""
     """Why the custody log begins anew on this day; empty where it goes on."""
+    custody_left_out: str = ""
+    """How much of the custody log was too much for the day; empty where it has all."""
 
 
 def day_text(facts: DayFacts, more: Mapping[str, Any]) -> bytes:
@@ -101,5 +104,5 @@ def read_day(data: bytes) -> DayFacts:
     return DayFacts(
         found.day, found.number, found.origin, previous.day, previous.manifest_sha256,
         LedgerEnd(found.ledger.last, found.ledger.sha256), found.ledger.restarted, found.retention,
-        found.custody.restarted,
+        found.custody.restarted, found.custody.left_out,
     )  # fmt: skip

@@ -6,6 +6,7 @@ Custody log and holds outlive the other files of a day, so that every removal st
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
 
     from tocsin.seal._signers import Signer
 
-__all__ = ["LASTING", "Removal", "Removals", "tombstone_of"]
+__all__ = ["LASTING", "Removal", "Removals", "records_of", "tombstone_of"]
 
 LASTING = (CUSTODY, HOLDS)
 """What stays of a day when its other files are removed."""
 _MOST_HOLDS = 10_000
+_RECORD = re.compile(rb'^.*"tombstone":"([0-9a-f]{64})"', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,9 @@ def tombstone_of(
     return found
 
 
-def _record_of(tombstone: bytes) -> bytes:
-    """What the line of the custody log that records a removal holds."""
-    return f'"tombstone":"{hashlib.sha256(tombstone).hexdigest()}"'.encode()
+def records_of(log: bytes) -> frozenset[str]:
+    """SHA-256 in hex of each tombstone that a custody log records: the last that a line names."""
+    return frozenset(found.decode() for found in _RECORD.findall(log))
 
 
 @dataclass(slots=True)
@@ -82,8 +84,10 @@ class Removals:
         self, day: str, texts: Mapping[str, bytes], gone: Removal | None
     ) -> Iterator[tuple[str, str, str]]:
         """The next day, and its removal if it was: day, file and fault of what does not fit."""
-        for each in self._awaited.pop(day, ()):
-            if _record_of(each.text) not in texts.get(CUSTODY, b""):
+        awaited = self._awaited.pop(day, ())
+        recorded = records_of(texts.get(CUSTODY, b"")) if awaited else frozenset()
+        for each in awaited:
+            if hashlib.sha256(each.text).hexdigest() not in recorded:
                 yield each.day, TOMBSTONE, f"{day}, which it names, does not record the removal"
             yield from self._against_the_day_before(each)
         yield from self._carry(day, texts.get(HOLDS, b""))

@@ -151,7 +151,7 @@ class Verifier:
             if said != is_:
                 self._fault("day.json", f"the {what} is given as {printable(str(said), 80)!r}"
                             f", but is {is_!r}")  # fmt: skip
-        self._custody(day.texts.get(CUSTODY, b""), facts.custody_restarted)
+        self._custody(day.texts.get(CUSTODY, b""), facts.custody_restarted, facts.custody_left_out)
         begin = self._ledger
         if facts.restarted:
             begin = LedgerEnd(0, begin.sha256)
@@ -166,8 +166,11 @@ class Verifier:
         if end != facts.ledger:
             self._fault("ledger.jsonl", "does not end where day.json says")
 
-    def _custody(self, log: bytes, restarted: str) -> None:
+    def _custody(self, log: bytes, restarted: str, left_out: str) -> None:
         """A line that a kill cut is there, and told."""
+        if left_out:
+            told = f"{self._day}: sealed without a part of the custody log: {printable(left_out)}"
+            self._verdict.note(told)
         if restarted:
             told = f"{self._day}: the custody log begins anew: {printable(restarted)}"
             self._verdict.note(told)
