@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +25,24 @@ def run(*arguments, cwd=None):
 
 def test_version():
     assert run("version") == (0, f"{tocsin.__version__}\n", "")
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root becomes another user"
+)
+@pytest.mark.parametrize("arguments", [
+    ("silence", "add", "alertname=x", "--for", "2h", "--comment", "c"), ("acknowledge", "X"),
+])  # fmt: skip
+def test_who_it_was_is_asked_of_the_system_also_where_the_user_has_no_name(arguments):
+    """As in a container that runs under a number of its own."""
+    url = f"http://127.0.0.1:{free_port()}"
+    done = subprocess.run(
+        [shutil.which("setpriv"), "--reuid", "12345", sys.executable, "-m", "tocsin.cli",
+         *arguments, "--url", url],
+        capture_output=True, text=True, timeout=60, env={}, cwd="/",
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (3, ""), done.stderr
+    assert done.stderr.startswith(f"no answer from {url}")
 
 
 def test_the_digest_of_the_program_is_what_sha256sum_says():

@@ -190,8 +190,21 @@ def test_what_was_accepted_for_a_time_needs_a_word_again_when_it_is_over(tmp_pat
 
     text = report_page(load_period(put(tmp_path, 5, files), None, None), CHECKED).decode()
     assert "Approved by &lt;Bo&gt;." in text
+    assert "NOBODY IS NAMED" not in text
     assert (f"Accepted until {until}" in text) is bool(until)
+    assert ("It has no last day." in text) is not bool(until)
     assert ("THAT TIME IS OVER" in text) is over
+
+
+@pytest.mark.parametrize("outcome", ["accepted", "fault"])
+def test_what_was_accepted_by_nobody_is_said_to_be(tmp_path, outcome):
+    def files(day):
+        name, data = disposition_file(day, "alpha", outcome, "Ada", "known", "", 0, [])
+        return {"alpha.json": record("alpha", day, "exception"), f"dispositions/{name}": data}
+
+    text = report_page(load_period(put(tmp_path, 2, files), None, None), CHECKED).decode()
+    told = "NOBODY IS NAMED WHO APPROVED IT. It has no last day."
+    assert (told in text) is (outcome == "accepted")
 
 
 @settings(max_examples=30)

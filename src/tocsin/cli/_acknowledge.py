@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Any
 
 import click
@@ -12,6 +11,7 @@ import msgspec
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._output import format_option, write_json
 from tocsin.cli._query import DEFAULT_URL
+from tocsin.custody import run_by
 from tocsin.errors import ParseError, SourceError
 from tocsin.printable import printable
 
@@ -21,7 +21,7 @@ __all__ = ["acknowledge"]
 @click.command()
 @click.argument("alert", required=False)
 @click.argument("labels", nargs=-1, metavar="[LABEL=VALUE]...")
-@click.option("--by", default=getpass.getuser, help="Who has seen it; default: your user name.")
+@click.option("--by", default=run_by, help="Who has seen it; default: your user name.")
 @click.option("--comment", default="", help="What you make of it; it stays in the ledger.")
 @click.option("--ticket", default="", help="Where more is written.")
 @click.option("--url", default=DEFAULT_URL, show_default=True, help="Where the daemon is.")

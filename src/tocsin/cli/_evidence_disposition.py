@@ -58,6 +58,12 @@ def disposition(
         with (place / file).open("xb") as stream:
             stream.write(redactor.clean(data))
     click.echo(f"wrote  {place / file}")
+    if outcome == "accepted" and not (approved and until):
+        click.echo(
+            "\nhint: the report will say that nobody is named who agreed, or that it has no last"
+            " day: write it down once more with --approved-by and --until",
+            err=True,
+        )
 
 
 def _refuse_others(root: Path, day: str, control: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +13,7 @@ from tocsin.alerting import matchers_text, parse_matchers
 from tocsin.cli._exit import ExitCode
 from tocsin.cli._output import format_option, write_json
 from tocsin.cli._query import DEFAULT_URL
+from tocsin.custody import run_by
 from tocsin.durations import MINUTE, parse_duration
 from tocsin.errors import SourceError
 from tocsin.labels import Matcher, MatchOp
@@ -36,7 +36,7 @@ def silence() -> None:
 @click.argument("matchers", nargs=-1, required=True)
 @click.option("--for", "duration", required=True, help="How long, such as 2h.")
 @click.option("--comment", required=True, help="Why; it stays in the ledger.")
-@click.option("--author", default=getpass.getuser, help="Who; default: your user name.")
+@click.option("--author", default=run_by, help="Who; default: your user name.")
 @click.option("--dry-run", is_flag=True, help="Only say which alerts it would keep back now.")
 @_url
 def add(

@@ -193,7 +193,12 @@ def _case(period: Period, cell: Cell) -> Iterator[str]:
 
 def _agreed(period: Period, each: Disposition) -> str:
     """Who approved, and until when it was accepted; what ran out needs a word again."""
+    accepted = each.outcome == "accepted"
     told = f" Approved by {esc(each.approved)}." if each.approved else ""
+    if accepted and not each.approved:
+        told += " NOBODY IS NAMED WHO APPROVED IT."
+    if accepted and not each.until:
+        told += " It has no last day."
     if each.until:
         over = each.until < period.last
         told += f" Accepted until {esc(each.until)}{': THAT TIME IS OVER' if over else ''}."
