@@ -44,7 +44,8 @@ def test_names_are_known():
         "{ ($.a = 1 && $.b = 2) && ($.a = 1 || $.c = 2) }", '{ $.a = "*" }', "{ $.a NOT EXISTS }", '{ $.a != "" }',
         "{ ($.s != delivery.logs.amazonaws.com) || ($.e != HeadBucket) }",
         "[w1=ERROR, w2]", "[..., status_code=404, size]", "[ip, user, ...]", "[]",
-        "[w1!=ERROR && w1!=WARNING, w2]", "[a, b=x*]",
+        "[w1!=ERROR && w1!=WARNING, w2]", "[a, b=x*]", "[ERROR=ERROR, ...]", "[a=x*]", "[..., latency]",
+        "[time, error, text]", "[ERROR, text=x*]",
     ],
 )  # fmt: skip
 def test_sound_patterns(text):
@@ -88,6 +89,10 @@ def test_settings_change_what_is_a_trap():
         ("%id ${name}%", "literal-brace"),
         ("[a=x*y, b]", "inner-asterisk"),
         ("[..., ]", "only-ellipsis"),
+        ("[COORDINATE_DEBUG]", "name-only"),
+        ("[error]", "name-only"),
+        ("[time, ERROR, ...]", "name-only"),
+        ("[..., CRITICAL, message]", "name-only"),
         ("[a, b = 1 || b = 2*]", "last-field"),
         ("NOT x", "word-operator"),
         ('"%ERROR%"', "quoted-pattern"),

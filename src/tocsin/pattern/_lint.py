@@ -17,12 +17,18 @@ from tocsin.pattern._settings import DEFAULTS
 from tocsin.pattern._syntax import Field, Fields, Json, Number, Op, Regex, Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tocsin.pattern._settings import Settings
     from tocsin.pattern._syntax import Pattern
 
 __all__ = ["LINTS", "Lint", "lint"]
+
+
+_LEVELS = frozenset(
+    ["CRITICAL", "DEBUG", "ERR", "ERROR", "EXCEPTION", "FATAL", "PANIC", "WARN", "WARNING"]
+)
+"""Words that are looked for in logs; as the name of a field they are taken for one."""
 
 
 class Lint(NamedTuple):
@@ -80,6 +86,7 @@ LINTS = (
         "[ip, user, status=404]",
     ),
     Lint("only-ellipsis", "A field list without names or conditions.", "[...]"),
+    Lint("name-only", "A word to be found, written as the name of a field.", "[ERROR]"),
 )
 """Every trap, in the order of the reference page."""
 
@@ -115,6 +122,7 @@ def _whole(body: Fields, path: str, settings: Settings) -> Iterator[Finding]:
             f"it matches every event with {len(fields)} fields or more",
             "give a field a name and a condition",
         )
+    yield from _name_only(body, fields)
     if body.has_ellipsis or not fields or settings.last_field != "rest":
         return
     last = fields[-1]
@@ -128,6 +136,21 @@ def _whole(body: Fields, path: str, settings: Settings) -> Iterator[Finding]:
             f"{whole[0]} looks at the rest of the line: true only with {len(fields)} fields",
             "append a field without condition or, where lines vary, ...",
         )
+
+
+def _name_only(body: Fields, fields: Sequence[Field]) -> Iterator[Finding]:
+    if any(field.condition is not None for field in fields):
+        return
+    alone = len(fields) == 1 and not body.has_ellipsis
+    for field in fields:
+        if field.name and (alone or field.name in _LEVELS):
+            yield Finding(
+                "name-only",
+                field.span,
+                f"{field.name} is only the name of a field: every event with "
+                f"{len(fields)} field{'s' * (len(fields) > 1)} or more matches",
+                f'write {field.name}, "[{field.name}]", or the condition of a field',
+            )
 
 
 def _needs_all(op: Op, value: object) -> bool:
