@@ -123,7 +123,10 @@ MISSING = '" failed (2: No such file or directory)'
         ("nginx-error", full(f'{NGINX}limiting requests, excess: 1.8 by zone "one", client: 192.0.2.15, server: s, request: "GET /', "", 2047), "192.0.2.15"),
         ("nginx-error", full(f'{NGINX}access forbidden by rule, client: 2001:db8::1, server: s, request: "GET /', "", 2047), "2001:db8::1"),
         # Not cut off.
-        ("nginx-error", full(f'{NGINX}open() "/', f"{MISSING}, client: 192.0.2.1", 2046), "192.0.2.1"),
+        ("nginx-error", full(f'{NGINX}open() "/', f"{MISSING}, client: 192.0.2.1, server: s", 2046), "192.0.2.1"),
+        # Cut off by somebody else, who takes less.
+        ("nginx-error", full(f'{NGINX}open() "/', f"{MISSING}, client: 192.0.2.1", 1024), None),
+        ("nginx-error", full(f'{NGINX}open() "/, client: 192.0.2.1, server: s', f"{MISSING}, client: 192.0.2.1", 1024), None),
         ("syslog", SSHD.encode() + full("Connection closed by invalid user ", " 9.9.9.9 port 22 [preauth]", 500, "\\001"), None),
         ("syslog", SSHD.encode() + full("Disconnected from authenticating user ", " 9.9.9.9 port 22", 500, "\\001"), None),
         ("syslog", SSHD.encode() + full("Bad protocol version identification '", "' from 9.9.9.9 port 22", 500, "\\001"), None),

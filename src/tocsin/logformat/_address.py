@@ -18,7 +18,8 @@ __all__ = ["address", "nginx_client", "peer_address", "sshd_client"]
 _BRACKETS = re.compile(r"\[([^\]]+)\](?::\d{1,5})?")
 _V4_PORT = re.compile(r"([\d.]{7,15}):\d{1,5}")
 _PORT = re.compile(r"[1-9]\d{0,4}", re.ASCII)
-_NGINX = re.compile(rb", client: ([^\s,]+)")
+# The server always stands behind the client; without it the address may be cut off.
+_NGINX = re.compile(rb", client: ([^\s,]+)(, server: )?")
 # Messages before whose client there is nothing that a stranger could write a client into: a user
 # name of the basic scheme has no colon, and a zone is named by the configuration.
 _NGINX_OWN = re.compile(
@@ -30,7 +31,7 @@ _NGINX_OWN = re.compile(
 NGINX_FULL = 2047
 """Bytes of the longest line of nginx, without its line end: the rest may have been cut off.
 
-Source: nginx, ngx_log.c (`ngx_log_error_core`) and ngx_log.h (`NGX_MAX_ERROR_STR`).
+Source: nginx, ngx_log.c (`ngx_log_error_core`), ngx_log.h (`NGX_MAX_ERROR_STR`).
 """
 _SSHD_FULL = 500
 """Bytes of the longest message of sshd (OpenSSH, log.c, `do_log`)."""
@@ -95,7 +96,8 @@ def nginx_client(message: bytes, *, full: bool) -> str | None:
     Of a line that is `full` the end may be missing.
     """
     if not full:
-        return _only(_NGINX.findall(message))
+        found = _NGINX.findall(message)
+        return _only([client for client, _ in found]) if all(end for _, end in found) else None
     match = _NGINX_OWN.match(message[:NGINX_FULL])
     return address(match[1].decode("ascii", "replace")) if match else None
 
