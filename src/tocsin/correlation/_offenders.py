@@ -45,8 +45,8 @@ class Offenders:
             return
         if self._floor:
             number = fingerprint(key, self._seed)
-            counted = self._rest.add(number, min(count, LARGEST))
-            if counted <= min(self._floor, LARGEST - 1):
+            counted = self._rest.add(number, count)
+            if counted < LARGEST and counted <= self._floor:
                 return
             count += self._rest.take(number) - min(count, LARGEST)
         self.seen[key] = count, time, time
@@ -60,7 +60,7 @@ class Offenders:
             del self.seen[key]
             self._floor = max(self._floor, count)
             self._cut_off = max(self._cut_off, count - LARGEST)
-            self._rest.add(fingerprint(key, self._seed), min(count, LARGEST))
+            self._rest.add(fingerprint(key, self._seed), count)
 
     def top(self, number: int) -> list[tuple[Key, int, int, int]]:
         """The busiest: key, events, first and last time while it was among them."""

@@ -67,26 +67,28 @@ class Pane:
         self.off: dict[int, int] = {}
         """What was taken off the counts of a bucket."""
 
-    def _find(self, number: int) -> tuple[bytearray, int] | None:
-        begin = number % self._buckets * _BUCKET * _PRINT
-        end = begin + _BUCKET * _PRINT
-        wanted = _print(number)
+    def _place(self, number: int) -> tuple[int, bytes]:
+        """The first slot of a key's bucket, and what is kept of its fingerprint there."""
+        return number % self._buckets * _BUCKET, (number >> 32).to_bytes(_PRINT, sys.byteorder)
+
+    def _find(self, base: int, wanted: bytes) -> tuple[bytearray, int] | None:
+        begin, end = base * _PRINT, (base + _BUCKET) * _PRINT
         for segment in self.segments:
-            prints, counts = segment.prints, segment.counts
+            prints = segment.prints
             at = prints.find(wanted, begin, end)
             while at >= 0:
                 # The end of one and the beginning of the next may look like it.
-                if at % _PRINT == 0 and counts[at // _PRINT]:
-                    return counts, at // _PRINT
+                if at % _PRINT == 0 and segment.counts[at // _PRINT]:
+                    return segment.counts, at // _PRINT
                 at = prints.find(wanted, at + 1, end)
         return None
 
     def count(self, number: int) -> int:
-        found = self._find(number)
+        found = self._find(*self._place(number))
         return found[0][found[1]] if found else 0
 
     def take(self, number: int) -> int:
-        found = self._find(number)
+        found = self._find(*self._place(number))
         if found is None:
             return 0
         counts, place = found
@@ -95,21 +97,25 @@ class Pane:
 
     def add(self, number: int, count: int) -> int:
         """How many there are then, at most LARGEST."""
-        counts, place = self._find(number) or self._free(number)
-        counts[place] = total = min(LARGEST, counts[place] + count)
+        base, wanted = self._place(number)
+        counts, place = self._find(base, wanted) or self._free(base, wanted)
+        total = counts[place] + count
+        try:
+            counts[place] = total
+        except ValueError:
+            # More than a byte holds.
+            counts[place] = total = LARGEST
         return total
 
-    def _free(self, number: int) -> tuple[bytearray, int]:
+    def _free(self, base: int, wanted: bytes) -> tuple[bytearray, int]:
         """A free slot, with the key's fingerprint in it."""
-        bucket = number % self._buckets
-        base = bucket * _BUCKET
+        end = base + _BUCKET
         while True:
             for segment in self.segments:
-                place = segment.counts.find(0, base, base + _BUCKET)
+                place = segment.counts.find(0, base, end)
                 if place >= 0:
                     # A freed slot may have the same fingerprint still.
-                    at = place * _PRINT
-                    segment.prints[at : at + _PRINT] = _print(number)
+                    segment.prints[place * _PRINT : (place + 1) * _PRINT] = wanted
                     return segment.counts, place
             if not self.segments:
                 self.segments.append(_Segment(self._pool.slots))
@@ -117,7 +123,7 @@ class Pane:
                 self._pool.left -= 1
                 self.segments.append(_Segment(self._pool.slots))
             else:
-                self._take_off(bucket)
+                self._take_off(base // _BUCKET)
 
     def _take_off(self, bucket: int) -> None:
         self.off[bucket] = self.off.get(bucket, 0) + 1
@@ -148,11 +154,6 @@ class Pane:
     def release(self) -> None:
         self._pool.left += max(0, len(self.segments) - 1)
         self.segments = []
-
-
-def _print(number: int) -> bytes:
-    """What is kept of a fingerprint; the rest of it says where."""
-    return (number >> 32).to_bytes(_PRINT, sys.byteorder)
 
 
 # A key is looked for in several places, one after another.

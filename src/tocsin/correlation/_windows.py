@@ -85,14 +85,17 @@ class CountWindow(_Base, tag="count"):
         return msgspec.structs.replace(self, times=list(self.times))
 
     def add(self, time: int, event: Part, plan: Correlation) -> float:
-        times = self.times
+        times, often = self.times, event.often
         keep = plan.test.most + 1
-        self.events += event.often
+        self.events += often
         oldest = time - plan.timespan
         if times and times[0] < oldest:
             del times[: bisect_left(times, oldest)]
-        measure = len(times) + event.often + self.carried
-        times.extend([time] * min(event.often, keep))
+        measure = len(times) + often + self.carried
+        if often == 1:
+            times.append(time)
+        else:
+            times.extend([time] * min(often, keep))
         if len(times) > keep:
             del times[: len(times) - keep]
         return measure
