@@ -209,6 +209,23 @@ def test_reasons_as_cloudwatch_words_them():
     assert reasons({"evaluation_periods": 2}, ["-", "-"]) == (
         "Insufficient Data: 2 datapoints were unknown."
     )
+    # Told by AWS, March 2024 and by a user of `missing`.
+    rare = {
+        "evaluation_periods": 20, "datapoints_to_alarm": 1, "treat_missing_data": "notBreaching",
+        "comparison_operator": "GreaterThanOrEqualToThreshold", "threshold": 1.0,
+    }  # fmt: skip
+    assert reasons(rare, ["-"] * 19 + [613.0]) == (
+        "Threshold Crossed: 1 out of the last 20 datapoints [613.0 (01/01/70 00:19:00)] was greater "
+        "than or equal to the threshold (1.0) and 19 missing datapoints were treated as "
+        "[NonBreaching] (minimum 1 datapoint for OK -> ALARM transition)."
+    )
+    early = {
+        "evaluation_periods": 3, "datapoints_to_alarm": 3, "treat_missing_data": "missing",
+        "comparison_operator": "LessThanThreshold", "threshold": 1.0,
+    }  # fmt: skip
+    assert reasons(early, [0.0, "-", "-"]).endswith(
+        "was less than the threshold (1.0) (minimum 3 datapoints for OK -> ALARM transition)."
+    )
     assert "[NonBreaching]" in reasons({"treat_missing_data": "notBreaching"}, ["-"], "ALARM")
 
 
