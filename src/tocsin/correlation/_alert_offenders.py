@@ -5,12 +5,16 @@ The daemon and a replay ask the same way, each of the latest events that it keep
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from tocsin.correlation._top_offenders import is_field_of, offender_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from tocsin.correlation._model import Alert, RuleSet
+    from tocsin.correlation._packed import Matched
     from tocsin.correlation._recent_offenders import RecentOffenders
     from tocsin.correlation._top_offenders import TopOffender
 
@@ -21,9 +25,23 @@ class AlertOffenders:
     """Knows which events each rule is about, and for how long."""
 
     def __init__(self, rules: RuleSet, recent: RecentOffenders) -> None:
-        """`recent` keeps the events; whoever has it gives it those."""
+        """`recent` keeps the events; `in_turn` gives it those, or whoever else has it."""
         self._recent = recent
         self._about = _about(rules)
+
+    def in_turn(self, settled: Sequence[Matched], alerts: Iterable[Alert]) -> Iterator[Alert]:
+        """Take events; each of the alerts that they gave, when those up to its time are there.
+
+        Both in the order of their times.
+        """
+        self._recent.take(())
+        taken = 0
+        for alert in alerts:
+            until = bisect_right(settled, alert.time, lo=taken, key=lambda each: each[0].time)
+            self._recent.add(settled[taken:until])
+            taken = until
+            yield alert
+        self._recent.add(settled[taken:])
 
     def behind(self, alert: Alert, number: int) -> list[TopOffender]:
         """The busiest of its time, as far as the events are still known.

@@ -83,6 +83,8 @@ class Put(NamedTuple):
     """Where there are too many: of those that were taken before their time."""
     certain: list[Alert]
     """Which the waiting events will give, or an earlier one of the same attack."""
+    settled: list[Matched]
+    """Those that were taken before their time."""
 
 
 @dataclass(slots=True)
@@ -208,7 +210,7 @@ class Correlator:
         is after `present` is not taken in: else whoever writes times to come would make all
         others late.
         """
-        done = Put([], [], [])
+        done = Put([], [], [], [])
         for event, matched in found:
             full = len(self._waiting) >= self._room
             if event.time < self._taken or (full and event.time > present):
@@ -217,14 +219,14 @@ class Correlator:
             self._waiting.put(event, matched)
             done.taken.append((event, matched))
             if full:
-                self._next(done.alerts)
+                self._next(done.alerts, done.settled)
         return done
 
-    def advance(self, time: int) -> list[Alert]:
-        """Everything before `time` is there: take what waited for it."""
+    def advance(self, time: int, settled: list[Matched] | None = None) -> list[Alert]:
+        """Everything before `time` is there: take what waited for it. `settled` as in `feed`."""
         alerts: list[Alert] = []
         while self._waiting.due < time:
-            self._next(alerts)
+            self._next(alerts, settled)
         self._taken = max(self._taken, time)
         if not self._waiting:
             self._ahead.clear()

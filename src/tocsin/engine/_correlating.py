@@ -17,7 +17,14 @@ from urllib.parse import quote
 
 from tocsin.alerting import Announcement, NotifiedAlert, notified_alert
 from tocsin.control import utc
-from tocsin.correlation import AlertOffenders, Correlator, Sessions, pack_event, unpack_event
+from tocsin.correlation import (
+    AlertOffenders,
+    Correlator,
+    RecentOffenders,
+    Sessions,
+    pack_event,
+    unpack_event,
+)
 from tocsin.durations import MINUTE, SECOND
 from tocsin.engine._alarming import Offender, Told
 from tocsin.engine._correlation_record import CorrelationRecord, Firing, Piece, Snapshot
@@ -28,7 +35,7 @@ from tocsin.store import LedgerEntry, Step
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tocsin.correlation import Alert, Correlation, RecentOffenders, Remembered, RuleSet
+    from tocsin.correlation import Alert, Correlation, Matched, Remembered, RuleSet
     from tocsin.engine._correlation_record import Group
     from tocsin.engine._notifying import Notifying
     from tocsin.engine._sifting import Sifted
@@ -58,6 +65,9 @@ class Correlating:
         """`states` is what the store has; without any, what is before `begin` comes too late."""
         self._notifying = notifying
         self._offenders = AlertOffenders(rules, recent)
+        # Of what is settled others are the latest: what came since must not push them out.
+        self._recent = RecentOffenders(rules, ordered=True)
+        self._settled = AlertOffenders(rules, self._recent)
         self._plans: dict[str, Correlation] = {each.name: each for each in rules.correlations}
         self._names = {each.name for each in rules.detections if each.alone}
         self._names |= {each.name for each in rules.correlations if each.alone}
@@ -85,9 +95,10 @@ class Correlating:
         for piece in self._record.pieces():
             found = (unpack_event(each, places) for each in piece.events)
             # What came of it was told then.
-            self.correlator.put((each for each in found if each is not None), 2**63)
+            settled = self.correlator.put((e for e in found if e is not None), 2**63).settled
             if piece.settled:
-                self.correlator.advance(piece.settled)
+                self.correlator.advance(piece.settled, settled)
+            self._recent.add(settled)
             for name, sessions in piece.sessions.items():
                 self._remember(name, sessions)
             for rule, group, firing in piece.changes:
@@ -153,7 +164,7 @@ class Correlating:
         if sifted.sessions:
             piece.sessions = {log_group: sifted.sessions}
             self._remember(log_group, sifted.sessions)
-        for each in put.alerts:
+        for each in self._settled.in_turn(put.settled, put.alerts):
             self._settle(each, now, told)
         for each in put.certain:
             self._foresee(each, now, told)
@@ -168,7 +179,9 @@ class Correlating:
             self.correlator.advance(time)
             return Told()
         piece, told = Piece(settled=time), _Telling(self._notifying())
-        for alert in self.correlator.advance(time):
+        settled: list[Matched] = []
+        alerts = self.correlator.advance(time, settled)
+        for alert in self._settled.in_turn(settled, alerts):
             self._settle(alert, now, told)
         for each in over:
             key = each.rule, each.group
@@ -210,7 +223,7 @@ class Correlating:
                 self._end(known, ended, now, "it did not go on", told)
                 known = None
         if known is None or known.early:
-            who = self._who(alert)
+            who = offenders_text(self._settled.behind(alert, NAMED))
             told.ledger.append(_entry(alert, now, who, early=False))
             if known is None:
                 known = self._fire(alert, who, now, told, early=False)
@@ -224,13 +237,9 @@ class Correlating:
         """A condition will have become true."""
         if (alert.rule, alert.group) in self.firing or not self.room:
             return
-        who = self._who(alert)
+        who = offenders_text(self._offenders.behind(alert, NAMED))
         told.ledger.append(_entry(alert, now, who, early=True))
         self._fire(alert, who, now, told, early=True)
-
-    def _who(self, alert: Alert) -> str:
-        """The busiest of the events that an alert is about, as far as they are still known."""
-        return offenders_text(self._offenders.behind(alert, NAMED))
 
     def _fire(
         self, alert: Alert, who: str, now: int, told: _Telling, *, early: bool
