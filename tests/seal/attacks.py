@@ -190,6 +190,17 @@ def sign_in_another_namespace(root, out):
 
 
 @attack
+def sign_over_another_hash(root, out):
+    (out / "key").write_bytes(private_key_text(KEY))
+    (out / "key").chmod(0o600)
+    target = out / "SHA256SUMS"
+    target.write_bytes(manifest(root))
+    subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-f", out / "key", "-n", "tocsin-evidence",
+                    "-O", "hashalg=sha256", target], check=True, capture_output=True)  # fmt: skip
+    write(root / LAST / "SHA256SUMS.sig", (out / "SHA256SUMS.sig").read_bytes())
+
+
+@attack
 def seal_all_days_anew_under_another_name(root, _out):
     shutil.rmtree(root)
     chain(root, 7, origin="evidence@elsewhere")

@@ -15,8 +15,10 @@ from tests.seal.chains import (
     run_script,
     verify,
 )
+from tests.seal.test_verify_script import SHELLS
 
-from tocsin.seal import Checkpoint, Signer, read_checkpoint
+from tocsin.errors import FileErrors
+from tocsin.seal import Checkpoint, Signer, read_anchor, read_checkpoint
 
 DAYS = names(9)
 
@@ -86,6 +88,37 @@ def test_the_whole_note_is_an_anchor_too(home, tmp_path):
     (tmp_path / "anchor").write_bytes(note)
     done = run_script(home / "evidence", home / "allowed_signers", tmp_path / "anchor")
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(("change", "taken"), [
+    (lambda text: text.replace(b"\n", b"\r\n"), True),
+    (lambda text: b"\xef\xbb\xbf" + text, True),
+    (lambda text: text.rstrip(b"\n"), True),
+    (lambda text: text.replace(b"\n", b" \t\n") + b"\n-- \nJane\n", True),
+    (lambda text: b"", False),
+    (lambda text: b"\n" + text, False),
+    (lambda text: b"> " + text.replace(b"\n", b"\n> "), False),
+    (lambda text: text.replace(b"\n9\n", b"\n09\n"), False),
+    (lambda text: text.replace(b"\n9\n", b"\n9999999999\n"), False),
+    (lambda text: text.replace(b"=\n", b"\n"), False),
+    (lambda text: b"\xff\xfe" + text.decode().encode("utf-16-le"), False),
+])  # fmt: skip
+def test_an_anchor_that_came_by_mail(home, tmp_path, change, taken):
+    """What is no anchor is a wrong call: nothing is said to be altered."""
+    data = change(kept(home, DAYS[8]).text)
+    (tmp_path / "anchor").write_bytes(data)
+    for shell in SHELLS:
+        if shutil.which(shell[0]):
+            done = run_script(
+                home / "evidence", home / "allowed_signers", tmp_path / "anchor", under=shell
+            )
+            assert done.returncode == (0 if taken else 2), done.stdout + done.stderr
+            assert taken or ("nothing was checked" in done.stderr and not done.stdout)
+    if taken:
+        assert read_anchor(data, "anchor") == kept(home, DAYS[8])
+    else:
+        with pytest.raises(FileErrors, match="anchor: not a checkpoint"):
+            read_anchor(data, "anchor")
 
 
 def test_an_anchor_does_not_stand_in_for_the_key(home):

@@ -30,14 +30,27 @@ for each in "$signers" "$anchor" "$tsa"; do
   [ -z "$each" ] || [ -f "$each" ] || { echo "can't read $each" >&2; exit 2; }
 done
 command -v sha256sum >/dev/null || sha256sum() { shasum -a 256 "$@"; }
-for each in sha256sum ssh-keygen openssl find sed sort uniq grep cut tr cat cmp head tail fold base64 \
+for each in sha256sum ssh-keygen openssl find sed sort uniq grep cut tr cat cmp head tail base64 \
   wc mktemp mkdir rm awk; do
   command -v "$each" >/dev/null || { echo "$each is missing: nothing was checked" >&2; exit 2; }
 done
 [ "$(echo x | grep -a x)" = x ] || { echo "grep does not know -a: nothing was checked" >&2; exit 2; }
+grep -a -v '^[[:blank:]]*#' "$signers" | grep -a 'ssh-ed25519[[:blank:]]' >/dev/null ||
+  { echo "no Ed25519 key in $signers: nothing was checked" >&2; exit 2; }
 tmp=$(mktemp -d) || exit 2
 trap 'rm -rf -- "$tmp"' EXIT
 trap 'exit 2' HUP INT TERM
+
+# The anchor as it came, by mail perhaps: a byte order mark, other line ends and blanks at the end of lines do
+# not count.
+if [ -n "$anchor" ]; then
+  head -n 3 "$anchor" | sed "1s/^$(printf '\357\273\277')//;s/[ $(printf '\t\r')]*\$//" >"$tmp/anchor"
+  { IFS= read -r kept_name; IFS= read -r kept_size; IFS= read -r kept_root; } <"$tmp/anchor"
+  case $kept_name in *[!A-Za-z0-9._/@-]* | '') kept_size='' ;; esac
+  case $kept_size in '' | 0?* | *[!0-9]* | ??????????*) kept_root='' ;; esac
+  printf '%s\n' "$kept_root" | grep -E '^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$' >/dev/null ||
+    { echo "$anchor is not a checkpoint, which begins with name, days and root: nothing was checked" >&2; exit 2; }
+fi
 : >"$tmp/faults"
 fault() { printf '%s\n' "$*" >>"$tmp/faults"; }
 faults() { sed "s|^|$1|" >>"$tmp/faults"; }
@@ -282,13 +295,16 @@ sha256sum -c "$tmp/all" >"$tmp/sums" 2>/dev/null || {
   fault "files differ from SHA256SUMS"
 }
 
-# The signatures of tombstones have one spelling.
-line='[A-Za-z0-9+/]'
-: >"$tmp/sums"
-[ -z "$stones" ] || cat $stones >"$tmp/sums"
-sed 'N;N;N;N;N;s/\n/ /g' "$tmp/sums" | grep -v -E "^-{5}BEGIN SSH SIGNATURE-{5}( $line{70}){3} $line{36}[AEIMQUYcgkosw048]= -{5}END SSH SIGNATURE-{5}\$" |
-  faults "tombstone.sig: not in the one spelling: "
-[ "$(wc -c <"$tmp/sums")" -eq $((310 * $(wc -l <"$tmp/removed"))) ] || fault "tombstone.sig: not in the one spelling"
+# Signatures have one spelling, and are over a SHA-512, which Ed25519 keys say at one place.
+sigs=$stones line='[A-Za-z0-9+/]'
+for day in $days; do sigs="$sigs $day/SHA256SUMS.sig"; done
+for name in $sigs; do
+  { read -r one; read -r two; read -r three; read -r four; read -r five; read -r six; } <"$name"
+  printf '%s\n' "$name $one $two $three $four $five $six"
+done >"$tmp/sums"
+grep -v -E "^[^ ]* -{5}BEGIN SSH SIGNATURE-{5} $line{70} $line{54}aGE1MTIA$line{8} $line{70} $line{36}[AEIMQUYcgkosw048]= -{5}END SSH SIGNATURE-{5}\$" "$tmp/sums" |
+  sed 's| .*|: not in the one spelling|' | faults ""
+wc -c $sigs | sed -e '/ total$/d' -e '/^ *310 /d' -e 's|^ *[0-9]* \(.*\)|\1: not in the one spelling|' | faults ""
 
 # Holds: one a line; each with the earliest release that any day tells of it.
 no_zeros holds $holds
@@ -418,15 +434,8 @@ if [ -n "$stones" ]; then
     sed 's|^\([0-9]*\) \(.*\)$|\1/day.json: names another policy than \2, under which days were removed|' | faults ""
 fi
 
-# The signature and the checkpoint of the last day have one spelling: no later day covers them.
-sig=$last/SHA256SUMS.sig
-sed '1d;$d' "$sig" | tr -d '\012' | base64 -d >"$tmp/blob" 2>/dev/null
-{
-  echo '-----BEGIN SSH SIGNATURE-----'
-  base64 <"$tmp/blob" | tr -d '\012' | fold -w 70
-  echo
-  echo '-----END SSH SIGNATURE-----'
-} | cmp -s - "$sig" || fault "$sig: not in the one spelling"
+# The checkpoint of the last day has one spelling: no later day covers it.
+sed '1d;$d' "$last/SHA256SUMS.sig" | tr -d '\012' | base64 -d >"$tmp/blob" 2>/dev/null
 tail -c +34 "$tmp/blob" | head -c 32 >"$tmp/key"
 { printf '\060\052\060\005\006\003\053\145\160\003\041\000'; cat "$tmp/key"; } >"$tmp/key.der"
 head -n 3 "$last/checkpoint" >"$tmp/text"
@@ -480,15 +489,16 @@ root_of "$count"
 [ "$found" = "$root" ] || fault "$last/checkpoint: the root is not that of the days"
 
 if [ -n "$anchor" ]; then
-  { read -r name; read -r size; read -r root; } <"$anchor"
-  case $size in '' | 0* | *[!0-9]* | ??????????*) fault "the anchor is not a checkpoint"; finish ;; esac
-  if [ "$name" != "$origin" ]; then
+  if [ "$kept_name" != "$origin" ]; then
     fault "the anchor is of another name"
-  elif [ "$size" -gt "$count" ]; then
-    fault "the anchor knows $size days, but here are $count: the end is missing"
+  elif [ "$kept_size" -eq 0 ]; then
+    fault "the anchor is of no day"
+  elif [ "$kept_size" -gt "$count" ]; then
+    fault "the anchor knows $kept_size days, but here are $count: the end is missing"
   else
-    root_of "$size"
-    [ "$found" = "$root" ] || fault "the first $size days are not those of the anchor: the history was rewritten"
+    root_of "$kept_size"
+    [ "$found" = "$kept_root" ] ||
+      fault "the first $kept_size days are not those of the anchor: the history was rewritten"
   fi
 fi
 if [ -f "$last/checkpoint.tsr" ] && [ -n "$tsa" ]; then
@@ -517,5 +527,5 @@ fi
 number=0
 for day in $days; do
   number=$((number + 1))
-  [ "$number" -ne "$size" ] || echo "ANCHORED: up to $day"
+  [ "$number" -ne "$kept_size" ] || echo "ANCHORED: up to $day"
 done

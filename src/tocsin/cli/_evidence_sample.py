@@ -13,7 +13,7 @@ from tocsin.cli._evidence_seal import config_option, evidence_folder
 from tocsin.cli._periods import load_period, period_options, read_day
 from tocsin.errors import EvidenceError, ParseError, StoreError
 from tocsin.report import Chain, make_sample
-from tocsin.seal import MANIFEST, read_checkpoint
+from tocsin.seal import MANIFEST, read_anchor
 
 __all__ = ["sample"]
 
@@ -47,7 +47,7 @@ def sample(
         manifests = {day: read_file(root / day / MANIFEST) for day in survey(root).days}
     except OSError as error:
         raise EvidenceError(f"a manifest can't be read: {error}") from None
-    kept = None if anchor_file is None else read_checkpoint(_read(anchor_file))
+    kept = None if anchor_file is None else read_anchor(_read(anchor_file), str(anchor_file))
     chain = Chain(manifests, kept or last.checkpoint)
     files = make_sample(period, seed, count, chain, lambda day: read_day(root, day))
     drawn = files["drawn"].decode().split()

@@ -19,7 +19,7 @@ from tocsin.errors import ParseError
 from tocsin.seal import (
     Trust,
     read_allowed_signers,
-    read_checkpoint,
+    read_anchor,
     read_cosigner,
     read_key_file,
 )
@@ -49,10 +49,9 @@ def trust_options(command: Callable[..., object]) -> Callable[..., object]:
 
 
 def trust_of(key_file: Path | None, signers_file: Path | None, anchors: tuple[Path, ...]) -> Trust:
-    """Raises ParseError."""
-    return Trust(
-        _signers(key_file, signers_file), tuple(read_checkpoint(_read(path)) for path in anchors)
-    )
+    """Raises FileErrors, ParseError."""
+    kept = tuple(read_anchor(_read(path), str(path)) for path in anchors)
+    return Trust(_signers(key_file, signers_file), kept)
 
 
 @click.command()

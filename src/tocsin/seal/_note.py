@@ -6,6 +6,7 @@ Source: C2SP, signed-note, tlog-checkpoint and tlog-cosignature (cosignature/v1)
 from __future__ import annotations
 
 import base64
+import codecs
 import hashlib
 import re
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from tocsin.errors import ParseError
+from tocsin.errors import FileErrors, ParseError, Problem, Span
 from tocsin.printable import printable
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = [
     "cosign",
     "cosigned_at",
     "is_signed",
+    "read_anchor",
     "read_checkpoint",
     "read_cosigner",
     "read_signatures",
@@ -118,6 +120,19 @@ def read_checkpoint(data: bytes) -> Checkpoint:
     if len(root) != 32 or not data.startswith(found.text):
         raise ParseError("not a checkpoint: the root is not 32 bytes in base64")
     return found
+
+
+def read_anchor(data: bytes, path: str) -> Checkpoint:
+    """A checkpoint as it came, by mail perhaps, from `path`.
+
+    A byte order mark, other line ends and blanks at the end of its lines do not count. Raises
+    FileErrors.
+    """
+    lines = data[:_MOST].removeprefix(codecs.BOM_UTF8).split(b"\n", 3)[:3]
+    try:
+        return read_checkpoint(b"".join(line.rstrip(b" \t\r") + b"\n" for line in lines))
+    except ParseError as error:
+        raise FileErrors([Problem(Span(path), error.what, error.hint)]) from None
 
 
 def read_signatures(data: bytes) -> list[tuple[str, bytes]]:

@@ -15,12 +15,17 @@ from tocsin.seal._sshsig import NAMESPACE, read_public_key
 
 __all__ = ["Signer", "read_allowed_signers", "read_key_file", "why_not_trusted"]
 
+_LINE = re.compile(r'(?P<principals>"[^"]*"|[^ \t"]+)[ \t]+(?P<rest>.*)')
+_OPTIONS = re.compile(r'(?P<options>(?:[^ \t"]|"[^"]*")+)[ \t]+(?P<rest>.*)')
 _OPTION = re.compile(
-    r'(?:cert-authority|(?P<name>namespaces|valid-after|valid-before)="(?P<value>[^"]*)")(?:,|$)',
+    r'(?:(?P<name>namespaces|valid-after|valid-before)="(?P<value>[^"\\]*)"|(?P<ca>cert-authority))(?:,|$)',
     re.IGNORECASE,
 )
+_KEY = re.compile(r"(?:ssh-|ecdsa-|sk-)\S")
 _FORMS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _FOREVER = 2**62
+_FIRST_YEAR = 1971
+"""ssh-keygen takes no time before 1970, nor its first second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,52 +86,78 @@ def read_key_file(data: bytes, path: str) -> tuple[Signer, ...]:
 
 
 def read_allowed_signers(data: bytes, path: str) -> tuple[Signer, ...]:
-    """Every line of the file. Raises FileErrors with all mistakes."""
+    """The Ed25519 keys of the file; others and authorities sign no evidence, and are left out.
+
+    A line ends with a line feed and with nothing else, or a comment could hide a key. Raises
+    FileErrors with all mistakes.
+    """
     problems, found = [], []
     try:
-        lines = data.decode().splitlines()
+        lines = data.decode().split("\n")
     except UnicodeDecodeError:
         raise FileErrors([Problem(Span(path), "not text")]) from None
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip().startswith("#"):
+    for number, each in enumerate(lines, 1):
+        line = each.removesuffix("\r").strip(" \t")
+        if not line or line.startswith("#"):
             continue
         try:
-            found.append(_signer(line))
+            signer = _signer(line)
         except ParseError as error:
             problems.append(Problem(Span(path, number), error.what, error.hint))
+        else:
+            found += [signer] if signer else []
     if not found and not problems:
-        problems.append(Problem(Span(path), "no key in it"))
+        hint = "`tocsin evidence key` makes one"
+        problems.append(Problem(Span(path), "no Ed25519 key in it", hint))
     if problems:
         raise FileErrors(problems)
     return tuple(found)
 
 
-def _signer(line: str) -> Signer:
-    principals, _, rest = line.strip().partition(" ")
-    rest = rest.lstrip()
-    options: dict[str, str] = {}
-    if not rest.startswith(("ssh-", "ecdsa-", "sk-")):
-        while rest and not rest.startswith(" "):
-            match = _OPTION.match(rest) or _OPTION.match(rest.split(" ", 1)[0])
-            if match is None or match["name"] is None:
-                word = rest.split(" ", 1)[0]
-                raise ParseError(
-                    f"an option that is not known: {word[:40]!r}",
-                    hint="known: namespaces, valid-after, valid-before",
-                )
-            options[match["name"].lower()] = match["value"]
-            rest = rest[match.end() :]
-        rest = rest.lstrip()
-    words = rest.split()
-    if len(words) < 2:
+def _signer(line: str) -> Signer | None:
+    """None for a key that is of another kind, or for certificates only."""
+    if not line.replace("\t", " ").isprintable():
+        raise ParseError("a character that can't be seen", hint="write the line anew, by hand")
+    match = _LINE.fullmatch(line)
+    if match is None:
         raise ParseError("not a line of principals, options and a key")
+    principals, rest = match["principals"].strip('"'), match["rest"]
+    options: dict[str, str] = {}
+    if _KEY.match(rest) is None:
+        match = _OPTIONS.fullmatch(rest)
+        if match is None:
+            raise ParseError("not a line of principals, options and a key")
+        options, rest = _options(match["options"]), match["rest"]
+    kind, _, key = rest.replace("\t", " ").partition(" ")
+    if not key or _KEY.match(kind) is None:
+        raise ParseError("not a line of principals, options and a key")
+    if kind != "ssh-ed25519" or "cert-authority" in options:
+        return None
     return Signer(
-        read_public_key(words[0], words[1]),
-        principals.strip('"'),
+        read_public_key(kind, key.split()[0]),
+        principals,
         options.get("namespaces", "*"),
         _time(options["valid-after"]) if "valid-after" in options else -_FOREVER,
         _time(options["valid-before"]) if "valid-before" in options else _FOREVER,
     )
+
+
+def _options(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    at = 0
+    while at < len(text):
+        match = _OPTION.match(text, at)
+        if match is None:
+            raise ParseError(
+                f"an option that is not known: {text[at : at + 40]!r}",
+                hint="known: namespaces, valid-after, valid-before",
+            )
+        name = (match["name"] or match["ca"]).lower()
+        if name in found:
+            raise ParseError(f"{name} is there twice")
+        found[name] = match["value"] or ""
+        at = match.end()
+    return found
 
 
 def _time(text: str) -> int:
@@ -135,4 +166,6 @@ def _time(text: str) -> int:
         moment = datetime.strptime(digits, _FORMS[len(digits)]).replace(tzinfo=UTC)
     except (KeyError, ValueError):
         raise ParseError(f"not a time: {text[:30]!r}", hint="write YYYYMMDDZ") from None
+    if moment.year < _FIRST_YEAR:
+        raise ParseError(f"before {_FIRST_YEAR}: {text[:30]!r}", hint="leave it out")
     return round(moment.timestamp()) * 1_000_000
