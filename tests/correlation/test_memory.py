@@ -128,6 +128,42 @@ def test_many_rules_that_overflow_at_once():
     assert again.state() == correlator.state()
 
 
+def rules_like_it(number):
+    one = RULES.decode()
+    named = [one] + [
+        one.replace("refused", f"r{n}").replace("brute", f"b{n}") for n in range(number)
+    ]
+    return load_sigma([("r.yml", "---".join(named).encode())])
+
+
+def test_more_rules_after_a_flood_take_no_more_room():
+    """What one rule had to itself is shared from then on."""
+    budget = Budget(windows=2048, offenders=64, waiting=64)
+    full = Correlator(rules_like_it(0), budget=budget)
+    full.feed(event(n, f"a{n}") for n in range(3000))
+    held = sum(len(each.windows) for each in full._keyed)
+    assert held == budget.windows
+    correlator = Correlator(rules_like_it(11), budget=budget)
+    correlator.restore(full.state())
+    correlator.feed(event(3000 + n, f"b{n}") for n in range(20_000))
+    shares = sum(each._share for each in correlator._keyed)
+    assert sum(len(each.windows) for each in correlator._keyed) <= held + shares
+
+
+def test_a_summary_that_is_restored_among_more_takes_no_more_room():
+    pool = Pool(1, 0, slots=16)
+    summary = Summary(pool, b"", 1000)
+    for key in range(400):
+        summary.add(str(key), 0, 1)
+    assert pool.left == 0
+    shared = Pool(4, 0, slots=16)
+    again = Summary(shared, b"", 1000)
+    again.restore(summary.state())
+    for key in range(2000):
+        again.add(str(key), 0, 1)
+    assert len(again._now.segments) == len(summary._now.segments)
+
+
 FLOOD = """
 import sys
 from tests.correlation.test_memory import RULES, event

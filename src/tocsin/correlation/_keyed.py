@@ -146,7 +146,7 @@ class Keyed:
 
     def _room(self, time: int) -> bool:
         """Whether there is room for one window more than the share."""
-        if not self._pool.windows and not self._sweep(time):
+        if self._pool.windows <= 0 and not self._sweep(time):
             return False
         if len(self.windows) >= self._share:
             self._pool.windows -= 1

@@ -38,11 +38,12 @@ class Pool:
 
     def __init__(self, summaries: int, windows: int, slots: int = _SLOTS) -> None:
         self.windows = windows
-        """Windows that any correlation may have beyond its own share."""
+        """Windows that any correlation may have beyond its own share; below zero as `left` is."""
         segments = _SEGMENTS
         while segments < 2 * summaries:
             slots, segments = slots // 2, segments * 2
         # Each has one for both of its timespans, however many there are; the rest is shared.
+        # Below zero if what one had to itself was restored among more.
         self.left = segments - 2 * summaries
         self.slots = max(slots, _BUCKET)
 
@@ -119,7 +120,7 @@ class Pane:
                     return segment.counts, place
             if not self.segments:
                 self.segments.append(_Segment(self._pool.slots))
-            elif self._pool.left:
+            elif self._pool.left > 0:
                 self._pool.left -= 1
                 self.segments.append(_Segment(self._pool.slots))
             else:
