@@ -280,6 +280,28 @@ def test_replay_with_a_pack(tmp_path):
     }
 
 
+@pytest.mark.parametrize("form", ["combined", "json"])
+def test_a_burst_in_ordinary_traffic_is_told_once(tmp_path, form):
+    """Without a default value the metric is missing after the burst, and CloudWatch looks further
+    back: the window slides over what is left of the burst, and the alarm goes off again twice."""
+    asked = [(second, 200) for second in range(0, 6000, 4)]
+    asked += [(second, 404) for second in range(1800, 2560)]
+    lines = []
+    for second, status in sorted(asked):
+        clock = f"{10 + second // 3600}:{second // 60 % 60:02}:{second % 60:02}"
+        line = combined(status) if form == "combined" else nginx_json(status)
+        lines.append(line.replace("10:00:01", clock) + "\n")
+    path = tmp_path / "log"
+    path.write_text("".join(lines))
+    done = replay("--pack", "http", "--format", "json", path)
+    told = [
+        (each["before"], each["after"])
+        for each in json.loads(done.stdout)["transitions"]
+        if each["alarm"] == "web-http-not-found"
+    ]
+    assert told == [("INSUFFICIENT_DATA", "OK"), ("OK", "ALARM"), ("ALARM", "OK")]
+
+
 def test_replay_says_what_it_cannot_do(tmp_path):
     (tmp_path / "a.log").write_text(combined(404) + "\n")
     (tmp_path / "b.json").write_text(nginx_json(404) + "\n")
