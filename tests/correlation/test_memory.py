@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+import tracemalloc
 from collections import Counter
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.correlation import Budget, Correlator, Event, load_sigma
+from tocsin.correlation._addresses import group_value
 from tocsin.correlation._offenders import Offenders
 from tocsin.correlation._summary import Pool, Summary
 
@@ -126,6 +128,42 @@ def test_many_rules_that_overflow_at_once():
     again = Correlator(load_sigma([("r.yml", text.encode())]), budget=SMALL)
     again.restore(correlator.state())
     assert again.state() == correlator.state()
+
+
+@pytest.mark.parametrize("of", ["names", "values", "many values"])
+def test_what_strangers_call_their_fields_takes_no_memory(of):
+    def strange(n):
+        text = f"{n:08}" * 2000
+        if of == "names":
+            return {f"{text}{name}": 1 for name in range(10)}
+        if of == "values":
+            return {"status": tuple(f"{text}{name}" for name in range(10))}
+        return {"status": tuple(f"{n} {name}" for name in range(800))}
+
+    correlator = Correlator(load_sigma([("r.yml", RULES)]))
+    correlator.feed([event(0, "x")])
+    tracemalloc.start()
+    correlator.feed(
+        Event(n, {"status": 401, "client": f"a{n % 9}"} | strange(n)) for n in range(1, 200)
+    )
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 4 << 20
+
+
+def test_lists_of_strangers_take_no_memory_while_they_wait():
+    def many(n):
+        return tuple(f"{n % 3}.{part}." * 50 for part in range(100))
+
+    correlator = Correlator(load_sigma([("r.yml", RULES)]), lateness=3600_000_000)
+    tracemalloc.start()
+    assert correlator.feed(event(n, many(n)) for n in range(400)) == []
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 4 << 20
+    assert [each.group for each in correlator.finish()] == [
+        (("source.ip", group_value(many(n))),) for n in range(3)
+    ]
 
 
 def rules_like_it(number):

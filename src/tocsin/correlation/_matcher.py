@@ -8,7 +8,7 @@ little where no rule can match.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from tocsin.labels import compile_regexes
 
@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 
     from tocsin.correlation._model import Atom, Detection, Event, Expression
 
-__all__ = ["Matcher", "holds"]
+__all__ = ["Matcher", "Shapes", "holds"]
 
 _VALUES = 16_384
 """Values of a field whose answers are kept."""
 _LONGEST = 512
+"""Characters of a value whose answers are kept, all texts of a list together."""
+_FEW = 16
+"""Texts of a list whose answers are kept."""
 _SHAPES = 1024
-"""Sets of fields, as events have them."""
+_NAMES = 2048
+"""Characters of all names of a shape."""
 _VERDICTS = 65_536
 _MEMORY = 8 << 20
 """Bytes for all regexes of a field."""
@@ -42,11 +46,28 @@ class _Answers(dict[Any, int]):
 
     def __missing__(self, value: Any) -> int:
         answer = self._ask(_alike(value))
-        if not isinstance(value, str) or len(value) <= _LONGEST:
+        if _is_short(value):
             if len(self) >= _VALUES:
                 self.clear()
             self[value] = answer
         return answer
+
+
+_Known = TypeVar("_Known")
+
+
+class Shapes(dict[tuple[str, ...], _Known]):
+    """What is known of events with the same fields, by the names of those.
+
+    Names may come from strangers: of many only the latest are kept, and long ones never.
+    """
+
+    def keep(self, shape: tuple[str, ...], known: _Known) -> None:
+        if sum(map(len, shape)) + len(shape) > _NAMES:
+            return
+        if len(self) >= _SHAPES:
+            self.clear()
+        self[shape] = known
 
 
 class Matcher:
@@ -61,7 +82,7 @@ class Matcher:
         ]
         self._whole = [(bit, atom.judge) for bit, atom in atoms.pop((), [])]
         self._asked = {names: _Answers(_asking(each)) for names, each in atoms.items()}
-        self._shapes: dict[tuple[str, ...], tuple[int, list[tuple[str, _Answers]]]] = {}
+        self._shapes = Shapes[tuple[int, list[tuple[str, _Answers]]]]()
         self._verdicts: dict[int, tuple[int, ...]] = {}
 
     def _place(self, atom: Atom, atoms: dict[tuple[str, ...], list[tuple[int, Atom]]]) -> int:
@@ -91,16 +112,14 @@ class Matcher:
 
     def _shape(self, shape: tuple[str, ...]) -> tuple[int, list[tuple[str, _Answers]]]:
         """For events with these fields: what the absence of others answers, and which to ask."""
-        bits, present = 0, []
+        bits, present, there = 0, [], frozenset(shape)
         for names, answers in self._asked.items():
-            name = next((each for each in names if each in shape), None)
+            name = next((each for each in names if each in there), None)
             if name is None:
                 bits |= answers[None]
             else:
                 present.append((name, answers))
-        if len(self._shapes) >= _SHAPES:
-            self._shapes.clear()
-        self._shapes[shape] = bits, present
+        self._shapes.keep(shape, (bits, present))
         return bits, present
 
 
@@ -135,6 +154,15 @@ def _asking(atoms: Sequence[tuple[int, Atom]]) -> _Ask:
         return answer
 
     return ask
+
+
+def _is_short(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return (
+            len(value) <= _FEW
+            and sum(len(each) for each in value if isinstance(each, str)) <= _LONGEST
+        )
+    return not isinstance(value, str) or len(value) <= _LONGEST
 
 
 def _alike(value: Any) -> Any:

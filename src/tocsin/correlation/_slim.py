@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tocsin.correlation._addresses import LONGEST, shortened
+from tocsin.correlation._addresses import LONGEST, group_value, shortened
+from tocsin.correlation._matcher import Shapes
 from tocsin.correlation._model import Event
 from tocsin.correlation._taxonomy import field_names
 
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
     from tocsin.correlation._model import RuleSet, Value
 
 __all__ = ["Slimming"]
-
-_SHAPES = 1024
-"""Sets of fields, as events have them."""
 
 
 class Slimming:
@@ -29,7 +27,7 @@ class Slimming:
         }
         # Who it was, for alerts that do not group by it.
         self._needed |= {*field_names("source.ip"), *field_names("user.name")}
-        self._shapes: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._shapes = Shapes[tuple[str, ...]]()
 
     def slim(self, event: Event) -> Event:
         """The event with those fields alone, and without its text."""
@@ -37,9 +35,8 @@ class Slimming:
         shape = tuple(fields)
         names = self._shapes.get(shape)
         if names is None:
-            if len(self._shapes) >= _SHAPES:
-                self._shapes.clear()
-            names = self._shapes[shape] = tuple(each for each in shape if each in self._needed)
+            names = tuple(each for each in shape if each in self._needed)
+            self._shapes.keep(shape, names)
         kept: dict[str, Value] = {}
         for name in names:
             value = fields[name]
@@ -53,5 +50,7 @@ def _short(value: Value) -> Value:
     if isinstance(value, str):
         return shortened(value)
     if isinstance(value, tuple):
-        return tuple(shortened(each) if isinstance(each, str) else each for each in value)
+        kept = tuple(shortened(each) if isinstance(each, str) else each for each in value)
+        # Of many long texts what they are counted by is enough.
+        return kept if sum(len(str(each)) for each in kept) <= LONGEST else (group_value(kept),)
     return value
