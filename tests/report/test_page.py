@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import re
 import subprocess
@@ -25,6 +26,7 @@ from tocsin.report import (
     read_day_files,
     report_page,
 )
+from tocsin.report._draw import prose
 
 DAY, NEXT, LAST = names(3)
 EVIL = "</script></style><script>alert(1)</script><img src=x onerror=alert(1)>\"'&\u202e\x1b[31m"
@@ -205,6 +207,18 @@ def test_what_was_accepted_by_nobody_is_said_to_be(tmp_path, outcome):
     text = report_page(load_period(put(tmp_path, 2, files), None, None), CHECKED).decode()
     told = "NOBODY IS NAMED WHO APPROVED IT. It has no last day."
     assert (told in text) is (outcome == "accepted")
+
+
+@pytest.mark.parametrize(("text", "kept"), [
+    ("fired 14:02-14:12 UTC", ["14:02-14:12"]),
+    ("Anchored up to 2026-10-31.", ["2026-10-31"]),
+    ("from 2026-10-31 to 14:02", ["2026-10-31", "14:02"]),
+    ("127.0.0.1:5000 and x-1-2 and 1:2:3:4:5:6:7:8 and <b>", []),
+])  # fmt: skip
+def test_no_line_ends_within_a_time(text, kept):
+    made = prose(text)
+    assert re.findall('<span class="time">([^<]*)</span>', made) == kept
+    assert html.unescape(re.sub("<[^>]*>", "", made)) == text
 
 
 @settings(max_examples=30)

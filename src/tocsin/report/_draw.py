@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from typing import TYPE_CHECKING
 
 from tocsin.control import utc
@@ -25,15 +26,22 @@ __all__ = [
     "esc",
     "midnight",
     "moment",
+    "prose",
 ]
 
 _WIDTH, _STRIP, _PLOT = 800, 16, 120
 _LONGEST = 400
+_MOMENT = re.compile(r"(?<![\w.:-])\d{1,4}(?:[:-]\d{1,4}){1,3}(?![\w:-])")
 
 
 def esc(text: str) -> str:
     """Safe in a page, whoever wrote it."""
     return html.escape(printable(text, _LONGEST))
+
+
+def prose(text: str) -> str:
+    """As `esc`; no line ends within a time, a date, or two of them."""
+    return _MOMENT.sub(r'<span class="time">\g<0></span>', esc(text))
 
 
 def day_text(day: str) -> str:

@@ -16,6 +16,7 @@ from tocsin.report._draw import (
     draw_gaps,
     esc,
     moment,
+    prose,
 )
 from tocsin.report._page_ledger import (
     SHOWN,
@@ -97,13 +98,14 @@ def _head(period: Period, checked: Checked) -> Iterator[str]:
     counts = dict.fromkeys(STATES, 0)
     for cell in period.cells.values():
         counts[cell.state] += 1
-    yield f"{', '.join(f'{counts[state]:,} {state}' for state in STATES)}. "
+    told = (f'<span class="time">{counts[state]:,} {state}</span>' for state in STATES)
+    yield f"{', '.join(told)}. "
     answered = [cell for cell in period.cells.values() if cell.state == "exception"]
     open_ = sum(not cell.dispositions for cell in answered)
     left = f"Of {len(answered):,} exceptions, {open_:,} have no disposition." if answered else ""
     yield f"{left}</p>\n"
     kind = {True: "good", False: "bad", None: ""}[checked.holds]
-    yield f'<p class="told {kind}">{esc(checked.words)}</p>\n'
+    yield f'<p class="told {kind}">{prose(checked.words)}</p>\n'
     if checked.faults:
         yield _bullets(checked.faults[:SHOWN])
     if period.notes:
@@ -171,7 +173,8 @@ def _removed(told: str, cells: Sequence[Cell]) -> Iterator[str]:
 def _case(period: Period, cell: Cell) -> Iterator[str]:
     control = next(each for each in period.controls if each.id == cell.control)
     yield f'<section class="case" id="{esc(case_id(cell))}"><h3>{_symbol(cell.state)} '
-    yield f"{day_text(cell.day)} · {esc(control.title)} · {cell.state}</h3>\n"
+    yield f'<span class="time">{day_text(cell.day)}</span> · {esc(control.title)} · '
+    yield f'<span class="time">{cell.state}</span></h3>\n'
     yield f'<p class="soft">Owner: {esc(control.owner or "not named")}</p>\n'
     yield _bullets(cell.reasons[:_REASONS])
     if len(cell.reasons) > _REASONS:
@@ -352,4 +355,4 @@ def _yourself(period: Period) -> Iterator[str]:
 
 
 def _bullets(lines: Sequence[str]) -> str:
-    return f"<ul>{''.join(f'<li>{esc(line)}</li>' for line in lines)}</ul>\n"
+    return f"<ul>{''.join(f'<li>{prose(line)}</li>' for line in lines)}</ul>\n"

@@ -44,7 +44,7 @@ def show_changes(period: Period) -> Iterator[str]:
         before, after = change.before[:12] or "was not there", change.after[:12] or "is gone"
         yield f'<td class="hash time" data-of="before, after">{esc(before)}<br>{esc(after)}</td>'
         yield f'<td data-of="commit">{_commit(change)}</td>'
-        yield f'<td data-of="author">{esc(change.author or "not told")}</td>'
+        yield f'<td class="author" data-of="author">{esc(change.author or "not told")}</td>'
         yield f'<td data-of="approved by">{esc(_approver(change))}</td>'
         tickets = dict.fromkeys(
             t for t in (change.ticket, *(each.ticket for each in change.approvals)) if t

@@ -91,7 +91,7 @@ th.num { white-space: normal; }
 .case { padding: 0.5rem 0; border-bottom: 1px solid var(--line); }
 .case h3 { margin: 0.25rem 0; }
 .case:target { outline: 2px solid var(--link); outline-offset: 4px; }
-.file { min-width: 8.5rem; }
+.file, .author { min-width: 8.5rem; }
 .hash { font-family: ui-monospace, monospace; font-size: 0.75rem; }
 @media (max-width: 45rem) {
   .wide thead { display: none; }
