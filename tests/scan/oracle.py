@@ -74,7 +74,7 @@ JSON = [
 
 def expected(block, filters, form=None, settings=DEFAULTS):
     """A table, line by line."""
-    table, form = Table(), form or make_format("combined")
+    table, form = Table(sources={}), form or make_format("combined")
     lines = block.split(b"\n")
     if not lines[-1]:
         lines.pop()

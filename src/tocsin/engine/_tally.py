@@ -85,9 +85,7 @@ def condense(table: Table) -> Table:
             count = sum(each for _, each in group)
             mean = math.fsum(value * each for value, each in group) / count
             made.minutes.sample(key, minute, dimensions, mean, count)
-    made.sources, made.errors, made.lost, made.kept = (
-        table.sources, table.errors, table.lost, table.kept,
-    )  # fmt: skip
+    made.sources, made.errors, made.lost = table.sources, table.errors, table.lost
     return made
 
 
@@ -98,14 +96,13 @@ def _batched(values: Sequence[_Pair], size: int) -> Iterator[Sequence[_Pair]]:
 
 def keep_busiest(table: Table, most: int) -> None:
     """Let go of all but the busiest sources of each cell; what goes is counted as lost."""
-    for key, clients in table.sources.items():
+    for key, clients in list(table.sources.items()):
         if len(clients) > most:
             kept = dict(table.top(key, most))
             table.lost.add(key, clients.total() - sum(kept.values()))
             gone = max(count for name, count in clients.items() if name not in kept)
             table.errors.add(key, gone)
             table.sources[key] = Counter(kept)
-    table.weigh()
 
 
 def encode_tally(table: Table) -> bytes:

@@ -51,6 +51,8 @@ Key = tuple[str, str]
 """Log group and name of a filter."""
 _Sample = tuple[Key, int, Dimensions, float]
 _Cell = tuple[Key, int, Dimensions]
+_MANY = 8
+"""From so many minutes on they are counted all at once."""
 _DIGITS = (0, 7, 1)
 """To how many binary digits values are rounded, step by step; not at all at first."""
 
@@ -132,7 +134,7 @@ class Counts:
 
     def match_many(self, key: Key, minutes: Ints, counts: Ints) -> None:
         """As `match` for each of the minutes, which ascend; no count is 0."""
-        if minutes[0] < self.floor:
+        if len(minutes) < _MANY or minutes[0] < self.floor:
             for minute, count in zip(minutes.tolist(), counts.tolist(), strict=True):
                 self.match(key, minute, count)
             return
@@ -141,15 +143,19 @@ class Counts:
 
     def sample_many(self, key: Key, minutes: Ints, value: float, counts: Ints) -> list[bool]:
         """As `sample` without dimensions for each of the minutes, which ascend."""
-        sample: _Sample = (key, 0, (), value + 0.0)
-        crowd = self._of_minute.get_many((None, 0), minutes)
         most = min(self.max_values, self.max_size // 4 // ROW)
-        odd = bool(self._rounding) or bool(self._many) or minutes[0] < self.floor
-        if odd or int(crowd.max()) >= most:
+        if (
+            len(minutes) < _MANY
+            or self._rounding
+            or self._many
+            or minutes[0] < self.floor
+            or int(self._of_minute.get_many((None, 0), minutes).max()) >= most
+        ):
             return [
                 self.sample(key, minute, (), value, count)
                 for minute, count in zip(minutes.tolist(), counts.tolist(), strict=True)
             ]
+        sample: _Sample = (key, 0, (), value + 0.0)
         fresh = minutes[self.samples.get_many(sample, minutes) == 0]
         if len(fresh):
             self._of_minute.add_many((None, 0), fresh, np.ones(len(fresh), np.int64))

@@ -87,13 +87,8 @@ class _Setting:
         parts: Sequence[_Part],
         table: Table,
         advance: Callable[[int], None],
-        max_sources: int,
     ) -> dict[int, ReadCounts]:
-        """Count what nobody else does.
-
-        A table that has let sources go keeps `max_sources` from then on: not all are known any
-        more, so the least that is of use has to be handed over.
-        """
+        """Count what nobody else does."""
         reading = dict[int, ReadCounts]()
         scanners = dict[Any, Scanner]()
         while (part := self._next(parts)) is not None:
@@ -103,8 +98,6 @@ class _Setting:
                 scanners[key] = Scanner(chosen, make_format(*part.spec), self.settings)
             counts = count_log(part.log, scanners[key], table, self.limits, advance, part.place)
             reading.setdefault(part.at, ReadCounts()).add(counts)
-            if table.lost:
-                table.narrow(max_sources)
         return reading
 
     def _next(self, parts: Sequence[_Part]) -> _Part | None:
@@ -159,8 +152,7 @@ class Workers:
         """
         parts = _parts(opened, self._count)
         self._setting.taken.value = told = self._setting.read.value = 0
-        futures = [self._pool.submit(_count, parts, table.max_sources // self._count)
-                   for _ in range(self._count - 1)]  # fmt: skip
+        futures = [self._pool.submit(_count, parts) for _ in range(self._count - 1)]
 
         def tell() -> None:
             nonlocal told
@@ -175,7 +167,7 @@ class Workers:
             tell()
 
         try:
-            found = [self._setting.count(parts, table, advance, table.max_sources)]
+            found = [self._setting.count(parts, table, advance)]
             while wait(futures, timeout=_WAIT).not_done:
                 tell()
             tell()
@@ -242,8 +234,8 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _count(parts: Sequence[_Part], max_sources: int) -> tuple[Table, dict[int, ReadCounts]]:
+def _count(parts: Sequence[_Part]) -> tuple[Table, dict[int, ReadCounts]]:
     """Runs in a worker."""
     (setting,) = _worker
     table = Table()
-    return table, setting.count(parts, table, setting.advance, max_sources)
+    return table, setting.count(parts, table, setting.advance)

@@ -3,7 +3,8 @@
 from tocsin.scan._candidates import Candidates
 from tocsin.scan._scanner import Scanner
 from tocsin.scan._search import ENGINES, Engine, best_engine
-from tocsin.scan._table import LARGEST, MAX_SOURCES, SourceKey, Table
+from tocsin.scan._sources import SourceKey
+from tocsin.scan._table import LARGEST, MAX_SOURCES, Table
 
 __all__ = [
     "ENGINES",

@@ -20,10 +20,10 @@ import numpy as np
 from tocsin.logformat import CLIENTS, TIMES, Parsed, pick_client
 from tocsin.pattern import Event, contribute, json_property
 from tocsin.scan._matching import any_in
+from tocsin.scan._names import LONGEST_CLIENT, Clients
 from tocsin.scan._objects import CODES, ObjectReader, is_plain_name
 from tocsin.scan._search import make_search, matching_lines
 from tocsin.scan._stamps import Stamps, distinct_minutes
-from tocsin.scan._table import LONGEST_CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -213,12 +213,12 @@ class JsonReader:
         at = sure[rows]
         cuts = zip(cut.starts[at].tolist(), cut.ends[at].tolist(), strict=True)
         lines = [cut.block[begin:end] for begin, end in cuts]
-        named = dict(zip(rows, self._named(lines), strict=True))
+        clients = Clients(self._named(lines))
         for plan, those in tallies.items():
             chosen = np.array(those, np.int64)
             chosen = chosen[np.lexsort((chosen, minutes[chosen]))]
-            clients = [named[row] for row in chosen.tolist()]
-            self._matching.tally_many(table, plan, minutes[chosen], clients)
+            which = np.searchsorted(rows, chosen)
+            self._matching.tally_many(table, plan, minutes[chosen], clients, which)
 
     def _named(self, lines: list[bytes]) -> list[str]:
         """The client of each line."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import compress, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,8 @@ import numpy as np
 from tocsin.durations import MINUTE
 from tocsin.logformat import Parsed, Reason
 from tocsin.pattern import Event, Skip, contribute
-from tocsin.scan._table import LARGEST, LONGEST_CLIENT
+from tocsin.scan._names import LONGEST_CLIENT
+from tocsin.scan._table import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,13 +19,11 @@ if TYPE_CHECKING:
     from tocsin.logformat import Format
     from tocsin.pattern import Contribution, Settings
     from tocsin.scan._columns import Ints
+    from tocsin.scan._names import Clients
     from tocsin.scan._plan import Plan
     from tocsin.scan._table import Table
 
 __all__ = ["Matching", "any_in"]
-
-_MANY = 8
-"""From so many minutes on they are counted all at once."""
 
 
 def any_in(texts: tuple[bytes, ...], line: bytes) -> bool:
@@ -104,7 +102,7 @@ class Matching:
         plan: Plan,
         minute: int,
         given: Contribution | Skip,
-        clients: dict[str, int] | Sequence[str],
+        clients: dict[str, int],
         count: int,
     ) -> None:
         """Count matching events of one minute that all add the same."""
@@ -117,25 +115,22 @@ class Matching:
         elif minutes.sample(key, minute, given.dimensions, given.value, count):
             table.blame((key, minute, given.dimensions), clients)
 
-    def tally_many(self, table: Table, plan: Plan, minutes: Ints, clients: Sequence[str]) -> None:
-        """Count matching events of a constant plan: each has a minute and a client.
+    def tally_many(
+        self, table: Table, plan: Plan, minutes: Ints, clients: Clients, which: Ints
+    ) -> None:
+        """Count matching events of a constant plan, each with its minute and which client.
 
         The minutes ascend.
         """
-        edges = np.flatnonzero(minutes[1:] != minutes[:-1]) + 1
-        begins = [0, *edges.tolist()]
-        cuts = pairwise((*begins, len(minutes)))
-        if len(begins) < _MANY:
-            for begin, end in cuts:
-                named = clients[begin:end]
-                self.tally(table, plan, int(minutes[begin]), plan.always, named, len(named))
-            return
-        key, value, known = plan.filter.key, plan.always.value, minutes[begins]
-        counts = np.diff(begins, append=len(minutes))
+        key, value = plan.filter.key, plan.always.value
+        begins = np.concatenate(([0], np.flatnonzero(minutes[1:] != minutes[:-1]) + 1))
+        known, counts = minutes[begins], np.diff(begins, append=len(minutes))
         table.minutes.match_many(key, known, counts)
         if not -LARGEST <= value <= LARGEST:
             table.unusable += len(minutes)
             return
         kept = table.minutes.sample_many(key, known, value, counts)
-        for minute, (begin, end) in compress(zip(known.tolist(), cuts, strict=True), kept):
-            table.blame((key, minute, ()), clients[begin:end])
+        if not all(kept):
+            rows = np.flatnonzero(np.repeat(kept, counts))
+            minutes, which = minutes[rows], which[rows]
+        table.blame_many(key, minutes, clients.numbers(table.sources.names)[which])

@@ -16,10 +16,11 @@ from tocsin.scan._columns import ColumnReader
 from tocsin.scan._json import JsonReader
 from tocsin.scan._lines import LineCutter
 from tocsin.scan._matching import Matching
+from tocsin.scan._names import CutClients
 from tocsin.scan._plan import Plan
 from tocsin.scan._search import make_search, matching_lines, usable_engine
 from tocsin.scan._stamps import distinct_minutes
-from tocsin.scan._table import LONGEST_CLIENT, MAX_SOURCES, Table
+from tocsin.scan._table import MAX_SOURCES, Table
 from tocsin.scan._terms import TermSearch, is_plain
 
 if TYPE_CHECKING:
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
     from tocsin.pattern import MetricFilter, Settings
     from tocsin.scan._columns import Bools, Columns, Ints
     from tocsin.scan._lines import Lines
+    from tocsin.scan._names import Clients
     from tocsin.scan._search import Engine
 
 __all__ = ["Scanner"]
 
 _ACCESS = frozenset({"combined", "common"})
 _STATUSES = 1000
-_FEW = 1000
 
 
 class _Rest:
@@ -169,9 +170,8 @@ class Scanner:
             chosen = np.zeros(_STATUSES, np.bool_)
             chosen[list(group)] = True
             rows = np.flatnonzero(chosen[statuses])
-            named = [clients[row] for row in rows.tolist()]
             for at in decided:
-                self._matching.tally_many(table, self._plans[at], minutes[rows], named)
+                self._matching.tally_many(table, self._plans[at], minutes[rows], clients, rows)
 
     def _learn(self, status: int) -> None:
         """Ask once which filters that the status decides match it."""
@@ -186,8 +186,8 @@ class Scanner:
         """What follows from the terms that the lines have."""
         for plan, (matched, unsure) in zip(self._decided, self._terms(block, found), strict=True):
             _, minutes, clients = _in_order(block, found, matched[found.sure])
-            if clients:
-                self._matching.tally_many(table, plan, minutes, clients)
+            if len(minutes):
+                self._matching.tally_many(table, plan, minutes, clients, np.arange(len(minutes)))
             for line in found.sure[unsure[found.sure]].tolist():
                 text = block[found.starts[line] : found.ends[line]]
                 self._matching.candidate(table, text, [plan])
@@ -215,25 +215,12 @@ class Scanner:
             self._matching.candidate(table, text, wanted)
 
 
-def _in_order(block: bytes, found: Columns, chosen: Bools) -> tuple[Ints, Ints, list[str]]:
+def _in_order(block: bytes, found: Columns, chosen: Bools) -> tuple[Ints, Ints, Clients]:
     """Status, minute and client of sure lines that are chosen, the earliest minutes first."""
     rows = np.flatnonzero(chosen)
     minutes = found.minute[rows]
     if bool((minutes[1:] < minutes[:-1]).any()):
         order = np.argsort(minutes, kind="stable")
         rows, minutes = rows[order], minutes[order]
-    clients = _texts(block, found.starts[found.sure[rows]], found.client[rows])
-    return found.status[rows], minutes, clients
-
-
-def _texts(block: bytes, begins: Ints, ends: Ints) -> list[str]:
-    """The names of clients."""
-    few = len(begins) < len(block) // _FEW
-    if few or not block.isascii():
-        cuts = zip(begins.tolist(), ends.tolist(), strict=True)
-        return [block[a:b].decode("utf-8", "replace")[:LONGEST_CLIENT] for a, b in cuts]
-    ends = np.minimum(ends, begins + LONGEST_CLIENT)
-    cuts = zip(begins.tolist(), ends.tolist(), strict=True)
-    # To decode once and cut is faster than to decode each piece.
-    text = block.decode("ascii")
-    return [text[a:b] for a, b in cuts]
+    begins = found.starts[found.sure[rows]]
+    return found.status[rows], minutes, CutClients(block, begins, found.client[rows])

@@ -1,0 +1,258 @@
+"""Who is behind matching events: counts by filter, dimensions, minute and client, in arrays.
+
+A client of a minute is one number: the minute, and in the lowest bits which name it is. What
+comes is written down as it comes, and sorted and added up when it is much or somebody asks. So
+a client that comes once in a minute takes sixteen bytes, and two tables are joined by a merge of
+sorted arrays.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tocsin.durations import MINUTE
+from tocsin.scan._names import Names
+
+if TYPE_CHECKING:
+    from tocsin.scan._columns import Bools, Ints
+
+__all__ = ["BITS", "CELL", "NAME", "ROW", "Row", "RowKey", "SourceKey", "Sources"]
+
+SourceKey = tuple[tuple[str, str], int, tuple[tuple[str, str], ...]]
+"""A cell: filter, minute, dimensions."""
+RowKey = tuple[tuple[str, str], tuple[tuple[str, str], ...]]
+"""The cells of a filter and its dimensions."""
+
+BITS = 30
+"""Where the minute stands, above the number of the name."""
+NAME = 3
+"""What the first event of a client takes in memory beyond what each further minute takes."""
+CELL = 4
+"""What a cell is worth beyond its clients: a calm minute goes before clients of a busy one."""
+ROW = 40
+"""What a filter with its dimensions takes."""
+_NAMES = (1 << BITS) - 1
+
+
+class Row:
+    """The cells of a filter and its dimensions."""
+
+    __slots__ = ("cells", "codes", "counts", "heavy", "waiting")
+
+    def __init__(self) -> None:
+        self.codes: Ints = np.empty(0, np.int64)
+        """Minutes and clients, ascending; each once."""
+        self.counts: Ints = np.empty(0, np.int64)
+        self.cells = 0
+        """How many minutes there are."""
+        self.waiting = array("q")
+        """Codes that are not added up yet, one for each event."""
+        self.heavy: dict[int, int] = {}
+        """The same, each with how many events it stands for."""
+
+    @property
+    def weight(self) -> int:
+        return ROW + CELL * self.cells + len(self.codes)
+
+    def put(self, codes: Ints, counts: Ints) -> None:
+        """Have this instead."""
+        self.codes, self.counts = codes, counts
+        minutes = codes >> BITS
+        self.cells = int(np.count_nonzero(minutes[1:] != minutes[:-1])) + min(1, len(codes))
+
+    def settle(self) -> None:
+        """Add up what waits."""
+        if self.waiting:
+            codes = np.sort(np.frombuffer(self.waiting, np.int64))
+            self.waiting = array("q")
+            begins = np.flatnonzero(codes[1:] != codes[:-1]) + 1
+            begins = np.concatenate(([0], begins))
+            self.join(codes[begins], np.diff(begins, append=len(codes)))
+        if self.heavy:
+            codes = np.array(sorted(self.heavy), np.int64)
+            self.join(codes, np.array([self.heavy[each] for each in codes.tolist()], np.int64))
+            self.heavy = {}
+
+    def join(self, codes: Ints, counts: Ints) -> None:
+        """Add counts of codes that ascend, each once."""
+        at = np.searchsorted(self.codes, codes)
+        there = at < len(self.codes)
+        there[there] = self.codes[at[there]] == codes[there]
+        self.counts[at[there]] += counts[there]
+        fresh = ~there
+        self.put(
+            np.insert(self.codes, at[fresh], codes[fresh]),
+            np.insert(self.counts, at[fresh], counts[fresh]),
+        )
+
+
+class Sources(MutableMapping[SourceKey, Counter[str]]):
+    """Matching events by client, of cells; those without a client are under the empty text."""
+
+    def __init__(self) -> None:
+        self.rows: dict[RowKey, Row] = {}
+        self.names = Names()
+        """Another object when some were let go."""
+        self._listed: list[str] = []
+        self._unsettled: set[RowKey] = set()
+        self._waiting = self._settled = 0
+        self._others: list[Sources] = []
+
+    @property
+    def unsettled(self) -> int:
+        """What it takes in memory that is not added up yet, at most."""
+        return self._waiting + NAME * (len(self.names) - self._settled)
+
+    @property
+    def heaviest(self) -> int:
+        """The same at most, but for the cells of what is not added up yet."""
+        rows = sum(each.weight for each in self.rows.values())
+        own = NAME * len(self.names) + rows + self._waiting
+        return own + sum(each.heaviest for each in self._others)
+
+    @property
+    def weight(self) -> int:
+        """What it takes in memory, in clients of a minute."""
+        self.join()
+        return NAME * len(self.names) + sum(each.weight for each in self.rows.values())
+
+    def add(self, cell: SourceKey, clients: Mapping[str, int] | Iterable[str]) -> None:
+        """Count events of clients: so many of each, or one for each that is named."""
+        row = self._open((cell[0], cell[2]))
+        names, base = self.names, cell[1] // MINUTE << BITS
+        before = len(row.waiting) + len(row.heavy)
+        if not isinstance(clients, Mapping):
+            row.waiting.extend([base | names[each] for each in clients])
+        else:
+            for name, count in clients.items():
+                code = base | names[name]
+                if count == 1:
+                    row.waiting.append(code)
+                else:
+                    row.heavy[code] = row.heavy.get(code, 0) + count
+        self._waiting += len(row.waiting) + len(row.heavy) - before
+
+    def add_many(self, key: RowKey, minutes: Ints, numbers: Ints) -> None:
+        """Count an event in each of the minutes, of the client with that number."""
+        codes = (minutes // MINUTE << BITS) | numbers
+        self._open(key).waiting.frombytes(codes.tobytes())
+        self._waiting += len(codes)
+
+    def merge(self, other: Sources) -> None:
+        """Add what others counted. It is theirs no more, and joined when there is need to."""
+        self._others += [other, *other._others]
+        other._others = []
+
+    def settle(self) -> None:
+        """Add up what waits."""
+        for key in self._unsettled:
+            self.rows[key].settle()
+        self._unsettled.clear()
+        self._waiting, self._settled = 0, len(self.names)
+
+    def join(self) -> None:
+        """Add up what waits, and what others counted."""
+        self.settle()
+        for other in self._others:
+            other.settle()
+            known = self.names.of(list(other.names))
+            for key, theirs in other.rows.items():
+                codes = (theirs.codes & ~_NAMES) | known[theirs.codes & _NAMES]
+                order = np.argsort(codes)
+                row = self.rows.setdefault(key, Row())
+                row.join(codes[order], theirs.counts[order])
+        self._others = []
+
+    def tidy(self) -> None:
+        """Let go of names and rows that nothing is left of."""
+        self.join()
+        self.rows = {key: row for key, row in self.rows.items() if len(row.codes)}
+        alive: Bools = np.zeros(len(self.names), np.bool_)
+        for row in self.rows.values():
+            alive[row.codes & _NAMES] = True
+        names = self._list()
+        kept = np.flatnonzero(alive)
+        number = np.cumsum(alive) - 1
+        for row in self.rows.values():
+            row.codes = (row.codes & ~_NAMES) | number[row.codes & _NAMES]
+        self.names = Names([names[each] for each in kept.tolist()])
+        self._settled = len(self.names)
+        self._listed = []
+
+    def __getitem__(self, cell: SourceKey) -> Counter[str]:
+        row, begin, end = self._find(cell)
+        found: Counter[str] = Counter()
+        if row is not None:
+            names = map(self._list().__getitem__, (row.codes[begin:end] & _NAMES).tolist())
+            found.update(dict(zip(names, row.counts[begin:end].tolist(), strict=True)))
+        for other in self._others:
+            found.update(other.get(cell, ()))
+        if not found:
+            raise KeyError(cell)
+        return found
+
+    def __setitem__(self, cell: SourceKey, clients: Mapping[str, int]) -> None:
+        if cell in self:
+            del self[cell]
+        self.add(cell, clients)
+
+    def __delitem__(self, cell: SourceKey) -> None:
+        self.join()
+        row, begin, end = self._find(cell)
+        if row is None or begin == end:
+            raise KeyError(cell)
+        gone = slice(begin, end)
+        row.put(np.delete(row.codes, gone), np.delete(row.counts, gone))
+
+    def __contains__(self, cell: object) -> bool:
+        return isinstance(cell, tuple) and bool(self.get(cell))
+
+    def __iter__(self) -> Iterator[SourceKey]:
+        self.join()
+        for (key, dimensions), row in self.rows.items():
+            for minute in np.unique(row.codes >> BITS).tolist():
+                yield key, minute * MINUTE, dimensions
+
+    def __len__(self) -> int:
+        self.join()
+        return sum(each.cells for each in self.rows.values())
+
+    def __getstate__(self) -> tuple[object, ...]:
+        """What waits may wait where it goes to. Names are sent as one text if they can be."""
+        names = "\n".join(self.names)
+        whole = names if names.count("\n") == max(0, len(self.names) - 1) else list(self.names)
+        return whole, len(self.names), self.rows, self._unsettled, self._waiting, self._others
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        names, count, self.rows, self._unsettled, self._waiting, self._others = state
+        whole = names.split("\n") if isinstance(names, str) else names
+        self.names = Names(whole if count else ())
+        self._settled, self._listed = 0, []
+
+    def _open(self, key: RowKey) -> Row:
+        """The row, to which something is added."""
+        row = self.rows.get(key)
+        if row is None:
+            row = self.rows[key] = Row()
+        self._unsettled.add(key)
+        return row
+
+    def _find(self, cell: SourceKey) -> tuple[Row | None, int, int]:
+        self.settle()
+        row = self.rows.get((cell[0], cell[2]))
+        if row is None:
+            return None, 0, 0
+        minute = cell[1] // MINUTE
+        begin, end = np.searchsorted(row.codes, (minute << BITS, minute + 1 << BITS)).tolist()
+        return row, begin, end
+
+    def _list(self) -> list[str]:
+        """The names, by their numbers."""
+        if len(self._listed) != len(self.names):
+            self._listed = list(self.names)
+        return self._listed
