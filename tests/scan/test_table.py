@@ -36,6 +36,9 @@ def test_bounded_sources_err_no_more_than_they_say(updates, limit, cut):
         tables[at >= cut].blame(key, clients)
     table = tables[0]
     table.merge(tables[1])
+    # Cells are known once they are added up.
+    assert table.kept <= max(limit, ROW + CELL + 1 + NAME) + CELL * len(table.sources)
+    table.merge(Table())
     assert table.kept <= max(limit, ROW + CELL + 1 + NAME)
     for key, counts in true.items():
         cell = table.sources.get(key, {})
