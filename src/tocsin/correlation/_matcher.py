@@ -45,8 +45,11 @@ class _Answers(dict[Any, int]):
         self._ask = ask
 
     def __missing__(self, value: Any) -> int:
-        answer = self._ask(_alike(value))
-        if _is_short(value):
+        if isinstance(value, str):
+            answer, short = self._ask(value), len(value) <= _LONGEST
+        else:
+            answer, short = self._ask(_alike(value)), _is_short(value)
+        if short:
             if len(self) >= _VALUES:
                 self.clear()
             self[value] = answer
@@ -157,12 +160,13 @@ def _asking(atoms: Sequence[tuple[int, Atom]]) -> _Ask:
 
 
 def _is_short(value: Any) -> bool:
+    """Of what is no text."""
     if isinstance(value, tuple):
         return (
             len(value) <= _FEW
             and sum(len(each) for each in value if isinstance(each, str)) <= _LONGEST
         )
-    return not isinstance(value, str) or len(value) <= _LONGEST
+    return True
 
 
 def _alike(value: Any) -> Any:
