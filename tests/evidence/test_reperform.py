@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
 from click.testing import CliRunner
@@ -77,6 +78,66 @@ def wrong(files, name, change):
 def only(files, start, end=""):
     (name,) = (name for name in files if name.startswith(start) and name.endswith(end))
     return name
+
+
+ODD = (None, True, -1, 1.5, 2**70, "", "x", "\x1b[2J", [], {}, [[]], {"a": 1}, "nan")
+
+
+def odd(dice, value):
+    """The same, but for one thing in it that is another or not there."""
+    if isinstance(value, dict) and value:
+        key = dice.choice(sorted(value))
+        rest = {name: each for name, each in value.items() if name != key}
+        return rest if dice.random() < 0.1 else rest | {key: odd(dice, value[key])}
+    if isinstance(value, list) and value:
+        at = dice.randrange(len(value))
+        return [*value[:at], odd(dice, value[at]), *value[at + 1 :]]
+    return dice.choice(ODD)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32))
+def test_a_day_of_odd_things_is_told_and_breaks_nothing(files, seed):
+    """One thing in a record, in day.json or in the ledger: there is a verdict for each record."""
+    dice = Random(seed)
+    name = dice.choice([*sorted(n for n in files if n.endswith(".json")), *["ledger.jsonl"] * 5])
+    lines = files[name].splitlines() if name.endswith("l") else [files[name]]
+    at = dice.randrange(len(lines))
+    made = json.dumps(odd(dice, json.loads(lines[at]))).encode()
+    changed = files | {name: b"\n".join([*lines[:at], made, *lines[at + 1 :], b""])}
+    assert len(Reperformer(changed).records()) == 9
+
+
+@pytest.mark.parametrize("path", [
+    "inputs.0.answer.started", "inputs.0.answer.ended", "inputs.0.answer.status", "period.day",
+    "inputs.0.answer.body.data", "inputs.0.answer.body.encoding", "period.start", "period.end",
+    "source.version", "source.program", "samples.sha256", "samples.lacking", "catalogue.sha256",
+    "control.id", "control.version", "state", "inputs.0.answer.failure", "inputs.0.name",
+])  # fmt: skip
+@pytest.mark.parametrize("value", [
+    "x", "", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "2026-10-01T00:00:00", "9999-12-31",
+    "\ud800", "../../day.json", 2**62, -1, 0, "9" * 5000,
+])  # fmt: skip
+def test_each_value_of_a_record_may_be_any(files, path, value):
+    record = json.loads(files["detection.json"])
+    *above, last = path.split(".")
+    inner = record
+    for step in above:
+        inner = inner[int(step)] if step.isdigit() else inner[step]
+    inner[last] = value
+    day = {name: data for name, data in files.items() if "/" in name or name == "ledger.jsonl"}
+    (found,) = Reperformer(day | {"detection.json": json.dumps(record).encode()}).records()
+    assert not found.equal or path.startswith("source.") or found.recorded
+
+
+@pytest.mark.parametrize("deep", [b"[", b'{"a":'])
+@pytest.mark.parametrize("name", ["ledger.jsonl", "day.json", "detection.json"])
+def test_what_is_nested_deeply_breaks_nothing(files, name, deep):
+    assert name in files
+    for data in (deep * 100_000, files[name].rstrip()[:-1] + b', "x": ' + deep * 100_000):
+        found = Reperformer(files | {name: data + b"\n"}).records()
+        assert len(found) == 9
+        assert not all(each.equal for each in found) or name == "day.json"
 
 
 def test_a_sample_that_was_changed_is_found(files):

@@ -16,7 +16,7 @@ from tests.report.days import put
 from tests.seal.chains import allowed_signers, anchor_of, full_disk, names
 from tocsin.bundle import last_day, survey
 from tocsin.cli._periods import load_period, read_day
-from tocsin.errors import ParseError
+from tocsin.errors import EvidenceError, ParseError
 from tocsin.report import Chain, draw, make_sample
 from tocsin.seal import inclusion_proof, is_included, leaf_hash, read_checkpoint, root_of
 
@@ -126,7 +126,7 @@ def test_proofs_lead_to_the_anchor_that_the_auditor_kept(tmp_path):
     with pytest.raises(ParseError, match="is not among them"):
         sample(root, tmp_path / "more", count=8, anchor=kept)
     forged = kept.replace(b"\n5\n", b"\n6\n")
-    with pytest.raises(ParseError, match="not those of the checkpoint"):
+    with pytest.raises(EvidenceError, match="not those of the checkpoint"):
         sample(root, tmp_path / "forged", anchor=forged)
 
 

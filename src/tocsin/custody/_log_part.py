@@ -149,7 +149,7 @@ def unread_facts(day_before: bytes) -> dict[str, Any]:
 def _known(day_before: bytes) -> _Custody:
     try:
         return msgspec.json.decode(day_before, type=_Day).custody if day_before else _Custody()
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _Custody()
 
 

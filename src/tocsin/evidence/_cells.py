@@ -105,7 +105,7 @@ def plan_of(
     """
     try:
         known = {line.sha256: line for line in msgspec.json.decode(day_before, type=_Before).plan}
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         known = {}
     certified = set(signed)
     lines = []

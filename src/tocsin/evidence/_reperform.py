@@ -23,11 +23,13 @@ from tocsin.control import (
     judge,
     load_catalogue,
 )
+from tocsin.durations import DAY
 from tocsin.errors import ConfigError, ParseError, QueryError
 from tocsin.evidence._answers import read_answer
 from tocsin.evidence._record import Answer, shown_finding
 from tocsin.evidence._requests import request_of
 from tocsin.evidence._samples import read_samples
+from tocsin.printable import printable
 from tocsin.promql import Options, Vector, evaluate, parse
 
 if TYPE_CHECKING:
@@ -221,7 +223,11 @@ class Reperformer:
             if found.request.params != dict(request_of(need, period).params):
                 done.wrong.append(f"{need.name}: something else was asked than agreed")
             if found.answer is not None:
-                again, seen = self._input(need, found.answer, period, record)
+                try:
+                    again, seen = self._input(need, found.answer, period, record)
+                except (ValueError, OverflowError) as error:
+                    told = printable(str(error), 200)
+                    again, seen = InputAgain(need.name, "read", told), Unanswered("")
                 done.inputs.append(again)
                 observations[need.name] = seen
         verdict = judge(control, period, observations)
@@ -283,7 +289,7 @@ class Reperformer:
         sealed = [
             entry
             for entry in self._ledger
-            if entry.get("kind") in kinds and period.start <= entry.get("time", 0) < period.end
+            if entry.get("kind") in kinds and period.start <= entry["time"] < period.end
         ]
         # What is asked of days before lies in their ledgers.
         told = [
@@ -303,9 +309,9 @@ class Reperformer:
         for line in data.splitlines():
             try:
                 entry = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
-            if isinstance(entry, dict) and "body" in entry:
+            if isinstance(entry, dict) and "body" in entry and type(entry.get("time")) is int:
                 entry.pop("prev", None)
                 found.append(entry)
         return found
@@ -338,7 +344,13 @@ def _version(source: _Source) -> int:
 
 
 def _period(period: _Period) -> Period:
-    return Period(date.fromisoformat(period.day), _micros(period.start), _micros(period.end))
+    """Raises ValueError; a period of years would be asked of minute by minute."""
+    found = Period(date.fromisoformat(period.day), _micros(period.start), _micros(period.end))
+    if not 0 <= found.end - found.start <= DAY:
+        raise ValueError(
+            f"a period from {period.start[:40]} to {period.end[:40]}, not within a day"
+        )
+    return found
 
 
 def _micros(text: str) -> int:

@@ -143,7 +143,7 @@ def segments_of(
     """
     try:
         earlier = msgspec.json.decode(day_before, type=_Before).rules_in_force
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         earlier = []
     found = [_segment(each, each.since) for each in earlier[-1:]]
     for time, body in entries:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.resources import files as package_files
 from typing import TYPE_CHECKING
 
-from tocsin.errors import ParseError
+from tocsin.errors import EvidenceError, ParseError
 from tocsin.seal import ATTACHED, HEAD, MANIFEST, SIGNATURE, inclusion_proof, leaf_hash, root_of
 
 if TYPE_CHECKING:
@@ -60,14 +60,15 @@ def make_sample(
 ) -> dict[str, bytes]:  # fmt: skip
     """Every file of the sample by name. `read` gives all files of a sealed day.
 
-    Raises ParseError where the chain is not the one of the checkpoint, or does not hold a day.
+    Raises EvidenceError where the chain is not the one of the checkpoint, ParseError where it
+    does not hold a day.
     """
     drawn = draw(seed, period.days, count)
     days = list(chain.manifests)[: chain.checkpoint.size]
     leaves = [leaf_hash(day, chain.manifests[day]) for day in days]
     if len(leaves) != chain.checkpoint.size or root_of(leaves) != chain.checkpoint.root:
-        raise ParseError("the days here are not those of the checkpoint",
-                         hint="`tocsin evidence verify --anchor`")  # fmt: skip
+        raise EvidenceError("the days here are not those of the checkpoint",
+                            hint="`tocsin evidence verify --anchor`")  # fmt: skip
     files: dict[str, bytes] = {"checkpoint": chain.checkpoint.text, **_shipped()}
     proofs = {}
     for day in drawn:
