@@ -168,6 +168,15 @@ class Counts:
         lowest = self._lowest.get((key, minute // HOUR)) if dimensions else None
         return minute >= self.floor and (lowest is None or dimensions in lowest.kept)
 
+    def let_go(self, counts: ByMinute[_Cell]) -> None:
+        """Leave out what is of no minute and dimensions that are kept."""
+        counts.drop_before(self.floor)
+        for (key, _, dimensions), row in list(counts.rows()):
+            if dimensions:
+                for minute in row()[0].tolist():
+                    if not self.keeps(key, minute, dimensions):
+                        del counts[key, minute, dimensions]
+
     def merge(self, other: Counts) -> None:
         """Count all of another table in."""
         self.old_matches.update(other.old_matches)

@@ -8,7 +8,6 @@ and the error is known.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -84,19 +83,22 @@ def _cut(
 ) -> None:
     cells = _Cells([sources.rows[each] for each in keys])
     wanted = _wanted(cells, keys, minutes)
-    less = np.where(wanted, 0, np.maximum.reduceat(cells.counts, cells.begins))
+    peaks = np.maximum.reduceat(cells.counts, cells.begins)
+    less = np.where(wanted, 0, peaks)
     before = cells.totals + _told(cells, keys, lost)
     # If there are too many cells, the calmest of each filter go, whole.
     most = max(1, room // (2 * CELL))
     left = np.flatnonzero(wanted)
     if len(left) > most:
         gone = left[_by_calm(cells, before, left)[:-most]]
-        less[gone] = np.maximum.reduceat(cells.counts, cells.begins)[gone]
+        less[gone] = peaks[gone]
         left = np.setdiff1d(left, gone, assume_unique=True)
     _level(cells, left, room - CELL * len(left), less)
-    counts = cells.counts - np.repeat(less, cells.sizes)
+    codes, counts = cells.codes, cells.counts
+    counts -= np.repeat(less, cells.sizes)
+    np.maximum(counts, 0, out=counts)
     kept = counts > 0
-    fewer = cells.totals - np.add.reduceat(np.where(kept, counts, 0), cells.begins)
+    fewer = cells.totals - np.add.reduceat(counts, cells.begins)
     told = wanted & (less > 0)
     begin = 0
     for (key, dimensions), here in zip(keys, cells.of_row, strict=True):
@@ -107,7 +109,7 @@ def _cut(
             lost.add_many((key, 0, dimensions), known, fewer[here][which])
         row = sources.rows[key, dimensions]
         end = begin + len(row.codes)
-        row.put(cells.codes[begin:end][kept[begin:end]], counts[begin:end][kept[begin:end]])
+        row.put(codes[begin:end][kept[begin:end]], counts[begin:end][kept[begin:end]])
         begin = end
 
 
@@ -143,9 +145,11 @@ def _by_calm(cells: _Cells, totals: Ints, which: Ints) -> Ints:
 def _level(cells: _Cells, which: Ints, room: int, less: Ints) -> None:
     """Small cells stay whole; what they leave free is for the others."""
     # Each cell's counts, the largest first, as numbers that ascend over all cells.
-    place = np.repeat(np.arange(len(cells.sizes)), cells.sizes) << _LOW
     top = (1 << _LOW) - 1
-    ranked = array("q", np.sort(place | (top - np.minimum(cells.counts, top))).tobytes())
+    numbers = np.repeat(np.arange(len(cells.sizes)) << _LOW, cells.sizes)
+    numbers += top - np.minimum(cells.counts, top)
+    numbers.sort()
+    ranked = numbers.data
     waiting = len(which)
     sizes, begins = cells.sizes[which], cells.begins[which]
     order = np.argsort(sizes, kind="stable")

@@ -100,8 +100,7 @@ class Table:
             return
         if self.lost.size + self.errors.size > self._clean_at:
             for counts in (self.errors, self.lost):
-                for gone in [each for each in counts if not self.minutes.keeps(*each)]:
-                    del counts[gone]
+                self.minutes.let_go(counts)
             # Looked at again when there are twice as many.
             self._clean_at = 2 * (self.lost.size + self.errors.size) + self.max_sources
         let_go(self.sources, self.minutes, self.errors, self.lost, self.max_sources)
