@@ -30,7 +30,7 @@ RowKey = tuple[tuple[str, str], tuple[tuple[str, str], ...]]
 
 BITS = 30
 """Where the minute stands, above the number of the name."""
-NAME = 3
+NAME = 8
 """What the first event of a client takes in memory beyond what each further minute takes."""
 CELL = 4
 """What a cell is worth beyond its clients: a calm minute goes before clients of a busy one."""

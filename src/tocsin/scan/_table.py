@@ -84,7 +84,8 @@ class Table:
         for key, count in other.lost.items():
             self.lost.add(key, count)
         self.sources.merge(other.sources)
-        self._fit()
+        # Both are in memory; to join them is left to whoever asks.
+        self._fit(2 * self.max_sources)
 
     def top(self, key: SourceKey, count: int = 10) -> list[tuple[str, int]]:
         """The busiest sources of a cell; a true count is at most `errors[key]` higher."""
@@ -92,11 +93,11 @@ class Table:
         return nlargest(count, cell.items(), key=lambda each: (each[1], each[0]))
 
     def _bound(self) -> None:
-        if self.sources.unsettled > self.max_sources // 2:
-            self._fit()
+        if self.sources.unsettled > self.max_sources // 4:
+            self._fit(self.max_sources)
 
-    def _fit(self) -> None:
-        if self.sources.heaviest <= self.max_sources or self.sources.weight <= self.max_sources:
+    def _fit(self, most: int) -> None:
+        if self.sources.heaviest <= most or self.sources.weight <= self.max_sources:
             return
         if self.lost.size + self.errors.size > self._clean_at:
             for counts in (self.errors, self.lost):
