@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.durations import MINUTE
+from tocsin.scan import _names
 from tocsin.scan._names import LONGEST_CLIENT, Clients, CutClients, Names
 from tocsin.scan._sources import Sources
 
@@ -82,7 +83,8 @@ def test_arrays_count_what_counters_count(steps):
             del sources[given_[0]], true[given_[0]]
         elif what == "tidied":
             sources.tidy()
-            assert sources.names.keys() == {name for each in true.values() for name in each}
+            names = sources.names.texts(np.arange(len(sources.names)))
+            assert sorted(names) == sorted({name for each in true.values() for name in each})
         elif what == "weighed":
             assert sources.weight >= sum(map(len, true.values()))
         elif what == "asked":
@@ -115,8 +117,8 @@ def test_names_of_a_block_are_told_apart(blocks):
         for word, number in zip(words, found.tolist(), strict=True):
             name = word.decode("utf-8", "replace")[:LONGEST_CLIENT]
             assert seen.setdefault(name, number) == number
-    assert names == seen
-    assert sorted(names.values()) == list(range(len(names)))
+    assert sorted(seen.values()) == list(range(len(names)))
+    assert names.texts(np.arange(len(names))) == sorted(seen, key=seen.get)
 
 
 def test_more_names_than_places():
@@ -124,5 +126,29 @@ def test_more_names_than_places():
     block = b" ".join(words) + b" and nothing more here"
     ends = np.cumsum([len(each) + 1 for each in words], dtype=np.int64) - 1
     begins = ends - np.array([len(each) for each in words], np.int64)
-    for _ in range(2):
-        assert names.cut(block, begins, ends).tolist() == list(range(400_000))
+    found = names.cut(block, begins, ends)
+    assert names.texts(found) == [each.decode() for each in words]
+    assert (names.cut(block, begins, ends) == found).all()
+    assert [names.number(each.decode()) for each in words[::997]] == found[::997].tolist()
+
+
+def test_names_that_were_chosen_for_one_place():
+    """Whoever knows how places are found can have them full."""
+    words = [b"%d" % each for each in range(100_000)]
+    numbers = np.array([int.from_bytes(each, "little") for each in words], np.uint64)
+    places = numbers * np.uint64(_names._FACTORS[0]) >> np.uint64(64 - 24)
+    alike = [words[at] for at in np.argsort(places)[:3000].tolist()]
+    block = b" ".join(alike) + b" and nothing more here"
+    ends = np.cumsum([len(each) + 1 for each in alike], dtype=np.int64) - 1
+    begins = ends - np.array([len(each) for each in alike], np.int64)
+    names = Names()
+    found = names.cut(block, begins, ends)
+    assert names.odd > 100
+    assert sorted(found.tolist()) == list(range(3000))
+    assert names.texts(found) == [each.decode() for each in alike]
+    assert [names.number(each.decode()) for each in alike] == found.tolist()
+    # Room for more, and what is sent, make them find other places and keep their numbers.
+    names.of([f"x{each}" for each in range(5000)])
+    for each in (names, pickle.loads(pickle.dumps(names))):  # noqa: S301
+        assert (each.cut(block, begins, ends) == found).all()
+        assert len(each) == 8000

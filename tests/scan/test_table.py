@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.scan.oracle import HTTP, form_of, plain
 from tocsin.durations import MINUTE
 from tocsin.scan import Scanner, Table
-from tocsin.scan._sources import CELL, NAME, ROW
+from tocsin.scan._sources import CELL, NAME, ROW, TEXT
 
 KEYS = [(("web", name), minute, ()) for name in ("a", "b", "c") for minute in (0, MINUTE)]
 
@@ -37,7 +37,7 @@ def test_bounded_sources_err_no_more_than_they_say(updates, limit, cut):
     table = tables[0]
     table.merge(tables[1])
     # Cells are known once they are added up; joined tables may be twice as large.
-    assert table.kept <= max(2 * limit, ROW + CELL + 1 + NAME) + CELL * len(table.sources)
+    assert table.kept <= max(2 * limit, ROW + CELL + 1 + NAME + TEXT) + CELL * len(table.sources)
     for key, counts in true.items():
         cell = table.sources.get(key, {})
         assert sum(cell.values()) + table.lost[key] == counts.total()
@@ -73,7 +73,7 @@ def test_who_was_behind_a_burst_is_known_after_a_year_of_noise():
             table.blame((key, minute * MINUTE, ()), {"burst": 60})
     for minute in (100, 9000, 15_000):
         assert table.sources[key, minute * MINUTE, ()]["burst"] == 60
-    assert table.sources.unsettled <= 250 + NAME
+    assert table.sources.unsettled <= 250 + NAME + TEXT
     assert table.kept <= 1250 + CELL * len(table.sources)
     told = sum(cell.total() for cell in table.sources.values()) + table.lost.total()
     assert told == 20_180

@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from tocsin.scan._names import Names
 if TYPE_CHECKING:
     from tocsin.scan._columns import Bools, Ints
 
-__all__ = ["BITS", "CELL", "NAME", "ROW", "Row", "RowKey", "SourceKey", "Sources"]
+__all__ = ["BITS", "CELL", "NAME", "ROW", "TEXT", "Row", "RowKey", "SourceKey", "Sources"]
 
 SourceKey = tuple[tuple[str, str], int, tuple[tuple[str, str], ...]]
 """A cell: filter, minute, dimensions."""
@@ -30,8 +30,8 @@ RowKey = tuple[tuple[str, str], tuple[tuple[str, str], ...]]
 
 BITS = 30
 """Where the minute stands, above the number of the name."""
-NAME = 8
-"""What the first event of a client takes in memory beyond what each further minute takes."""
+NAME, TEXT = 3, 12
+"""What the name of a client takes in memory; what it takes beyond that if it is a text."""
 CELL = 4
 """What a cell is worth beyond its clients: a calm minute goes before clients of a busy one."""
 ROW = 40
@@ -98,7 +98,6 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
         self.rows: dict[RowKey, Row] = {}
         self.names = Names()
         """Another object when some were let go."""
-        self._listed: list[str] = []
         self._unsettled: set[RowKey] = set()
         self._waiting = self._settled = 0
         self._others: list[Sources] = []
@@ -106,20 +105,24 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
     @property
     def unsettled(self) -> int:
         """What it takes in memory that is not added up yet, at most."""
-        return self._waiting + NAME * (len(self.names) - self._settled)
+        return self._waiting + self._names - self._settled
 
     @property
     def heaviest(self) -> int:
         """The same at most, but for the cells of what is not added up yet."""
         rows = sum(each.weight for each in self.rows.values())
-        own = NAME * len(self.names) + rows + self._waiting
+        own = self._names + rows + self._waiting
         return own + sum(each.heaviest for each in self._others)
 
     @property
     def weight(self) -> int:
         """What it takes in memory, in clients of a minute."""
         self.join()
-        return NAME * len(self.names) + sum(each.weight for each in self.rows.values())
+        return self._names + sum(each.weight for each in self.rows.values())
+
+    @property
+    def _names(self) -> int:
+        return NAME * len(self.names) + TEXT * self.names.odd
 
     def add(self, cell: SourceKey, clients: Mapping[str, int] | Iterable[str]) -> None:
         """Count events of clients: so many of each, or one for each that is named."""
@@ -127,10 +130,10 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
         names, base = self.names, cell[1] // MINUTE << BITS
         before = len(row.waiting) + len(row.heavy)
         if not isinstance(clients, Mapping):
-            row.waiting.extend([base | names[each] for each in clients])
+            row.waiting.extend([base | names.number(each) for each in clients])
         else:
             for name, count in clients.items():
-                code = base | names[name]
+                code = base | names.number(name)
                 if count == 1:
                     row.waiting.append(code)
                 else:
@@ -153,14 +156,14 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
         for key in self._unsettled:
             self.rows[key].settle()
         self._unsettled.clear()
-        self._waiting, self._settled = 0, len(self.names)
+        self._waiting, self._settled = 0, self._names
 
     def join(self) -> None:
         """Add up what waits, and what others counted."""
         self.settle()
         for other in self._others:
             other.settle()
-            known = self.names.of(list(other.names))
+            known = self.names.join(other.names)
             for key, theirs in other.rows.items():
                 codes = (theirs.codes & ~_NAMES) | known[theirs.codes & _NAMES]
                 order = np.argsort(codes)
@@ -175,20 +178,17 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
         alive: Bools = np.zeros(len(self.names), np.bool_)
         for row in self.rows.values():
             alive[row.codes & _NAMES] = True
-        names = self._list()
-        kept = np.flatnonzero(alive)
         number = np.cumsum(alive) - 1
         for row in self.rows.values():
             row.codes = (row.codes & ~_NAMES) | number[row.codes & _NAMES]
-        self.names = Names([names[each] for each in kept.tolist()])
-        self._settled = len(self.names)
-        self._listed = []
+        self.names = self.names.chosen(np.flatnonzero(alive))
+        self._settled = self._names
 
     def __getitem__(self, cell: SourceKey) -> Counter[str]:
         row, begin, end = self._find(cell)
         found: Counter[str] = Counter()
         if row is not None:
-            names = map(self._list().__getitem__, (row.codes[begin:end] & _NAMES).tolist())
+            names = self.names.texts(row.codes[begin:end] & _NAMES)
             found.update(dict(zip(names, row.counts[begin:end].tolist(), strict=True)))
         for other in self._others:
             found.update(other.get(cell, ()))
@@ -222,18 +222,6 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
         self.join()
         return sum(each.cells for each in self.rows.values())
 
-    def __getstate__(self) -> tuple[object, ...]:
-        """What waits may wait where it goes to. Names are sent as one text if they can be."""
-        names = "\n".join(self.names)
-        whole = names if names.count("\n") == max(0, len(self.names) - 1) else list(self.names)
-        return whole, len(self.names), self.rows, self._unsettled, self._waiting, self._others
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        names, count, self.rows, self._unsettled, self._waiting, self._others = state
-        whole = names.split("\n") if isinstance(names, str) else names
-        self.names = Names(whole if count else ())
-        self._settled, self._listed = 0, []
-
     def _open(self, key: RowKey) -> Row:
         """The row, to which something is added."""
         row = self.rows.get(key)
@@ -250,9 +238,3 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
         minute = cell[1] // MINUTE
         begin, end = np.searchsorted(row.codes, (minute << BITS, minute + 1 << BITS)).tolist()
         return row, begin, end
-
-    def _list(self) -> list[str]:
-        """The names, by their numbers."""
-        if len(self._listed) != len(self.names):
-            self._listed = list(self.names)
-        return self._listed
