@@ -262,3 +262,69 @@ def test_a_process_is_known_by_its_number_alone():
             ]
             is None
         )
+
+
+def cut_off(start, end, length, filling):
+    """A message as long as its writer makes them, of which the rest was cut off."""
+    line = start + filling * ((length - len(start) - len(end)) // len(filling))
+    return line.ljust(length - len(end), "x") + end
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("Connection closed by invalid user ", " 9.9.9.9 port 22 [preauth]"),
+        ("Disconnected from authenticating user ", " 9.9.9.9 port 22 [preauth]"),
+        ("Disconnecting invalid user ", " 9.9.9.9 port 22: Too many authentication failures [preauth]"),
+        ("Bad protocol version identification '", "' from 9.9.9.9 port 22"),
+    ],
+)  # fmt: skip
+def test_a_message_that_sshd_cut_off_blames_nobody_else(start, end):
+    """OpenSSH, log.c: `syslog(pri, "%.500s")`, control characters as `\\001`."""
+    message = cut_off(start, end, 500, "\\001")
+    assert told(message)[0] is None
+    # The same process told before who it is.
+    assert told(CONNECTED, message)[0] is None
+    own = cut_off(start, end.replace("9.9.9.9", "192.0.2.10"), 500, "\\001")
+    assert told(CONNECTED, own)[0] == "192.0.2.10"
+    assert told(cut_off(start, end, 499, "\\001"))[0] == "9.9.9.9"
+    front = cut_off("Received disconnect from 192.0.2.7 port 4:11: ", "9.9.9.9", 500, "x")
+    assert told(front)[0] == "192.0.2.7"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "Failed password for invalid user x from 9.9.9.9 port 22 ssh2",
+        "Invalid user x from 9.9.9.9 port 22",
+        "Connection closed by invalid user x 9.9.9.9 port 22 [preauth]",
+    ],
+)
+def test_a_user_name_of_blanks_does_not_hide_the_cut(start):
+    assert told(start.ljust(500))[0] is None
+    assert told(start)[0] == "9.9.9.9"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "client"),
+    [
+        ('open() "/srv/.env/', '" failed (2: No such file or directory), client: 192.0.2.1', None),
+        ('user "', '": password mismatch, client: 192.0.2.1', None),
+        ('open() "/x, client: 9.9.9.9, server: s, request: "GET /"', "... (2: No such file), cli", None),
+        ('user "u": password mismatch, client: 192.0.2.15, server: s, request: "GET /', "", "192.0.2.15"),
+        ('limiting requests, excess: 1.8 by zone "one", client: 192.0.2.15, server: s, request: "', "", "192.0.2.15"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["nginx-error", "syslog"])
+def test_a_line_that_nginx_cut_off_blames_nobody_else(form, start, end, client):
+    """nginx, ngx_log.c: 2,048 bytes with the line end, and the client behind the message."""
+    line = cut_off(NGINX + start, end, 2047, "a")
+    head = "" if form == "nginx-error" else "Mar  1 10:00:00 srv nginx: "
+    assert told(line, form=form, head=head)[0] == client
+
+
+def test_a_client_at_the_end_of_a_line_may_be_cut_off():
+    """nginx, ngx_http_request.c (`ngx_http_log_error`): the server stands behind the client."""
+    line = NGINX + 'user "x": password mismatch, client: 192.0.2.1'
+    assert told(line, form="nginx-error", head="") == (None, "failure")
+    assert told(f"{line}, server: s", form="nginx-error", head="")[0] == "192.0.2.1"

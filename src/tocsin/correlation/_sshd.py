@@ -25,6 +25,14 @@ _MOST = 4096
 """Processes that are remembered; of more, those heard of latest."""
 _LONGEST = 4096
 """No message of sshd is longer; a longer one is a stranger's, and slow to look at."""
+_FULL = 500
+"""sshd cuts messages off here (OpenSSH, log.c, `do_log`), and whoever makes one long chooses what
+is lost: the address behind a user name may be a part of one, or the stranger's own."""
+_IN_FRONT = re.compile(
+    r"(?:(?:error|fatal): )?(?:Received disconnect from|Unable to negotiate with|"
+    r"Connection (?:from|closed by|reset by)) [0-9A-Fa-f:.]{2,45}(?: port \d|:)"
+)
+"""What names the peer before a stranger's text."""
 _END = r"(?: \[preauth\])?\s*"
 _KERNEL = re.compile(r"kernel: ?\[ *\d+\.\d+\]:? ")
 _TRIED = re.compile(r"(Failed|Accepted) (\S+) for (invalid user |<invalid username>(?= from ))?")
@@ -122,8 +130,13 @@ class Sessions:
             self._heard.pop(self._known.popitem(last=False)[0], None)
         if len(message) > _LONGEST:
             return Login()
-        found = _read(session, _KERNEL.sub("", message, count=1).rstrip())
+        text = _KERNEL.sub("", message, count=1)
+        found = _read(session, text.rstrip())
         found.host = _plain(found.host)
+        # Blanks at the end are counted: a stranger's, of whom the rest was cut off.
+        full = len(text.encode("utf-8", "replace")) >= _FULL
+        if full and found.host != session.peer and not _IN_FRONT.match(text):
+            found.host = ""
         if found.host:
             session.peer = found.host
         return found

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from tocsin.logformat import address, peer_address
+from tocsin.logformat import NGINX_FULL, address, nginx_client, peer_address
 
 __all__ = ["apache_error", "nginx_error", "probed"]
 
@@ -20,10 +20,11 @@ _LONGEST = 4096
 """No message of these servers is longer; a longer line is a stranger's, and slow to look at."""
 _NGINX = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\w+\] \d+#\d+: (?:\*\d+ )?(.*)", re.DOTALL)
 _CLIENT = re.compile(r", client: ")
+# The server always stands behind the client; without it the address may be cut off.
 _TAIL = re.compile(
-    r'([^\s,]+)(?:, server: [^\s,]*(?:, request: "(?:\S+(?: \S+)?(?: \S+)?|[^"]*)")?'
+    r'([^\s,]+), server: [^\s,]*(?:, request: "(?:\S+(?: \S+)?(?: \S+)?|[^"]*)")?'
     r'(?:, subrequest: "\S*")?(?:, upstream: "\S*")?(?:, host: "(?:[^\s/]*|[^"]*)")?'
-    r'(?:, referrer: ".*")?)?\s*',
+    r'(?:, referrer: ".*")?\s*',
     re.DOTALL,
 )
 _NGINX_LOGIN = re.compile(
@@ -86,6 +87,9 @@ def nginx_error(line: str) -> tuple[str, str] | None:
         if (tail := _TAIL.fullmatch(message, each.end())) and (client := address(tail[1]))
     }
     client = found.pop() if len(found) == 1 else ""
+    if len(line[match.start() :].encode("utf-8", "replace")) >= NGINX_FULL:
+        # The end may be missing, and the client with it.
+        client = nginx_client(message.encode("utf-8", "replace"), full=True) or ""
     if _NGINX_LOGIN.match(message) or _NGINX_SSL.match(message):
         return client, "failure"
     if _NGINX_LIMIT.match(message):
