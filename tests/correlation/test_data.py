@@ -203,6 +203,12 @@ NEW = "[Sat Jul 20 21:39:11.978080 2013] [core:error] [pid 17512:tid 1400] [clie
         (NEW.format("2001:db8::1:8080") + "AH00128: File does not exist: /x.php", "2001:db8::1", "failure"),
         (NEW.format("[2001:db8::1]:8080") + "AH00128: File does not exist: /x.php", "2001:db8::1", "failure"),
         (OLD.replace("1.2.3.4", "2001:db8::1:8080") + "user x not found: /", "2001:db8::1:8080", "failure"),
+        (NEW.format("1.2.3.4:80") + "AH00126: Invalid URI in request GET /static/../../etc/passwd HTTP/1.1", "1.2.3.4", "failure"),
+        (NEW.format("::1:80") + "AH00135: Invalid method in request \\x16\\x03\\x01", "::1", "failure"),
+        (NEW.format("1.2.3.4:80") + "AH10244: invalid URI path (/cgi-bin/.%2e/.%2e/bin/sh)", "1.2.3.4", "failure"),
+        (OLD + "Invalid URI in request GET ../../etc/passwd HTTP/1.0", "1.2.3.4", "failure"),
+        (OLD + "Invalid method in request \\x80", "1.2.3.4", "failure"),
+        (OLD + "File does not exist: /srv/Invalid URI in request x, referer: invalid URI path (", "1.2.3.4", ""),
         (NEW.format("1.2.3.4:80") + "AH01276: Cannot serve directory /a/[client 9.9.9.9:1] user x not found: /", "1.2.3.4", ""),
     ],
 )  # fmt: skip
@@ -239,10 +245,33 @@ CONNECTED = "Connection from 192.0.2.10 port 62004 on 192.0.2.99 port 22"
          "192.0.2.10", "suspicion"),
         ([CONNECTED, "error: kex_exchange_identification: Connection closed by remote host"], "192.0.2.10", "suspicion"),
         (["error: kex_exchange_identification: read: Connection reset by peer"], None, ""),
+        # What the penalty is for was told when it happened.
+        (["drop connection #0 from [192.0.2.7]:31 on [192.0.2.99]:22 penalty: failed authentication"], "192.0.2.7", "suspicion"),
+        (["drop connection #12 from [2001:db8::7]:31 on [2001:db8::9]:22 penalty: exceeded LoginGraceTime"],
+         "2001:db8::7", "suspicion"),
+        (["drop connection #0 from [::ffff:192.0.2.7]:31 on [::1]:22 penalty: caused crash"], "192.0.2.7", "suspicion"),
+        (["drop connection #90 from [192.0.2.7]:31 on [192.0.2.99]:22 past Maxstartups"], "192.0.2.7", ""),
+        (["drop connection #0 from [192.0.2.7]:31 on [192.0.2.99]:22 too many penalised addresses"], "192.0.2.7", ""),
+        (["Invalid user drop connection #0 from [9.9.9.9]:1 on [::1]:22 penalty: x from 192.0.2.7 port 1"], "192.0.2.7", "failure"),
     ],
 )  # fmt: skip
 def test_scanners_of_sshd(messages, client, offence):
     assert told(*messages) == (client, offence)
+
+
+@pytest.mark.parametrize("program", ["sshd", "sshd-session", "sshd-auth"])
+def test_the_programs_of_openssh(program):
+    """OpenSSH 9.8 has a process for each connection, OpenSSH 10 one that asks who it is, too."""
+    head = f"Mar  1 10:00:00 srv {program}[7]: "
+    message = "Failed password for invalid user x from 192.0.2.7 port 1 ssh2"
+    assert told(message, head=head) == ("192.0.2.7", "failure")
+    line = f"{head}{message}".encode()
+    form = make_format("syslog", Clues(after=YEAR_2017))
+    assert form.parse(line).fields["client"] == "192.0.2.7"
+    correlator = Correlator(load_sigma([("rules.yml", RULES.replace(b"gte: 5", b"gte: 1"))]))
+    event = EventReader(form).read(line)
+    alerts = correlator.feed([event]) + correlator.finish()
+    assert [each.rule for each in alerts] == ["brute"]
 
 
 def test_a_process_is_known_by_its_number_alone():

@@ -72,7 +72,9 @@ def access_lines(draw):
 @st.composite
 def syslog_lines(draw):
     program = draw(
-        st.sampled_from(["sshd", "sshd-session", "nginx", "usermod", "gpasswd", "cron", "httpd"])
+        st.sampled_from(
+            ["sshd", "sshd-session", "sshd-auth", "nginx", "usermod", "gpasswd", "cron", "httpd"]
+        )
     )
     return f"Mar  1 10:00:00 srv {program}[7]: {draw(TEXT)}{draw(TEXT)}"
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EventReader"]
 
-_SSHD = frozenset({"sshd", "sshd-session"})
+_SSHD = frozenset({"sshd", "sshd-session", "sshd-auth"})
 _WEB = ("nginx", "apache", "httpd")
 _DEPTH = 6
 _MOST = 500

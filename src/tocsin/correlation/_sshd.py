@@ -6,7 +6,7 @@ be read in two ways, the reading that agrees with the peer of the same process i
 there is none there is no address. One process serves one connection, so some endings are told
 in several lines; so much of each process is remembered, for a bounded number of them.
 
-Source: OpenSSH, auth.c (`auth_log`), packet.c, monitor.c; Linux-PAM, pam_unix.
+Source: OpenSSH, auth.c (`auth_log`), packet.c, monitor.c, sshd.c, srclimit.c; Linux-PAM, pam_unix.
 """
 
 from __future__ import annotations
@@ -66,6 +66,9 @@ _PAM_UNIX = re.compile(
     r"ruser=(\S*) rhost=(\S*)(?:\s+user=(.*?))?" + _END
 )
 _CONNECTION = re.compile(r"Connection from (\S+)(?: port \d{1,5}(?: on \S+ port \d{1,5}.*)?)?")
+_DROPPED = re.compile(
+    r"drop connection #\d+ from \[([^\]]+)\]:\d{1,5} on \[[^\]]+\]:\d{1,5} (penalty: )?.*"
+)
 _REMOTE = re.compile(r"SSH: Server;Ltype: \w+;Remote: (\S+?)-\d{1,5};")
 _SCANNED = re.compile(
     r"(?:(?:error|fatal): )?(?:Did not receive identification string from|"
@@ -169,6 +172,9 @@ def _read(session: _Session, message: str) -> Login:
     if match := _CONNECTION.fullmatch(message):
         session.owed, session.users = False, set()
         return Login(match[1])
+    if match := _DROPPED.fullmatch(message):
+        # That a server has too many connections is nobody's fault; a penalty is for what was told.
+        return Login(match[1], "", "", "suspicion" if match[2] else "")
     if match := _REMOTE.match(message):
         session.peer = _plain(match[1])
         return Login()

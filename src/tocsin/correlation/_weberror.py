@@ -5,7 +5,8 @@ and before what the client sent; a host name, a request's target and a server na
 blanks in them, so most false clients can be told from the true one. Where there are two
 readings there is no client.
 
-Sources: nginx, ngx_http_request.c (`ngx_http_log_error_handler`); Apache httpd, server/log.c.
+Sources: nginx, ngx_http_request.c (`ngx_http_log_error_handler`); Apache httpd, server/log.c,
+core.c and request.c.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ _APACHE_LOGIN = re.compile(
     re.DOTALL,
 )
 _APACHE_PROBE = re.compile(
+    r"Invalid (?:URI|method) in request |invalid URI path \(|"
     r"script .{0,1000}not found or unable to stat|Got error 'Primary script unknown|"
     r"stderr from .{0,1000}: script not found or unable to stat",
     re.DOTALL,

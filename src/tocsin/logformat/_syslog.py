@@ -98,6 +98,6 @@ def _fields(host: bytes, program: bytes, message: bytes) -> Iterator[tuple[str, 
         yield "host", host.decode("utf-8", "replace")
     yield "program", program.decode("utf-8", "replace")
     yield "message", message.decode("utf-8", "replace")
-    client = sshd_client(message) if program in (b"sshd", b"sshd-session") else None
+    client = sshd_client(message) if program in (b"sshd", b"sshd-session", b"sshd-auth") else None
     if client is not None:
         yield "client", client
