@@ -37,6 +37,8 @@ __all__ = ["Scanner"]
 
 _ACCESS = frozenset({"combined", "common"})
 _STATUSES = 1000
+_FREED = 8 << 20
+"""Bytes. What is made of a block, from one step to the next, takes less."""
 
 
 class _Rest:
@@ -68,6 +70,7 @@ class Scanner:
         """How texts are searched: `find` is the slower way, without the hyperscan package."""
         self.columns = columns and form.name in _ACCESS
         """Whether lines are read as columns, many at once; if not, one by one."""
+        _keep_freed()
         self._max_sources = max_sources
         self._plans = [Plan(each, settings) for each in filters]
         self._event_keys = event_keys(filters)
@@ -213,6 +216,15 @@ class Scanner:
         for line, wanted in lines.items():
             text = block[found.starts[line] : found.ends[line]]
             self._matching.candidate(table, text, wanted)
+
+
+def _keep_freed() -> None:
+    """Have the C library keep the memory of a block for the next one.
+
+    What is freed goes back to the system, page by page, beyond twice the largest piece that was
+    freed before (mallopt(3), M_TRIM_THRESHOLD), and to get it again costs more than to scan it.
+    """
+    np.empty(_FREED, np.uint8)
 
 
 def _in_order(block: bytes, found: Columns, chosen: Bools) -> tuple[Ints, Ints, Clients]:
