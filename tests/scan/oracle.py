@@ -6,6 +6,7 @@ from collections import Counter
 
 from tocsin.durations import MINUTE
 from tocsin.logformat import Clues, Parsed, Reason, make_format
+from tocsin.packs import apply_pack
 from tocsin.pattern import DEFAULTS, Skip, Transformation, contribute, event_keys, make_filter
 from tocsin.scan import ENGINES, LARGEST, Table, best_engine
 
@@ -70,6 +71,37 @@ JSON = [
     filter_of("Critical", '"Critical Error"'),
     filter_of("All", ""),
 ]
+
+PACK = apply_pack("http", "web", "json", {}).filters
+"""What is shipped for JSON lines."""
+
+_BY_LEVEL = "{ $.http.status = 404 || $.level = ERROR }"
+JSON_TREES = [
+    *PACK,
+    filter_of("Both", "{ $.status >= 400 && $.method = POST }"),
+    filter_of("Either", "{ $.status = 404 || $.method = POST }", "2"),
+    filter_of("Mixed", "{ ($.status = 4* || $.http.status = 404) && $.method != GET }"),
+    filter_of("Unless", "{ $.method != POST && $.status != 200 }"),
+    filter_of("Neither", "{ $.status NOT EXISTS && $.http.response NOT EXISTS }"),
+    filter_of("Inner", "{ $.http.response.status_code NOT EXISTS }"),
+    filter_of("Whole", "{ $.http IS NULL || $.http = 404 || $.http.status IS NULL }"),
+    filter_of("State", "{ $.ok IS TRUE && $.status IS FALSE }"),
+    filter_of("Three", "{ $.status = 0 || $.size = 0 || $.http.status = 1 }"),
+    filter_of("Minus", '{ $.status = "-0" && $.size != "-0" }'),
+    filter_of("Below", "{ $.status < 200 && $.size > -2 }"),
+    filter_of("Regex", "{ $.method = %^PO% || $.status = %^40\\d$% }"),
+    filter_of("Glob", '{ $.message = "*Critical*" && $.status = * }'),
+    filter_of("Named", '{ $.message = "Critical Error" && $.level = "fatal" }'),
+    filter_of("Alone", '{ $.log.level = "critical" }'),
+    filter_of("Size", "{ $.status = 404 && $.method = POST }", "$.size"),
+    filter_of("ByMethod", _BY_LEVEL, dimensions=(("Method", "$.method"),)),
+    filter_of("ByCode", _BY_LEVEL, dimensions=(("Code", "$.http.response.status_code"),)),
+    filter_of("Element", "{ $.tags[0] = 404 && $.status = 404 }"),
+    filter_of("Wild", "{ $.http.* = 404 || $.status = 500 }"),
+    filter_of("Time", "{ $.time.zone = 1 || $.time = 1714557600 || $.source.ip = 1 }"),
+    filter_of("Odd", "{ $.['stä'] = 1 || $.status = 401 }"),
+]
+"""Conditions over several properties, and over properties of objects inside."""
 
 
 def expected(block, filters, form=None, settings=DEFAULTS):

@@ -10,7 +10,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from tests.scan.oracle import HTTP, INSTALLED, JSON, MORE, expected, filter_of, form_of, plain
+from tests.scan.oracle import (
+    HTTP,
+    INSTALLED,
+    JSON,
+    JSON_TREES,
+    MORE,
+    PACK,
+    expected,
+    filter_of,
+    form_of,
+    plain,
+)
 from tocsin.errors import TocsinError
 from tocsin.logformat import Clues, make_format
 from tocsin.pattern import Settings
@@ -213,7 +224,7 @@ JSON_VALUES = [
     "1" * 30, "1" * 400, '"\\ud800"', "0404", "NaN", '"ä"', "5", "50", "+5",
 ]  # fmt: skip
 JSON_KEYS = ["status", "client", "source.ip", "status", "time", "@timestamp", "ts", "client_ip", "method", "size", "http",
-             "st\\u0061tus", "message", "source"]  # fmt: skip
+             "st\\u0061tus", "message", "source", "level", "log", "log.level", "http", "ok", "tags"]  # fmt: skip
 JSON_OTHERS = [
     '"POST"',
     '"Critical Error"',
@@ -226,6 +237,17 @@ JSON_OTHERS = [
     '", "status": 404, "',
     '"\\", \\"status\\": 404, \\""',
     '{"ip": "' + "a" * 150 + '", "ip": ""}',
+    '{"response": {"status_code": 404}}',
+    '{"response": {"body": {"bytes": 1}, "status_code": 500}, "status": 404}',
+    '{"response": {"status_code": "404"}, "response": {}}',
+    '{"response": null, "status": -0}',
+    '{"response": [404]}',
+    '{"level": "critical"}',
+    '{"level": "FATAL", "file": 1e999}',
+    '"fatal"',
+    '"ERROR"',
+    '"\\u0066atal"',
+    "[404]",
 ]
 JSON_LINES = [
     '{"time": "2024-05-01T10:00:00Z", "status": 404}{"status": 404}',
@@ -283,8 +305,8 @@ def json_logs(draw):
     return b"".join(lines)
 
 
-def json_scanned(log, size, chosen, **more):
-    scanner = Scanner(JSON, form_of("json"), chosen, **more)
+def json_scanned(log, size, chosen, filters=JSON, **more):
+    scanner = Scanner(filters, form_of("json"), chosen, **more)
     table = Table()
     for block in blocks_of(log, size):
         scanner.scan(block, table)
@@ -292,16 +314,66 @@ def json_scanned(log, size, chosen, **more):
 
 
 @pytest.mark.parametrize("engine", INSTALLED)
+@pytest.mark.parametrize("filters", [JSON, JSON_TREES], ids=["one", "several"])
 @settings(max_examples=150)
 @given(json_logs() | brace_lines(), st.booleans(), st.sampled_from([1, 200, 1 << 20]))
 @example(b"{\n}\n{}{}\n", False, 1 << 20)
 @example(b'{"a":\n1}\n{}{}\n', False, 1 << 20)
 @example(b"\n\n", False, 1 << 20)
-def test_json_same_as_line_by_line(engine, log, strings, size):
+def test_json_same_as_line_by_line(engine, filters, log, strings, size):
     chosen = Settings(numeric_strings=strings, missing_not_equal=not strings)
-    table = json_scanned(log, size, chosen, engine=engine)
-    assert plain(table) == plain(expected(log, JSON, form_of("json"), chosen))
+    table = json_scanned(log, size, chosen, filters, engine=engine)
+    assert plain(table) == plain(expected(log, filters, form_of("json"), chosen))
     assert table.balanced
+
+
+def values_of(*usual):
+    return st.sampled_from(usual) | st.sampled_from(JSON_VALUES + JSON_OTHERS)
+
+
+@st.composite
+def requests(draw):
+    """Lines as services write them, now and then with something odd in them."""
+    lines = []
+    shape = draw(st.sets(st.sampled_from(["status", "http", "level", "log", "message", "size"])))
+    for _ in range(draw(st.integers(1, 12))):
+        pairs = [("time", '"2024-05-01T10:00:00Z"'), ("client", '"1.2.3.4"')]
+        code = draw(values_of("200", "404", "404", "500"))
+        level = draw(values_of('"info"', '"critical"'))
+        inner = {
+            "status": code,
+            "http": f'{{"response": {{"status_code": {code}}}, "status": {draw(values_of("200"))}}}',
+            "level": level,
+            "log": f'{{"level": {level}, "offset": 12}}',
+            "message": draw(values_of('"all is well"', '"a Critical Error"')),
+            "size": draw(values_of("0", "-0", "-1", "5", "9007199254740993")),
+        }
+        pairs += [(key, value) for key, value in inner.items() if key in shape]
+        if draw(st.integers(0, 5)) == 0:
+            pairs.append((draw(st.sampled_from(JSON_KEYS)), draw(values_of("1"))))
+        lines.append("{" + ", ".join(f'"{key}": {value}' for key, value in pairs) + "}\n")
+    return "".join(lines).encode()
+
+
+@settings(max_examples=150)
+@given(requests(), st.sampled_from([1, 500, 1 << 20]), st.booleans())
+def test_json_trees_same_as_line_by_line(log, size, on):
+    chosen = Settings(booleans=on, quoted_numbers=on, missing_not_equal=on)
+    table = json_scanned(log, size, chosen, JSON_TREES)
+    assert plain(table) == plain(expected(log, JSON_TREES, form_of("json"), chosen))
+
+
+def test_a_condition_over_several_properties_asks_the_matcher_once_for_all_lines_alike():
+    line = b'{"time": "2024-05-01T10:00:%02dZ", "status": %d, "http": {"status": 1}, "ip": "1.2.3.4"}\n'
+    log = b"".join(line % (at % 60, (200, 404, 500)[at % 3]) for at in range(30_000))
+    trees = [*PACK, filter_of("Deep", "{ $.status != 200 && $.http.status = 1 }")]
+    begin = time.process_time()
+    table = Scanner(trees, form_of("json")).scan(log)
+    took = time.process_time() - begin
+    assert table.minutes.matches[("web", "Deep"), 1_714_557_600_000_000] == 20_000
+    begin = time.process_time()
+    Scanner([filter_of("Slow", "{ $.tags[0] NOT EXISTS }")], form_of("json")).scan(log)
+    assert 3 * took < time.process_time() - begin
 
 
 STAMPS_ALIKE = [

@@ -12,7 +12,7 @@ from tocsin.pattern._syntax import Fields, Json, Pattern, Selector
 if TYPE_CHECKING:
     from tocsin.pattern._settings import Settings
 
-__all__ = ["FieldUse", "field_use", "json_property"]
+__all__ = ["FieldUse", "field_use", "json_paths"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,19 @@ def field_use(
     return FieldUse(not uses, exact, Pattern(Fields((found,))))
 
 
-def json_property(pattern: Pattern) -> str | None:
-    """The one property, of the outermost object, that alone decides whether an event matches."""
+def json_paths(pattern: Pattern) -> tuple[tuple[str, ...], ...] | None:
+    """The properties that alone decide whether an event matches, each by the names on its path.
+
+    They are sorted. None if something else decides, such as an element of an array.
+    """
     body = pattern.body
     if not isinstance(body, Json):
         return None
-    names = {leaf.subject for leaf in leaves(body.condition)}
-    subject = names.pop() if len(names) == 1 else None
-    if not isinstance(subject, Selector) or len(subject.steps) != 1:
-        return None
-    step = subject.steps[0]
-    return step if isinstance(step, str) else None
+    paths: set[tuple[str, ...]] = set()
+    for leaf in leaves(body.condition):
+        steps = leaf.subject.steps if isinstance(leaf.subject, Selector) else ()
+        names = tuple(step for step in steps if isinstance(step, str))
+        if not names or len(names) < len(steps):
+            return None
+        paths.add(names)
+    return tuple(sorted(paths))

@@ -10,30 +10,28 @@ from __future__ import annotations
 import gc
 from collections import Counter, defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
 from tocsin.logformat import CLIENTS, TIMES, Parsed, pick_client
-from tocsin.pattern import Event, contribute, json_property
-from tocsin.scan._matching import any_in
+from tocsin.pattern import json_paths
+from tocsin.scan._decide import Decider, Decisions
 from tocsin.scan._names import LONGEST_CLIENT, Clients
-from tocsin.scan._objects import CODES, ObjectReader, is_plain_name
+from tocsin.scan._objects import ObjectReader, is_plain_name
 from tocsin.scan._search import make_search, matching_lines
 from tocsin.scan._stamps import Stamps, distinct_minutes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from tocsin.logformat import Format
     from tocsin.pattern import Settings
     from tocsin.scan._columns import Ints
     from tocsin.scan._lines import Lines
     from tocsin.scan._matching import Matching
-    from tocsin.scan._objects import Objects
+    from tocsin.scan._objects import Objects, Path
     from tocsin.scan._plan import Plan
     from tocsin.scan._search import Engine
     from tocsin.scan._table import Table
@@ -57,16 +55,8 @@ def _no_cycles() -> Iterator[None]:
             gc.enable()
 
 
-_KEPT = 8192
-_LONGEST = 100
-"""Letters of a value that is remembered."""
-_LARGEST = 1 << 53
-_ODD = object()
-"""Stands for values that can't be told apart here: True and 1 are the same key of a dict."""
 _TEXT = frozenset({str})
-_PLAIN = frozenset({int, str, type(None), type(msgspec.UNSET)})
 _HEADS = tuple(dict.fromkeys(each for name in CLIENTS for each in (name, name.partition(".")[0])))
-_encode = msgspec.json.Encoder().encode
 
 
 class JsonReader:
@@ -85,21 +75,29 @@ class JsonReader:
         self._parse = form.parse
         self._stamps = Stamps(form)
         self._every: list[Plan] = []
-        self._by_text: dict[bytes, list[Plan]] = defaultdict(list)
-        by_name: dict[str, list[Plan]] = defaultdict(list)
+        self._by_text: dict[bytes, list[Plan | Decider]] = defaultdict(list)
+        everywhere: dict[tuple[Path, ...], list[Plan]] = defaultdict(list)
+        with_texts: dict[tuple[Path, ...], list[Plan]] = defaultdict(list)
         for plan in plans:
-            name = json_property(plan.filter.pattern)
-            if name is not None and is_plain_name(name):
-                by_name[name].append(plan)
+            paths = json_paths(plan.filter.pattern)
+            if paths is not None and all(is_plain_name(name) for path in paths for name in path):
+                alone = len(paths) == 1 and len(paths[0]) == 1
+                rare = plan.has_rare_texts and not alone
+                (with_texts if rare else everywhere)[paths].append(plan)
             elif plan.texts is None:
                 self._every.append(plan)
             else:
                 for text in plan.texts:
                     self._by_text[text].append(plan)
+        self._deciders = [Decider(paths, those, settings) for paths, those in everywhere.items()]
+        for paths, those in with_texts.items():
+            decider = Decider(paths, those, settings)
+            for text in decider.texts:
+                self._by_text[text].append(decider)
         self._search = make_search(list(self._by_text), engine) if self._by_text else None
-        self._objects = ObjectReader(tuple(by_name), TIMES)
+        always = [path for paths in (*everywhere, *with_texts) for path in paths]
+        self._objects = ObjectReader(list(dict.fromkeys(always)), TIMES)
         self._clients = ObjectReader((), _HEADS)
-        self._properties = [_Property(name, plans, settings) for name, plans in by_name.items()]
 
     def scan(self, table: Table, lines: Lines) -> Counter[int]:
         """Count the lines of a block and match them; returns how many events each minute has."""
@@ -126,21 +124,17 @@ class JsonReader:
         known, place = distinct_minutes(minutes[sure])
         for minute, count in zip(known, np.bincount(place).tolist(), strict=True):
             events[minute] += count
-        lines: dict[int, list[Plan]] = defaultdict(list)
-        tallies: dict[Plan, list[int]] = {}
-        """The objects that a property decides."""
-        for each in self._properties:
-            self._note(each, objects, minutes, lines, tallies)
+        decisions = Decisions(self._objects, objects, minutes)
+        for each in self._deciders:
+            decisions.note(each)
         for plan in self._every:
             for line in objects.sure[sure].tolist():
-                lines[line].append(plan)
+                decisions.lines[line].append(plan)
         if self._search is not None:
             hits = matching_lines(self._search, list(self._by_text), block, starts)
-            for text, at in hits:
-                if not others[at]:
-                    lines[at] += [each for each in self._by_text[text] if each not in lines[at]]
-        self._tally(table, cut, objects.sure, minutes, tallies)
-        for at, plans in lines.items():
+            self._by_texts([(text, at) for text, at in hits if not others[at]], objects, decisions)
+        self._tally(table, cut, objects.sure, minutes, decisions.tallies)
+        for at, plans in decisions.lines.items():
             line = block[starts[at] : ends[at]]
             self._matching.candidate(table, line, plans)
         return events
@@ -163,45 +157,19 @@ class JsonReader:
             left = left[np.array(missing, np.bool_)]
         return minutes
 
-    def _note(
-        self,
-        of: _Property,
-        objects: Objects,
-        minutes: Ints,
-        lines: dict[int, list[Plan]],
-        tallies: dict[Plan, list[int]],
+    def _by_texts(
+        self, hits: list[tuple[bytes, int]], objects: Objects, decisions: Decisions
     ) -> None:
-        """Note lines for the matcher, and lines whose value decides."""
-        hot, rows, values = self._hot(of, objects.found)
-        groups: dict[Any, list[int]] = defaultdict(list)
-        for row, minute, value in zip(rows, minutes[rows].tolist(), values, strict=True):
-            if minute >= 0:
-                groups[value].append(row)
-        for value, alike in groups.items():
-            verdict = hot[value]
-            for plan in verdict.sure:
-                tallies.setdefault(plan, []).extend(alike)
-            for at in objects.sure[alike].tolist() if verdict.plans else ():
-                lines[at] += verdict.plans
-
-    def _hot(
-        self, of: _Property, found: list[Any]
-    ) -> tuple[dict[Any, _Verdict], list[int], list[Any]]:
-        """What values decide, which objects have them, and what each of those has."""
-        codes = self._objects.codes(of.name, found)
-        if codes is not None:
-            hot = of.decide(np.flatnonzero(np.bincount(codes)).tolist())
-            wanted = np.zeros(CODES, np.bool_)
-            wanted[list(hot)] = True
-            at = np.flatnonzero(wanted[codes])
-            return hot, at.tolist(), codes[at].tolist()
-        value = self._objects.values.get(of.name)
-        values = [msgspec.UNSET] * len(found) if value is None else list(map(value, found))
-        if not _PLAIN.issuperset(map(type, values)):
-            values = [each if type(each) in _PLAIN else _ODD for each in values]
-        hot = of.decide(set(values))
-        rows = list(compress(range(len(values)), map(hot.__contains__, values))) if hot else []
-        return hot, rows, [values[row] for row in rows]
+        """Decide of lines that have certain texts."""
+        rows: dict[Decider, set[int]] = defaultdict(set)
+        for text, at in hits:
+            for each in self._by_text[text]:
+                if isinstance(each, Decider):
+                    rows[each].add(at)
+                elif each not in decisions.lines[at]:
+                    decisions.lines[at].append(each)
+        for decider, those in rows.items():
+            decisions.note(decider, np.searchsorted(objects.sure, sorted(those)))
 
     def _tally(
         self, table: Table, cut: Lines, sure: Ints, minutes: Ints, tallies: dict[Plan, list[int]]
@@ -257,60 +225,3 @@ class JsonReader:
                 clients[at] = parsed.fields.get("client", "")[:LONGEST_CLIENT]
         self._clients.settle(enough=all(clients) and not nobody)
         return clients
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """What the value of a property decides."""
-
-    sure: tuple[Plan, ...] = ()
-    """Constant filters that match all such lines."""
-    plans: tuple[Plan, ...] = ()
-    """Filters that may match; what they add depends on the rest of the line."""
-
-
-class _Property:
-    """The filters that one property decides."""
-
-    def __init__(
-        self,
-        name: str,
-        plans: Sequence[Plan],
-        settings: Settings,
-    ) -> None:
-        self.name = name
-        self._plans = plans
-        self._settings = settings
-        self._odd = _Verdict(plans=tuple(plans))
-        self._known: dict[Any, _Verdict] = {_ODD: self._odd}
-
-    def decide(self, values: Iterable[Any]) -> dict[Any, _Verdict]:
-        """The verdicts of those distinct values that decide anything."""
-        verdicts = {each: self._verdict(each) for each in values}
-        return {each: found for each, found in verdicts.items() if found.sure or found.plans}
-
-    def _verdict(self, value: Any) -> _Verdict:
-        known = self._known.get(value)
-        if known is not None:
-            return known
-        if type(value) is int and not 0 < value < _LARGEST:
-            # -0 is 0 here, and not for a pattern.
-            return self._odd
-        text = _encode({} if value is msgspec.UNSET else {self.name: value})
-        event = Event(text)
-        decided, plans = [], []
-        for plan in self._plans:
-            if plan.texts is not None and not any_in(plan.texts, text):
-                continue
-            if contribute(plan.filter, event, self._settings) is None:
-                continue
-            if plan.is_constant:
-                decided.append(plan)
-            else:
-                plans.append(plan)
-        verdict = _Verdict(tuple(decided), tuple(plans))
-        if type(value) is not str or len(value) <= _LONGEST:
-            if len(self._known) >= _KEPT:
-                self._known = {_ODD: self._odd}
-            self._known[value] = verdict
-        return verdict

@@ -19,12 +19,15 @@ import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from tocsin.scan._columns import Ints
     from tocsin.scan._lines import Lines
 
-__all__ = ["CODES", "ObjectReader", "Objects", "is_plain_name"]
+__all__ = ["CODES", "ObjectReader", "Objects", "Path", "is_plain_name"]
+
+Path = tuple[str, ...]
+"""The names that lead to a property, the outermost first."""
 
 _PARTS = 16
 """A block that can't be decoded as a whole is tried in so many parts, and these again."""
@@ -56,13 +59,17 @@ class Objects:
 class ObjectReader:
     """Decodes the lines of blocks."""
 
-    def __init__(self, always: Sequence[str], ranked: Sequence[str]) -> None:
-        """The properties to look up, which have to be plain names.
+    def __init__(self, always: Sequence[Path], ranked: Sequence[str]) -> None:
+        """The properties to look up, whose names have to be plain ones.
 
         Of those that are ranked the first one that holds something is all that matters.
         """
-        self._always = tuple(always)
+        self._always = tuple(dict.fromkeys(path[0] for path in always))
         self._ranked = tuple(ranked)
+        self._inner = {
+            name: _Inner([path[1:] for path in always if path[0] == name and len(path) > 1])
+            for name in dict.fromkeys(path[0] for path in always if len(path) > 1)
+        }
         self._settled: bool | None = None
         self._codes: frozenset[str] = frozenset()
         self._take(self._ranked, ())
@@ -70,8 +77,8 @@ class ObjectReader:
     def _take(self, ranked: Sequence[str], present: Collection[str]) -> None:
         # In this order a property has the same field, however many are taken.
         self._names = tuple(dict.fromkeys((*self._always, *ranked)))
-        self._all = _Shape(self._names, self._names, ())
-        self._shape = _Shape(self._names, present, self._codes)
+        self._all = _Shape(self._names, self._names, (), self._inner)
+        self._shape = _Shape(self._names, present, self._codes, self._inner)
 
     @property
     def is_narrow(self) -> bool:
@@ -101,15 +108,26 @@ class ObjectReader:
         """
         return self._shape.values
 
-    def codes(self, name: str, found: list[Any]) -> Ints | None:
+    def occurs(self, path: Path) -> bool:
+        """Whether an object may have something there; its outermost name did occur if so."""
+        return path[0] in self._shape.values
+
+    def column(self, path: Path, found: Sequence[Any]) -> list[Any]:
+        """What each object has at the end of a path that occurs; UNSET where that is nothing."""
+        value = self._shape.values[path[0]]
+        if len(path) == 1:
+            return list(map(value, found))
+        return self._inner[path[0]].column(path[1:], list(map(value, found)))
+
+    def codes(self, path: Path, found: Sequence[Any]) -> Ints | None:
         """What a property holds, if in all objects so far that is a number from 0 to 999.
 
         Such are status codes. None if it is not, or if an object lacks it.
         """
-        if name not in self._codes:
+        if len(path) > 1 or path[0] not in self._codes:
             return None
         try:
-            return np.fromiter(map(self._shape.values[name], found), np.int64, len(found))
+            return np.fromiter(map(self._shape.values[path[0]], found), np.int64, len(found))
         except TypeError:
             return None
 
@@ -166,18 +184,52 @@ class ObjectReader:
             values = list(map(value, found))
             if name not in known and any(each is not msgspec.UNSET for each in values):
                 fresh.append(name)
-                if name in self._always:
+                if name in self._always and name not in self._inner:
                     codes.add(name)
             if not all(map(_may_be_code, values)):
                 codes.discard(name)
         if fresh or codes != self._codes:
             self._codes = frozenset(codes)
-            self._shape = _Shape(self._names, (*known, *fresh), self._codes)
+            self._shape = _Shape(self._names, (*known, *fresh), self._codes, self._inner)
         return found
 
 
 def _may_be_code(value: Any) -> bool:
     return value is msgspec.UNSET or (type(value) is int and 0 <= value < CODES)
+
+
+class _Inner:
+    """The properties to look up of an object inside of another one; all others are skipped."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        names = dict.fromkeys(path[0] for path in paths)
+        self._inner = {
+            name: _Inner(deeper)
+            for name in names
+            if (deeper := [path[1:] for path in paths if path[0] == name and len(path) > 1])
+        }
+        fields = {name: f"p{at}" for at, name in enumerate(names)}
+        self._values = {name: attrgetter(field) for name, field in fields.items()}
+        self._record = msgspec.defstruct(
+            "Inner",
+            [
+                (
+                    field,
+                    self._inner[name].kind if name in self._inner else Any,
+                    msgspec.field(default=msgspec.UNSET, name=name),
+                )
+                for name, field in fields.items()
+            ],
+            gc=False,
+        )
+        self.kind: Any = self._record | str | int | float | bool | list[Any] | None
+        """The type of a value there, which need not be an object."""
+
+    def column(self, path: Path, within: list[Any]) -> list[Any]:
+        """What those of some values that are objects have at the end of a path."""
+        record, value = self._record, self._values[path[0]]
+        found = [value(each) if type(each) is record else msgspec.UNSET for each in within]
+        return self._inner[path[0]].column(path[1:], found) if len(path) > 1 else found
 
 
 class _Shape:
@@ -187,7 +239,11 @@ class _Shape:
     """
 
     def __init__(
-        self, names: Sequence[str], present: Collection[str], codes: Collection[str]
+        self,
+        names: Sequence[str],
+        present: Collection[str],
+        codes: Collection[str],
+        inner: Mapping[str, _Inner],
     ) -> None:
         fields = {name: f"p{at}" for at, name in enumerate(names)}
         self.values: dict[str, Callable[[Any], Any]] = {
@@ -198,7 +254,13 @@ class _Shape:
             [
                 (
                     field,
-                    _Impossible if name not in present else _Code if name in codes else Any,
+                    _Impossible
+                    if name not in present
+                    else inner[name].kind
+                    if name in inner
+                    else _Code
+                    if name in codes
+                    else Any,
                     msgspec.field(default=msgspec.UNSET, name=name),
                 )
                 for name, field in fields.items()

@@ -21,6 +21,8 @@ others. `texts`: lines with certain texts go to the matcher. `all`: every line d
 _STATUSES = 1000
 _RARE = 5
 """Texts of so many letters rule out more lines than a status does."""
+_ESCAPE = b"\\u"
+"""Stands for letters of JSON that are spelled as their numbers. That is rare."""
 _UNASKED, _NO, _YES = 0, 1, 2
 _LINE = '1 - - [09/Sep/2001:01:46:40 +0000] "GET" {:03} 1 "-" "-"'
 
@@ -40,9 +42,13 @@ class Plan:
         if self._use is not None:
             if self._use.alone and self.is_constant:
                 return "status"
-            rare = self.texts is not None and min(map(len, self.texts)) >= _RARE
-            return "texts" if rare else "some"
+            return "texts" if self.has_rare_texts else "some"
         return "all" if self.texts is None else "texts"
+
+    @property
+    def has_rare_texts(self) -> bool:
+        """Whether few lines have one of its texts by accident."""
+        return min((len(each) for each in self.texts or () if each != _ESCAPE), default=0) >= _RARE
 
     @property
     def is_constant(self) -> bool:
