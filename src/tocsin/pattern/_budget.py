@@ -188,10 +188,15 @@ class Counts:
                 self._coarsen(cell)
         for (key, minute), count in other.events.items():
             self.see(key, minute, count)
-        for (key, minute), count in other.matches.items():
-            self.match(key, minute, count)
-        for (key, minute, dimensions, value), count in other.samples.items():
-            self.sample(key, minute, dimensions, value, count)
+        for (key, _), row in other.matches.rows():
+            self.match_many(key, *row())
+        for (key, _, dimensions, value), row in other.samples.rows():
+            minutes, counts = row()
+            if not dimensions:
+                self.sample_many(key, minutes, value, counts)
+                continue
+            for minute, count in zip(minutes.tolist(), counts.tolist(), strict=True):
+                self.sample(key, minute, dimensions, value, count)
 
     def _admit(self, cell: _Cell) -> Skip | None:
         """Make room for a new value; says why there is none."""

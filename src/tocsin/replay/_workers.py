@@ -26,6 +26,7 @@ from tocsin.source import ReadCounts, read_log, split_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
 
     from tocsin.logformat import Clues
     from tocsin.pattern import MetricFilter, Settings
@@ -38,6 +39,8 @@ LARGE = 64_000_000
 """Bytes on disk from which on workers are worth their start."""
 _PARTS = 32
 """Parts for each process, if all files can be split: enough of them that all end together."""
+_SPARE = 1 << 16
+"""Bytes that a part lacks of whole blocks: it ends with a line, and short blocks cost most."""
 _WAIT = 0.2
 """Seconds between two looks at the progress, when there is nothing else to do."""
 
@@ -150,9 +153,9 @@ class Workers:
 
         Raises SourceError; TocsinError if a worker ends, so that nothing is left out in silence.
         """
-        parts = _parts(opened, self._count)
+        parts = _parts(opened, self._count, self._setting.limits.chunk)
         self._setting.taken.value = told = self._setting.read.value = 0
-        futures = [self._pool.submit(_count, parts) for _ in range(self._count - 1)]
+        futures: list[Future[tuple[Table, dict[int, ReadCounts]]]] = []
 
         def tell() -> None:
             nonlocal told
@@ -167,6 +170,7 @@ class Workers:
             tell()
 
         try:
+            futures += [self._pool.submit(_count, parts) for _ in range(self._count - 1)]
             found = [self._setting.count(parts, table, advance)]
             while wait(futures, timeout=_WAIT).not_done:
                 tell()
@@ -200,16 +204,18 @@ def worker_processes(
     setting = _Setting(filters, settings, limits, *shared)
     pool = ProcessPoolExecutor(count - 1, context, _begin, (setting,))
     try:
-        pool.submit(os.getpid).result()
+        pool.submit(os.getpid)
         yield Workers(pool, count, setting)
     finally:
         setting.stopped.value = 1
         pool.shutdown(cancel_futures=True)
 
 
-def _parts(opened: Sequence[Opened], count: int) -> list[_Part]:
+def _parts(opened: Sequence[Opened], count: int, chunk: int) -> list[_Part]:
     """The parts of all logs, the largest first."""
     size = sum(each.log.size for each in opened) // (count * _PARTS) + 1
+    if size > 2 * _SPARE:
+        size = -(-size // chunk) * chunk - min(_SPARE, chunk // 2)
     parts = [
         _Part(at, each.log if place == (0, None) else replace(each.log, head=b""),
               each.spec, each.log_group, place)
