@@ -30,6 +30,10 @@ correlation: {type: event_count, rules: [refused], group-by: [cs-username], time
 title: All
 name: all
 correlation: {type: event_count, rules: [refused], timespan: 60s, condition: {gte: 21002}}
+---
+title: In the middle of a second
+name: middle
+correlation: {type: event_count, rules: [refused], timespan: 60s, condition: {gte: 5002}}
 """
 
 
@@ -56,7 +60,7 @@ def test_as_a_replay(tmp_path, looks):
     names = {}
     for alert, behind in zip(expected.alerts, expected.behind, strict=True):
         names.setdefault((alert.rule, alert.group), without_places(offenders_text(behind)))
-    assert sorted(rule for rule, _ in names) == ["all", "lone", "lone"]
+    assert sorted(rule for rule, _ in names) == ["all", "lone", "lone", "middle"]
     assert "off by at most" in names["all", ()]
     found = {
         (e["correlation"], tuple(e["group"].items())): without_places(

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from tests.engine.test_live_correlations import BEGIN, IP, SECOND, Host, config, entries, line
 from tests.engine.test_who_of_rules import TOGETHER
 from tocsin.cli import cli
-from tocsin.correlation import load_sigma
+from tocsin.correlation import Budget, Correlator, Event, load_sigma
 from tocsin.engine._offenders import offenders_text
 from tocsin.packs import pack_rules
 from tocsin.replay import Replayer, ReplayOptions
+from tocsin.replay._behind_alerts import BehindAlerts
 from tocsin.source import LogLimits
 
 RULES = """
@@ -113,6 +114,37 @@ def test_each_alert_names_those_of_its_events(tmp_path_factory, events, late, pa
             assert set(each.others) == {user for _, user, _ in naive[each.name]}
             assert 1 <= len(each.samples) <= 3
             assert {places[one] for one in each.samples} <= {one for *_, one in naive[each.name]}
+
+
+def behind(rules, events, chunk, room):
+    """Of each alert who was behind it, of events that are given in chunks."""
+    correlator = Correlator(rules, lateness=60 * SECOND, budget=Budget(waiting=room))
+    named, alerts, found = BehindAlerts(rules), [], []
+    for start in range(0, len(events), chunk):
+        settled = []
+        alerts += (new := correlator.feed(events[start : start + chunk], settled))
+        found += named.take(settled, new)
+    settled = []
+    alerts += (new := correlator.finish(settled))
+    found += named.take(settled, new)
+    found += named.finish()
+    assert len(found) == len(alerts)
+    return [(alert.rule, alert.time, said) for alert, said in zip(alerts, found, strict=True)]
+
+
+@given(EVENTS, st.integers(1, 30), st.integers(1, 30))
+def test_who_it_was_does_not_depend_on_what_is_read_at_once(events, chunk, room):
+    rules = load_sigma([("rules.yml", RULES.encode())])
+    events = [
+        Event(
+            at // 20 * SECOND,
+            {"event.category": "authentication", "event.outcome": "success" if accepted else "failure",
+             "source.ip": address, "user.name": user},
+            reference=f"auth.log:{number}",
+        )
+        for number, (at, user, address, accepted) in enumerate(events)
+    ]  # fmt: skip
+    assert behind(rules, events, chunk, room) == behind(rules, events, 1000, room)
 
 
 LONG = "u" * 300

@@ -25,7 +25,10 @@ class AlertOffenders:
     """Knows which events each rule is about, and for how long."""
 
     def __init__(self, rules: RuleSet, recent: RecentOffenders) -> None:
-        """`recent` keeps the events; `in_turn` gives it those, or whoever else has it."""
+        """`recent` keeps the events; `in_turn` gives it those, or whoever else has it.
+
+        How many are looked at is bounded by its `take`, which whoever has it calls now and then.
+        """
         self._recent = recent
         self._about = _about(rules)
 
@@ -34,7 +37,6 @@ class AlertOffenders:
 
         Both in the order of their times.
         """
-        self._recent.take(())
         taken = 0
         for alert in alerts:
             until = bisect_right(settled, alert.time, lo=taken, key=lambda each: each[0].time)

@@ -220,6 +220,9 @@ class Correlator:
             done.taken.append((event, matched))
             if full:
                 self._next(done.alerts, done.settled)
+        # The rest of that time comes next in any case; who asks about it finds all of it.
+        while done.settled and self._waiting.due == self._taken:
+            self._next(done.alerts, done.settled)
         return done
 
     def advance(self, time: int, settled: list[Matched] | None = None) -> list[Alert]:

@@ -164,6 +164,7 @@ class Correlating:
         if sifted.sessions:
             piece.sessions = {log_group: sifted.sessions}
             self._remember(log_group, sifted.sessions)
+        self._recent.take(())
         for each in self._settled.in_turn(put.settled, put.alerts):
             self._settle(each, now, told)
         for each in put.certain:
@@ -181,6 +182,7 @@ class Correlating:
         piece, told = Piece(settled=time), _Telling(self._notifying())
         settled: list[Matched] = []
         alerts = self.correlator.advance(time, settled)
+        self._recent.take(())
         for alert in self._settled.in_turn(settled, alerts):
             self._settle(alert, now, told)
         for each in over:

@@ -7,7 +7,7 @@ no rule takes all of it from the others.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -37,26 +37,34 @@ class BehindAlerts:
         self._named: Counter[str] = Counter()
         """Offenders that were named, by rule."""
         self._room, self._times = _MOST, 0
+        self._waiting: list[Alert] = []
+        """Alerts of the latest time."""
         self.unnamed = 0
         """Alerts of which it was not asked: too many alerts."""
 
     def take(
         self, settled: Sequence[Matched], alerts: Sequence[Alert]
     ) -> Iterator[tuple[TopOffender, ...]]:
-        """Take events; who was behind each of the alerts that they gave.
+        """Take events; who was behind each of the alerts so far whose time is over.
 
-        Both in the order of their times, each event once.
+        Both in the order of their times, each event once. An alert waits for a later event, or
+        `finish`: more events of its time may come in the next ones that are read.
         """
+        if not settled:
+            return
         if self._times % _APART == 0:
             self._recent.take(())
         self._times += 1
-        taken = 0
-        for alert in alerts:
-            until = bisect_right(settled, alert.time, lo=taken, key=lambda each: each[0].time)
-            self._recent.add(settled[taken:until])
-            taken = until
+        alerts = [*self._waiting, *alerts]
+        over = bisect_left(alerts, settled[-1][0].time, key=lambda each: each.time)
+        self._waiting = alerts[over:]
+        for alert in self._offenders.in_turn(settled, alerts[:over]):
             yield self._behind(alert)
-        self._recent.add(settled[taken:])
+
+    def finish(self) -> Iterator[tuple[TopOffender, ...]]:
+        """Who was behind those that waited: there are no more events."""
+        waiting, self._waiting = self._waiting, []
+        yield from map(self._behind, waiting)
 
     def _behind(self, alert: Alert) -> tuple[TopOffender, ...]:
         room = min(self._room, _EACH - self._named[alert.rule])

@@ -78,6 +78,8 @@ def correlate(
         _keep(correlator.feed(some, settled), settled, named, done)
     settled = []
     _keep(correlator.finish(settled), settled, named, done)
+    done.behind += named.finish()
+    done.unnamed = named.unnamed
     for each in rules.correlations:
         done.offenders[each.name] = correlator.offenders(each.name, _NAMED)
     done.unkeyed, done.late = correlator.unkeyed, correlator.late
@@ -111,7 +113,6 @@ def _keep(
     room = _MOST - len(done.alerts)
     done.alerts += alerts[:room]
     done.behind += named.take(settled, alerts[:room])
-    done.unnamed = named.unnamed
     done.more += max(0, len(alerts) - room)
     done.by_rule.update(each.rule for each in alerts)
 
