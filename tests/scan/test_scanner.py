@@ -331,11 +331,24 @@ def values_of(*usual):
     return st.sampled_from(usual) | st.sampled_from(JSON_VALUES + JSON_OTHERS)
 
 
+NEAR = [
+    "0", "-0", "-0.0", "0.5", "0.50", "5e-1", "0.5000000000000000000001", "0.4999999999999999999999",
+    "0.1", "0.10000000000000000555", "0.1000000000000000055511151231257827021181583404541015625",
+    "0.09999999999999999999", "1e-400", "-1e-400", "5", "5.0", "4.9999999999999999999", "1e3", "1000",
+    "1000.0000000000000000001", "100000000000000000000", "100000000000000000001", "1e20", "1e308", "1" * 400,
+]  # fmt: skip
+times_taken = values_of("0.25", "0.75", "12") | st.sampled_from(NEAR) | st.floats(0, 6).map(str)
+
+
 @st.composite
 def requests(draw):
     """Lines as services write them, now and then with something odd in them."""
     lines = []
-    shape = draw(st.sets(st.sampled_from(["status", "http", "level", "log", "message", "size"])))
+    shape = draw(
+        st.sets(
+            st.sampled_from(["status", "http", "level", "log", "message", "size", "time_taken"])
+        )
+    )
     for _ in range(draw(st.integers(1, 12))):
         pairs = [("time", '"2024-05-01T10:00:00Z"'), ("client", '"1.2.3.4"')]
         code = draw(values_of("200", "404", "404", "500"))
@@ -347,6 +360,7 @@ def requests(draw):
             "log": f'{{"level": {level}, "offset": 12}}',
             "message": draw(values_of('"all is well"', '"a Critical Error"')),
             "size": draw(values_of("0", "-0", "-1", "5", "9007199254740993")),
+            "time_taken": draw(times_taken),
         }
         pairs += [(key, value) for key, value in inner.items() if key in shape]
         if draw(st.integers(0, 5)) == 0:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from tocsin.pattern._parse_condition import leaves
 from tocsin.pattern._settings import DEFAULTS
-from tocsin.pattern._syntax import Fields, Json, Pattern, Selector
+from tocsin.pattern._syntax import Comparison, Fields, Json, Number, Pattern, Selector, StateTest
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from tocsin.pattern._settings import Settings
 
-__all__ = ["FieldUse", "field_use", "json_paths"]
+__all__ = ["FieldUse", "field_use", "json_uses"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +62,27 @@ def field_use(
     return FieldUse(not uses, exact, Pattern(Fields((found,))))
 
 
-def json_paths(pattern: Pattern) -> tuple[tuple[str, ...], ...] | None:
+def json_uses(pattern: Pattern) -> dict[tuple[str, ...], frozenset[Decimal] | None] | None:
     """The properties that alone decide whether an event matches, each by the names on its path.
 
-    They are sorted. None if something else decides, such as an element of an array.
+    With each come the numbers that it is compared with, if only by order (`<`, `>=`), or None.
+    None instead of all if something else decides, such as an element of an array.
     """
     body = pattern.body
     if not isinstance(body, Json):
         return None
-    paths: set[tuple[str, ...]] = set()
+    uses: dict[tuple[str, ...], frozenset[Decimal] | None] = {}
     for leaf in leaves(body.condition):
         steps = leaf.subject.steps if isinstance(leaf.subject, Selector) else ()
-        names = tuple(step for step in steps if isinstance(step, str))
-        if not names or len(names) < len(steps):
+        path = tuple(step for step in steps if isinstance(step, str))
+        if not path or len(path) < len(steps):
             return None
-        paths.add(names)
-    return tuple(sorted(paths))
+        bounds, bound = uses.get(path, frozenset()), _bound(leaf)
+        uses[path] = None if bounds is None or bound is None else bounds | {bound}
+    return uses
+
+
+def _bound(leaf: Comparison | StateTest) -> Decimal | None:
+    if isinstance(leaf, Comparison) and leaf.op.orders and isinstance(leaf.value, Number):
+        return leaf.value.value
+    return None

@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from tocsin.pattern import Event, contribute
+from tocsin.pattern import Event, contribute, json_uses
 from tocsin.scan._matching import any_in
 from tocsin.scan._objects import CODES
+from tocsin.scan._ranges import Range, Ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from decimal import Decimal
 
     from tocsin.pattern import Settings
     from tocsin.scan._columns import Ints
     from tocsin.scan._objects import ObjectReader, Objects, Path
     from tocsin.scan._plan import Plan
 
+    _Columns = dict[tuple[Path, Ranges | None], list[Any]]
     _Hot = tuple[dict[Any, "_Verdict"], list[int], list[Any]]
     """What keys decide, which objects have such keys, and what each of those has."""
 
@@ -35,7 +38,7 @@ _MOST_ZEROS = 3
 _ODD, _TRUE, _FALSE = object(), object(), object()
 """`_ODD` stands for values that can't be told apart here, such as 404.0 and 4.04e2. True and
 False are equal to 1 and 0."""
-_PLAIN = frozenset({int, str, type(None), type(msgspec.UNSET)})
+_PLAIN = frozenset({int, str, Range, type(None), type(msgspec.UNSET)})
 _MINUS_ZERO = msgspec.Raw(b"-0")
 _encode = msgspec.json.Encoder().encode
 
@@ -55,6 +58,8 @@ def _spellings(value: Any) -> tuple[Any, ...]:
     """What may stand in the line; -0 is 0 here, and perhaps not for a pattern."""
     if value is _TRUE or value is _FALSE:
         return (value is _TRUE,)
+    if type(value) is Range:
+        return (value.example,)
     return (0, _MINUS_ZERO) if value == 0 else (value,)
 
 
@@ -78,6 +83,9 @@ class Decider:
         self._odd = _Verdict(plans=self._plans)
         self._occurring: tuple[Path, ...] = ()
         self._known: dict[Any, _Verdict] = {}
+        found = {path: _ranges(path, plans) for path in paths}
+        self.ranges = {path: ranges for path, ranges in found.items() if ranges is not None}
+        """Of properties that are only compared by order."""
 
     @property
     def texts(self) -> frozenset[bytes]:
@@ -141,6 +149,16 @@ class Decider:
         )
 
 
+def _ranges(path: Path, plans: Sequence[Plan]) -> Ranges | None:
+    bounds: set[Decimal] = set()
+    for plan in plans:
+        found = (json_uses(plan.filter.pattern) or {}).get(path)
+        if found is None:
+            return None
+        bounds |= found
+    return Ranges(bounds) if all(map(Ranges.can_order, bounds)) else None
+
+
 class Decisions:
     """What is decided of the objects of one block."""
 
@@ -148,7 +166,7 @@ class Decisions:
         self._reader = reader
         self._objects = objects
         self._minutes = minutes
-        self._columns: dict[Path, list[Any]] = {}
+        self._columns: _Columns = {}
         self.lines: dict[int, list[Plan]] = defaultdict(list)
         """Lines for the matcher, each with the filters in question."""
         self.tallies: dict[Plan, list[int]] = {}
@@ -185,12 +203,15 @@ class Decisions:
         at = np.flatnonzero(wanted[codes])
         return hot, at.tolist(), codes[at].tolist()
 
-    def _some(self, decider: Decider, found: list[Any], columns: dict[Path, list[Any]]) -> _Hot:
+    def _some(self, decider: Decider, found: list[Any], columns: _Columns) -> _Hot:
         occurring = self._occurring(decider)
+        held = []
         for path in occurring:
-            if path not in columns:
-                columns[path] = _plain(self._reader.column(path, found))
-        held = [columns[path] for path in occurring]
+            ranges = decider.ranges.get(path)
+            if (path, ranges) not in columns:
+                values = self._reader.column(path, found)
+                columns[path, ranges] = _plain(values if ranges is None else ranges(values))
+            held.append(columns[path, ranges])
         keys: list[Any]
         if len(held) == 1:
             keys = held[0]

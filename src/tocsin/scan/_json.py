@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from tocsin.logformat import CLIENTS, TIMES, Parsed, pick_client
-from tocsin.pattern import json_paths
+from tocsin.pattern import json_uses
 from tocsin.scan._decide import Decider, Decisions
 from tocsin.scan._names import LONGEST_CLIENT, Clients
 from tocsin.scan._objects import ObjectReader, is_plain_name
@@ -79,8 +79,9 @@ class JsonReader:
         everywhere: dict[tuple[Path, ...], list[Plan]] = defaultdict(list)
         with_texts: dict[tuple[Path, ...], list[Plan]] = defaultdict(list)
         for plan in plans:
-            paths = json_paths(plan.filter.pattern)
-            if paths is not None and all(is_plain_name(name) for path in paths for name in path):
+            uses = json_uses(plan.filter.pattern)
+            if uses is not None and all(is_plain_name(name) for path in uses for name in path):
+                paths = tuple(sorted(uses))
                 alone = len(paths) == 1 and len(paths[0]) == 1
                 rare = plan.has_rare_texts and not alone
                 (with_texts if rare else everywhere)[paths].append(plan)
