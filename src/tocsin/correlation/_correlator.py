@@ -118,7 +118,11 @@ class Correlator:
         budget: Budget | None = None,
         seed: bytes = b"",
     ) -> None:
-        """`lateness` is in microseconds; no attacker must know `seed`, of up to 64 bytes."""
+        """`lateness` is in microseconds.
+
+        `seed`, of up to 64 bytes, says where keys are counted that have no window: who writes
+        lines and knows it can make others' counts too low. The same seed gives the same answer.
+        """
         budget = budget or Budget()
         many = max(1, len(rules.correlations))
         pool, others = Pool(many, budget.windows // 2), Pool(many, 0)

@@ -74,7 +74,7 @@ class TopOffenders:
     """Counts events by who is behind them."""
 
     def __init__(self, rules: RuleSet, by: By, *, kept: int = _KEPT, seed: bytes = b"") -> None:
-        """`kept` bounds the memory; no attacker must know `seed`."""
+        """`kept` bounds the memory; who writes lines must not know `seed`, as in `Correlator`."""
         self._rules = [each for each in rules.detections if each.level != "informational"]
         self._matcher = Matcher(self._rules)
         self._names = field_names(_FIELDS[by])

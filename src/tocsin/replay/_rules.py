@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from heapq import merge
 from itertools import count, islice
-from secrets import token_bytes
 from typing import TYPE_CHECKING
 
 from tocsin.correlation import Correlator, Event, EventReader, TopOffenders
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tocsin.replay._files import Opened
     from tocsin.source import LogLimits
 
-__all__ = ["Correlated", "correlate", "count_offenders"]
+__all__ = ["Correlated", "correlate", "count_offenders", "seed_of"]
 
 _LATENESS = MINUTE
 """How far lines may stand behind later ones; web servers write a request when it ends."""
@@ -31,6 +31,8 @@ _MOST = 100_000
 _CHUNK = 1000
 _NAMED = 10
 """Offenders that are named for each correlation."""
+_HEAD = 1 << 16
+"""Bytes of each log that a seed is made of."""
 
 
 @dataclass(slots=True)
@@ -66,7 +68,8 @@ def correlate(
 ) -> Correlated:
     """Run rules over logs. Raises SourceError."""
     done = Correlated(reading=[ReadCounts() for _ in opened])
-    correlator, named = Correlator(rules, lateness=_LATENESS), BehindAlerts(rules)
+    correlator = Correlator(rules, lateness=_LATENESS, seed=seed_of(opened))
+    named = BehindAlerts(rules)
     streams: list[Iterator[Event]] = [
         _events(each, reading, limits, progress, done)
         for each, reading in zip(opened, done.reading, strict=True)
@@ -100,11 +103,24 @@ def count_offenders(
     `window` is the first time and the one after the last. Raises SourceError.
     """
     done = Correlated(reading=[ReadCounts() for _ in opened])
-    found, (begin, end) = TopOffenders(rules, by, seed=token_bytes(16)), window
+    found, (begin, end) = TopOffenders(rules, by, seed=seed_of(opened)), window
     for each, reading in zip(opened, done.reading, strict=True):
         events = _events(each, reading, limits, progress, done)
         found.feed(event for event in events if begin <= event.time < end)
     return found, done
+
+
+def seed_of(opened: Sequence[Opened]) -> bytes:
+    """Of what counts names beyond those that there is room for: the same for the same files.
+
+    Whoever writes lines into a log does not know it while he does: it hangs on the first ones,
+    which are those of all visitors, and on how much came after his own.
+    """
+    digest = blake2b(digest_size=16)
+    for each in opened:
+        head = each.log.head[:_HEAD]
+        digest.update(b"%d %d " % (each.log.size, len(head)) + head)
+    return digest.digest()
 
 
 def _keep(
