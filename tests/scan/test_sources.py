@@ -152,3 +152,24 @@ def test_names_that_were_chosen_for_one_place():
     for each in (names, pickle.loads(pickle.dumps(names))):  # noqa: S301
         assert (each.cut(block, begins, ends) == found).all()
         assert len(each) == 8000
+
+
+def test_what_is_much_is_joined_when_somebody_asks():
+    rng, true, joined = np.random.default_rng(1), Counter(), Sources()
+    key, cells = (("web", "a"), ()), [(("web", "a"), at * MINUTE, ()) for at in range(9)]
+    for turn in range(3):
+        names = [f"198.51.{at % 256}.{at // 256}" for at in range(turn * 5000, turn * 5000 + 9000)]
+        minutes = np.sort(rng.integers(0, 9, 30_000)) * MINUTE
+        who = rng.integers(0, len(names), 30_000)
+        part = Sources()
+        part.add_many(key, minutes, Clients(names).numbers(part.names)[who])
+        true.update(zip(minutes.tolist(), [names[each] for each in who.tolist()], strict=True))
+        joined.merge(pickle.loads(pickle.dumps(part)))  # noqa: S301
+    of_cell = {cell: Counter() for cell in cells}
+    for (minute, name), count in true.items():
+        of_cell[cells[minute // MINUTE]][name] = count
+    assert joined.heaviest > 90_000
+    assert {cell: joined[cell] for cell in cells} == of_cell
+    sent = pickle.loads(pickle.dumps(joined))  # noqa: S301
+    assert dict(joined.items()) == dict(sent.items()) == of_cell
+    assert joined.heaviest == joined.weight

@@ -30,7 +30,7 @@ _FEW = 32
 _PROBES = 16
 """How many places a name may be in: whoever chooses names may choose them for one place."""
 _SMALLEST = 8
-"""Bits of a place, at least."""
+"""Names that there is room for, at least."""
 _MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
 _HIGH = np.uint64(0x8080808080808080)
 _FACTORS = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
@@ -42,10 +42,10 @@ class Names:
 
     def __init__(self) -> None:
         self._count = 0
-        self._words: Words = np.zeros((2, 16), np.uint64)
+        self._words: Words = np.zeros((2, 0), np.uint64)
         """Of each number; no name that is short has a NUL byte, so 0 is none."""
-        self._bits = _SMALLEST
-        self._places: NDArray[np.int32] = np.zeros(1 << _SMALLEST, np.int32)
+        self._bits = 0
+        self._places: NDArray[np.int32] = np.zeros(1, np.int32)
         """The number of the name that is there, from 1 on."""
         self._odd: dict[str, int] = {}
         self._listed: dict[int, str] = {}
@@ -217,7 +217,7 @@ class Names:
         """Room for so many more names, and four places for each."""
         wanted = self._count + more
         if wanted > self._words.shape[1]:
-            grown = np.zeros((2, max(wanted, 2 * self._count)), np.uint64)
+            grown = np.zeros((2, max(wanted, 2 * self._count, _SMALLEST)), np.uint64)
             grown[:, : self._count] = self._words[:, : self._count]
             self._words = grown
         if 4 * wanted > len(self._places):
@@ -225,7 +225,7 @@ class Names:
 
     def _settle(self) -> None:
         """Find places for all names anew."""
-        self._bits = max(_SMALLEST, (4 * self._words.shape[1]).bit_length())
+        self._bits = (4 * self._words.shape[1]).bit_length()
         self._places = np.zeros(1 << self._bits, np.int32)
         left = np.flatnonzero(self._words[0, : self._count])
         place = self._place(*self._words[:, left])

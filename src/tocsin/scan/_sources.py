@@ -36,6 +36,7 @@ CELL = 4
 """What a cell is worth beyond its clients: a calm minute goes before clients of a busy one."""
 ROW = 40
 """What a filter with its dimensions takes."""
+_MUCH = 10_000
 _NAMES = (1 << BITS) - 1
 
 
@@ -147,9 +148,21 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
         self._waiting += len(codes)
 
     def merge(self, other: Sources) -> None:
-        """Add what others counted. It is theirs no more, and joined when there is need to."""
-        self._others += [other, *other._others]
-        other._others = []
+        """Add what others counted. It is theirs no more; what is much is joined when asked for."""
+        if other.heaviest > _MUCH:
+            self._others += [other, *other._others]
+            other._others = []
+            return
+        other.join()
+        known = self.names.join(other.names)
+        for key, theirs in other.rows.items():
+            row, codes = self._open(key), (theirs.codes & ~_NAMES) | known[theirs.codes & _NAMES]
+            once = theirs.counts == 1
+            row.waiting.frombytes(codes[once].tobytes())
+            several = zip(codes[~once].tolist(), theirs.counts[~once].tolist(), strict=True)
+            for code, count in several:
+                row.heavy[code] = row.heavy.get(code, 0) + count
+            self._waiting += len(codes)
 
     def settle(self) -> None:
         """Add up what waits."""

@@ -84,6 +84,7 @@ class Table:
         for key, count in other.lost.items():
             self.lost.add(key, count)
         self.sources.merge(other.sources)
+        self._bound()
         # Both are in memory; to join them is left to whoever asks.
         self._fit(2 * self.max_sources)
 
