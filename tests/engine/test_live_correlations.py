@@ -244,6 +244,40 @@ def test_rules_that_stay_keep_their_windows_and_alerts_of_others_end(host, tmp_p
     assert told(host)[2:] == [("firing", "Brute force", 1)]
 
 
+def lost(host):
+    return [
+        e.body["detail"]
+        for e in host.store.ledger(kinds=["gap"])
+        if e.body["what"] == "correlation"
+    ]
+
+
+def test_rules_that_ask_something_else_begin_anew_and_say_so(host, tmp_path):
+    (tmp_path / "access.log").write_text(line(BEGIN + SECOND) * 3)
+    host.at(BEGIN + 2 * SECOND)
+    # The same ones; one more; one less.
+    host.restart()
+    host.restart(config(tmp_path, rules(RULES + LONE)))
+    host.restart()
+    assert lost(host) == []
+    changed = config(tmp_path, rules(RULES.replace("gte: 4", "gte: 5")))
+    host.restart(changed)
+    said = ["begin anew, they ask something else than before: brute, broken"]
+    assert lost(host) == said
+    host.restart(changed)
+    assert lost(host) == said
+    host.restart(config(tmp_path, rules(RULES.replace("gte: 4", "gte: 5").replace("500", "501"))))
+    assert lost(host) == [*said, "begin anew, they ask something else than before: error"]
+
+
+LONE = """---
+title: Lone
+name: lone
+logsource: {category: webserver}
+detection: {sel: {sc-status: 418}, condition: sel}
+"""
+
+
 def test_without_rules_nothing_is_kept_and_alerts_end(host, tmp_path):
     (tmp_path / "access.log").write_text(line(BEGIN + SECOND, 500))
     host.at(BEGIN + 2 * SECOND)

@@ -169,6 +169,9 @@ class Correlator:
         self._latest = 0
         self._taken = 0
         self._identities = identities(rules)
+        self.anew: list[str] = []
+        """Rules that were not in the state that was restored, where others that were are gone: the
+        same ones perhaps, that ask something else now."""
 
     def feed(self, events: Iterable[Event], settled: list[Matched] | None = None) -> list[Alert]:
         """Take events; the alerts that they gave, in the order of their times.
@@ -346,6 +349,8 @@ class Correlator:
         (detections, plans), head, waiting, keyed = msgspec.msgpack.decode(state)
         now = {identity: at for at, identity in enumerate(self._identities[0])}
         places = [now.get(each) for each in detections]
+        self.anew = _anew(self.rules.detections, self._identities[0], detections)
+        self.anew += _anew(self.rules.correlations, self._identities[1], plans)
         self._waiting = Waiting()
         self.late, self.events, self._waiting.arrived, self._latest, self._taken = head
         for order, packed in waiting:
@@ -365,6 +370,17 @@ class Correlator:
         for _, (waits, matched) in self._waiting:
             self._apply(waits, matched, certain, self._ahead.add)
         return places
+
+
+def _anew(
+    rules: Sequence[Detection | Correlation], now: Sequence[str], before: Sequence[str]
+) -> list[str]:
+    gone = set(before) - set(now)
+    return [
+        rule.name
+        for rule, identity in zip(rules, now, strict=True)
+        if gone and rule.alone and identity not in before
+    ]
 
 
 def _packed(state: list[Any]) -> msgspec.Raw:

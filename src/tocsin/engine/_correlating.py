@@ -10,6 +10,7 @@ of the correlation. A rule that is an alert by itself is over some minutes after
 
 from __future__ import annotations
 
+import logging
 import re
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -42,10 +43,14 @@ if TYPE_CHECKING:
 
 __all__ = ["HARMLESS", "Correlating", "correlation_alert"]
 
+_log = logging.getLogger(__name__)
+
 _QUIET = 5 * MINUTE
 """After so long without a match a rule's own alert is over."""
 _MOST = 5000
 """Alerts that fire at a time; more are written down and counted, and tell nobody."""
+_NAMES = 10
+"""Rules that are named in one sentence."""
 HARMLESS = frozenset({"informational", "low"})
 """Levels of rules whose sources are not proposed to be blocked."""
 
@@ -116,8 +121,18 @@ class Correlating:
         return known.state() if known else []
 
     def begin(self, now: int, step: Step) -> Told:
-        """Have a step keep what is remembered; end the alerts of rules that are gone."""
+        """Have a step keep what is remembered; end the alerts of rules that are gone.
+
+        That rules lost what was remembered of them is told, once.
+        """
         told = _Telling(self._notifying())
+        if names := self.correlator.anew:
+            others = f" and {len(names) - _NAMES} others" if len(names) > _NAMES else ""
+            what = f"begin anew, they ask something else than before: {', '.join(names[:_NAMES])}"
+            body = {"what": "correlation", "state": "closed", "detail": what + others}
+            step.ledger.append(LedgerEntry(now, "gap", body))
+            _log.warning("correlations %s", what + others)
+            self.correlator.anew = []
         for each in list(self.firing.values()):
             if each.rule not in self._names:
                 self._end(each, now, now, "the rule is no longer held against events", told)
