@@ -56,6 +56,7 @@ def _no_cycles() -> Iterator[None]:
 
 
 _TEXT = frozenset({str})
+_NOBODY = frozenset({dict, type(None), type(msgspec.UNSET)})
 _HEADS = tuple(dict.fromkeys(each for name in CLIENTS for each in (name, name.partition(".")[0])))
 
 
@@ -197,13 +198,8 @@ class JsonReader:
             found = [each for each in found if each is not None]
         columns = {name: list(map(get, found)) for name, get in self._clients.values.items()}
         names = [each for each in CLIENTS if each in columns or each.partition(".")[0] in columns]
-        if (
-            len(columns) == 1
-            and names == list(columns)
-            and _TEXT.issuperset(map(type, columns[names[0]]))
-        ):
-            clients = [each[:LONGEST_CLIENT] for each in columns[names[0]]]
-        else:
+        clients = _all_by_one(columns, names)
+        if clients is None:
             clients = [
                 pick_client(
                     {
@@ -226,3 +222,31 @@ class JsonReader:
                 clients[at] = parsed.fields.get("client", "")[:LONGEST_CLIENT]
         self._clients.settle(enough=all(clients) and not nobody)
         return clients
+
+
+def _all_by_one(columns: dict[str, list[Any]], names: Sequence[str]) -> list[str] | None:
+    """The client of each line, where the first name that says one in any says it in all."""
+    for name in names:
+        values = _column(columns, name)
+        if values is None:
+            return None
+        kinds = set(map(type, values))
+        if kinds == _TEXT and (name == names[-1] or all(values)):
+            return [each[:LONGEST_CLIENT] for each in values]
+        if not kinds <= _NOBODY:
+            return None
+    return None
+
+
+def _column(columns: dict[str, list[Any]], name: str) -> list[Any] | None:
+    """What is under a name, which may be a path; None if that is not the same for all lines."""
+    head, _, inner = name.partition(".")
+    if name in columns:
+        values = columns[name]
+        return None if inner and any(each is msgspec.UNSET for each in values) else values
+    if "." in inner:
+        return None
+    return [
+        each.get(inner, msgspec.UNSET) if type(each) is dict else msgspec.UNSET
+        for each in columns[head]
+    ]
