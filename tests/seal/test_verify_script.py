@@ -37,6 +37,21 @@ def test_a_whole_bundle(tmp_path, shell, count):
     assert verdict.faults == []
 
 
+@pytest.mark.parametrize("lacking", ["awk", "openssl", "ssh-keygen"])
+def test_a_tool_that_is_missing_is_named(tmp_path, lacking):
+    root = chain(tmp_path / "evidence", 1)
+    signers = allowed_signers(tmp_path / "allowed_signers")
+    (tmp_path / "bin").mkdir()
+    script = SCRIPT.read_text()
+    needed = script[script.index("for each in sha256sum") : script.index("; do\n  command -v")]
+    for name in needed.replace("\\\n", " ").split()[3:]:
+        if name != lacking:
+            (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    done = run_script(root, signers, under=(shutil.which("sh"),), env={"PATH": f"{tmp_path}/bin"})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"{lacking} is missing: nothing was checked\n"
+
+
 def test_with_the_small_tools_of_busybox(tmp_path):
     busybox = shutil.which("busybox")
     if busybox is None:
