@@ -44,6 +44,8 @@ STEPS = st.one_of(
     st.tuples(st.just("set"), CELLS, st.dictionaries(NAMES, st.integers(1, 9), min_size=1)),
     st.tuples(st.just("deleted"), CELLS),
     st.tuples(st.just("tidied")),
+    st.tuples(st.just("settled")),
+    st.tuples(st.just("settled aside")),
     st.tuples(st.just("weighed")),
     st.tuples(st.just("asked"), CELLS),
 )
@@ -62,9 +64,11 @@ def test_arrays_count_what_counters_count(steps):
                 true_aside.setdefault(cell, Counter()).update(clients)
         elif what == "many":
             (key, dimensions), events = given_
-            names = Clients([name for _, name in events]).numbers(aside.names)
+            events.sort(key=lambda each: each[0])
             minutes = np.array([minute for minute, _ in events], np.int64)
-            aside.add_many((key, dimensions), minutes, names)
+            clients = Clients([name for _, name in reversed(events)])
+            which = np.arange(len(events))[::-1]
+            aside.add_many((key, dimensions), minutes, clients, which)
             for minute, name in events:
                 true_aside.setdefault((key, minute, dimensions), Counter())[name] += 1
         elif what == "merge":
@@ -85,12 +89,16 @@ def test_arrays_count_what_counters_count(steps):
             sources.tidy()
             names = sources.names.texts(np.arange(len(sources.names)))
             assert sorted(names) == sorted({name for each in true.values() for name in each})
+        elif what == "settled":
+            sources.settle()
+        elif what == "settled aside":
+            aside.settle()
         elif what == "weighed":
             assert sources.weight >= sum(map(len, true.values()))
         elif what == "asked":
             assert sources.get(given_[0]) == true.get(given_[0])
             assert (given_[0] in sources) == (given_[0] in true)
-    assert (dict(sources.items()), len(sources)) == (true, len(true))
+    assert (dict(sources.items()), set(sources), len(sources)) == (true, set(true), len(true))
     assert (dict(aside.items()), len(aside)) == (true_aside, len(true_aside))
 
 
@@ -162,7 +170,7 @@ def test_what_is_much_is_joined_when_somebody_asks():
         minutes = np.sort(rng.integers(0, 9, 30_000)) * MINUTE
         who = rng.integers(0, len(names), 30_000)
         part = Sources()
-        part.add_many(key, minutes, Clients(names).numbers(part.names)[who])
+        part.add_many(key, minutes, Clients(names), who)
         true.update(zip(minutes.tolist(), [names[each] for each in who.tolist()], strict=True))
         joined.merge(pickle.loads(pickle.dumps(part)))  # noqa: S301
     of_cell = {cell: Counter() for cell in cells}

@@ -123,8 +123,9 @@ class Matching:
         The minutes ascend.
         """
         key, value = plan.filter.key, plan.always.value
-        begins = np.concatenate(([0], np.flatnonzero(minutes[1:] != minutes[:-1]) + 1))
-        known, counts = minutes[begins], np.diff(begins, append=len(minutes))
+        inner = np.flatnonzero(minutes[1:] != minutes[:-1]) + 1
+        edges = np.concatenate(([0], inner, [len(minutes)]))
+        known, counts = minutes[edges[:-1]], edges[1:] - edges[:-1]
         table.minutes.match_many(key, known, counts)
         if not -LARGEST <= value <= LARGEST:
             table.unusable += len(minutes)
@@ -133,4 +134,4 @@ class Matching:
         if not all(kept):
             rows = np.flatnonzero(np.repeat(kept, counts))
             minutes, which = minutes[rows], which[rows]
-        table.blame_many(key, minutes, clients.numbers(table.sources.names)[which])
+        table.blame_many(key, minutes, clients, which)

@@ -254,6 +254,10 @@ class Clients:
         found: Ints = self._numbers
         return found
 
+    def texts(self, which: Ints) -> list[str]:
+        """The names of some of them."""
+        return [self._names[each] for each in which.tolist()]
+
     def _look(self, known: Names) -> Ints:
         return known.of(self._names)
 
@@ -267,6 +271,10 @@ class CutClients(Clients):
         super().__init__(())
         self._block = block
         self._edges = begins, ends
+
+    def texts(self, which: Ints) -> list[str]:
+        begins, ends = self._edges
+        return _texts(self._block, begins[which], ends[which])
 
     def _look(self, known: Names) -> Ints:
         return known.cut(self._block, *self._edges)

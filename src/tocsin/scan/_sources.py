@@ -3,14 +3,16 @@
 A client of a minute is one number: the minute, and in the lowest bits which name it is. What
 comes is written down as it comes, and sorted and added up when it is much or somebody asks. So
 a client that comes once in a minute takes sixteen bytes, and two tables are joined by a merge of
-sorted arrays.
+sorted arrays. While there are few, as in the tables of a daemon, they stand in plain counters.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +22,7 @@ from tocsin.scan._names import Names
 
 if TYPE_CHECKING:
     from tocsin.scan._columns import Bools, Ints
+    from tocsin.scan._names import Clients
 
 __all__ = ["BITS", "CELL", "NAME", "ROW", "TEXT", "Row", "RowKey", "SourceKey", "Sources"]
 
@@ -36,6 +39,8 @@ CELL = 4
 """What a cell is worth beyond its clients: a calm minute goes before clients of a busy one."""
 ROW = 40
 """What a filter with its dimensions takes."""
+_FEW = 512
+"""So many clients of a minute are no reason for arrays."""
 _MUCH = 10_000
 _NAMES = (1 << BITS) - 1
 
@@ -96,6 +101,9 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
     """Matching events by client, of cells; those without a client are under the empty text."""
 
     def __init__(self) -> None:
+        self._few: dict[SourceKey, Counter[str]] | None = {}
+        """All there is, until it is much."""
+        self._size = 0
         self.rows: dict[RowKey, Row] = {}
         self.names = Names()
         """Another object when some were let go."""
@@ -106,13 +114,14 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
     @property
     def unsettled(self) -> int:
         """What it takes in memory that is not added up yet, at most."""
-        return self._waiting + self._names - self._settled
+        return self._size + self._waiting + self._names - self._settled
 
     @property
     def heaviest(self) -> int:
         """The same at most, but for the cells of what is not added up yet."""
+        few = (1 + NAME + TEXT) * self._size + (ROW + CELL) * len(self._few or ())
         rows = sum(each.weight for each in self.rows.values())
-        own = self._names + rows + self._waiting
+        own = few + self._names + rows + self._waiting
         return own + sum(each.heaviest for each in self._others)
 
     @property
@@ -127,6 +136,16 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
 
     def add(self, cell: SourceKey, clients: Mapping[str, int] | Iterable[str]) -> None:
         """Count events of clients: so many of each, or one for each that is named."""
+        if self._few is not None:
+            counter = self._few.setdefault(cell, Counter())
+            before = len(counter)
+            counter.update(clients)
+            self._size += len(counter) - before
+            if not counter:
+                del self._few[cell]
+            if self._size > _FEW:
+                self._spread()
+            return
         row = self._open((cell[0], cell[2]))
         names, base = self.names, cell[1] // MINUTE << BITS
         before = len(row.waiting) + len(row.heavy)
@@ -141,14 +160,25 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
                     row.heavy[code] = row.heavy.get(code, 0) + count
         self._waiting += len(row.waiting) + len(row.heavy) - before
 
-    def add_many(self, key: RowKey, minutes: Ints, numbers: Ints) -> None:
-        """Count an event in each of the minutes, of the client with that number."""
-        codes = (minutes // MINUTE << BITS) | numbers
+    def add_many(self, key: RowKey, minutes: Ints, clients: Clients, which: Ints) -> None:
+        """Count an event in each of the minutes, of one of the clients. The minutes ascend."""
+        if self._few is not None and self._size + len(minutes) <= _FEW:
+            names = clients.texts(which)
+            for minute, alike in groupby(zip(minutes.tolist(), names, strict=True), itemgetter(0)):
+                self.add((key[0], minute, key[1]), [name for _, name in alike])
+            return
+        self._spread()
+        codes = (minutes // MINUTE << BITS) | clients.numbers(self.names)[which]
         self._open(key).waiting.frombytes(codes.tobytes())
         self._waiting += len(codes)
 
     def merge(self, other: Sources) -> None:
         """Add what others counted. It is theirs no more; what is much is joined when asked for."""
+        if other._few is not None:
+            for cell, clients in other._few.items():
+                self.add(cell, clients)
+            return
+        self._spread()
         if other.heaviest > _MUCH:
             self._others += [other, *other._others]
             other._others = []
@@ -166,6 +196,7 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
 
     def settle(self) -> None:
         """Add up what waits."""
+        self._spread()
         for key in self._unsettled:
             self.rows[key].settle()
         self._unsettled.clear()
@@ -197,7 +228,12 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
         self.names = self.names.chosen(np.flatnonzero(alive))
         self._settled = self._names
 
+    def items(self) -> ItemsView[SourceKey, Counter[str]]:
+        return _Items(self)
+
     def __getitem__(self, cell: SourceKey) -> Counter[str]:
+        if self._few is not None:
+            return self._few[cell].copy()
         row, begin, end = self._find(cell)
         found: Counter[str] = Counter()
         if row is not None:
@@ -215,6 +251,9 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
         self.add(cell, clients)
 
     def __delitem__(self, cell: SourceKey) -> None:
+        if self._few is not None:
+            self._size -= len(self._few.pop(cell))
+            return
         self.join()
         row, begin, end = self._find(cell)
         if row is None or begin == end:
@@ -225,15 +264,42 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
     def __contains__(self, cell: object) -> bool:
         return isinstance(cell, tuple) and bool(self.get(cell))
 
+    def cells(self) -> Iterator[tuple[SourceKey, Counter[str]]]:
+        """All cells with their clients."""
+        if self._few is not None:
+            for cell, clients in self._few.items():
+                yield cell, clients.copy()
+            return
+        self.join()
+        for (key, dimensions), row in self.rows.items():
+            minutes, begins = np.unique(row.codes >> BITS, return_index=True)
+            names, counts = self.names.texts(row.codes & _NAMES), row.counts.tolist()
+            edges = zip(minutes.tolist(), pairwise((*begins.tolist(), len(counts))), strict=True)
+            for minute, (begin, end) in edges:
+                found = zip(names[begin:end], counts[begin:end], strict=True)
+                yield (key, minute * MINUTE, dimensions), Counter(dict(found))
+
     def __iter__(self) -> Iterator[SourceKey]:
+        if self._few is not None:
+            yield from self._few
+            return
         self.join()
         for (key, dimensions), row in self.rows.items():
             for minute in np.unique(row.codes >> BITS).tolist():
                 yield key, minute * MINUTE, dimensions
 
     def __len__(self) -> int:
+        if self._few is not None:
+            return len(self._few)
         self.join()
         return sum(each.cells for each in self.rows.values())
+
+    def _spread(self) -> None:
+        """Have it in arrays."""
+        few, self._few = self._few, None
+        for cell, clients in (few or {}).items():
+            self.add(cell, clients)
+        self._size = 0
 
     def _open(self, key: RowKey) -> Row:
         """The row, to which something is added."""
@@ -251,3 +317,12 @@ class Sources(MutableMapping[SourceKey, Counter[str]]):
         minute = cell[1] // MINUTE
         begin, end = np.searchsorted(row.codes, (minute << BITS, minute + 1 << BITS)).tolist()
         return row, begin, end
+
+
+class _Items(ItemsView[SourceKey, Counter[str]]):
+    """Row by row, where each cell would be looked up by itself."""
+
+    _mapping: Sources
+
+    def __iter__(self) -> Iterator[tuple[SourceKey, Counter[str]]]:
+        yield from self._mapping.cells()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tocsin.scan._columns import Ints
+    from tocsin.scan._names import Clients
 
 __all__ = ["LARGEST", "MAX_SOURCES", "Table"]
 
@@ -66,9 +67,14 @@ class Table:
         self.sources.add(key, clients)
         self._bound()
 
-    def blame_many(self, key: tuple[str, str], minutes: Ints, numbers: Ints) -> None:
-        """Count matching events without dimensions, each with its minute and its client."""
-        self.sources.add_many((key, ()), minutes, numbers)
+    def blame_many(
+        self, key: tuple[str, str], minutes: Ints, clients: Clients, which: Ints
+    ) -> None:
+        """Count matching events without dimensions, each with its minute and one of the clients.
+
+        The minutes ascend.
+        """
+        self.sources.add_many((key, ()), minutes, clients, which)
         self._bound()
 
     def merge(self, other: Table) -> None:
