@@ -17,7 +17,7 @@ from tocsin.pattern._minutes import (
     event_keys,
 )
 from tocsin.pattern._parse import MAX_LENGTH, parse
-from tocsin.pattern._scan import FieldUse, field_use, json_uses
+from tocsin.pattern._scan import FieldUse, field_use, json_references, json_uses
 from tocsin.pattern._settings import DEFAULTS, Settings
 from tocsin.pattern._syntax import Pattern, Regex, Sign, Term, Terms
 
@@ -52,6 +52,7 @@ __all__ = [
     "event_keys",
     "explain",
     "field_use",
+    "json_references",
     "json_uses",
     "lint",
     "literals",

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tocsin.pattern._parse_condition import leaves
+from tocsin.pattern._reference import FieldReference
 from tocsin.pattern._settings import DEFAULTS
 from tocsin.pattern._syntax import Comparison, Fields, Json, Number, Pattern, Selector, StateTest
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from tocsin.pattern._filter import MetricFilter
     from tocsin.pattern._settings import Settings
 
-__all__ = ["FieldUse", "field_use", "json_uses"]
+__all__ = ["FieldUse", "field_use", "json_references", "json_uses"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,20 @@ def json_uses(pattern: Pattern) -> dict[tuple[str, ...], frozenset[Decimal] | No
         bounds, bound = uses.get(path, frozenset()), _bound(leaf)
         uses[path] = None if bounds is None or bound is None else bounds | {bound}
     return uses
+
+
+def json_references(metric_filter: MetricFilter) -> tuple[tuple[str, ...], ...] | None:
+    """The properties that say what a match adds, each by its path; None if others do, too."""
+    paths = []
+    for reference in (metric_filter.value, *(each for _, each in metric_filter.dimensions)):
+        if isinstance(reference, FieldReference):
+            return None
+        if isinstance(reference, Selector):
+            path = tuple(step for step in reference.steps if isinstance(step, str))
+            if len(path) < len(reference.steps):
+                return None
+            paths.append(path)
+    return tuple(paths)
 
 
 def _bound(leaf: Comparison | StateTest) -> Decimal | None:

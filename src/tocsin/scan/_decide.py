@@ -10,25 +10,26 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from tocsin.pattern import Event, contribute, json_uses
+from tocsin.pattern import Event, contribute, json_references, json_uses
 from tocsin.scan._matching import any_in
-from tocsin.scan._objects import CODES
+from tocsin.scan._objects import CODES, is_plain_name
 from tocsin.scan._ranges import Range, Ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from decimal import Decimal
 
-    from tocsin.pattern import Settings
+    from tocsin.pattern import Contribution, Settings, Skip
     from tocsin.scan._columns import Ints
     from tocsin.scan._objects import ObjectReader, Objects, Path
     from tocsin.scan._plan import Plan
 
+    Given = Contribution | Skip
     _Columns = dict[tuple[Path, Ranges | None], list[Any]]
     _Hot = tuple[dict[Any, "_Verdict"], list[int], list[Any]]
     """What keys decide, which objects have such keys, and what each of those has."""
 
-__all__ = ["Decider", "Decisions"]
+__all__ = ["Decider", "Decisions", "reference_decider"]
 
 _KEPT = 8192
 _LONGEST = 200
@@ -69,21 +70,36 @@ class _Verdict:
 
     sure: tuple[Plan, ...] = ()
     """Constant filters that match all such lines."""
-    plans: tuple[Plan, ...] = ()
-    """Filters that may match; what they add depends on the rest of the line."""
+    others: tuple[tuple[Plan, Given | None], ...] = ()
+    """Other filters that match them, and what each line adds, if that is decided as well."""
+    unsure: tuple[Plan, ...] = ()
+    """Filters that may match."""
+
+    @property
+    def nothing(self) -> bool:
+        return not self.sure and not self.others and not self.unsure
 
 
 class Decider:
     """The filters that the same properties decide."""
 
-    def __init__(self, paths: Sequence[Path], plans: Sequence[Plan], settings: Settings) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        plans: Sequence[Plan],
+        settings: Settings,
+        *,
+        references: bool = False,
+    ) -> None:
+        """If `references`, the properties that say what a match adds are among them."""
         self.paths = tuple(paths)
         self._plans = tuple(plans)
         self._settings = settings
-        self._odd = _Verdict(plans=self._plans)
+        self._references = references
+        self._odd = _Verdict(unsure=self._plans)
         self._occurring: tuple[Path, ...] = ()
         self._known: dict[Any, _Verdict] = {}
-        found = {path: _ranges(path, plans) for path in paths}
+        found = {} if references else {path: _ranges(path, plans) for path in paths}
         self.ranges = {path: ranges for path, ranges in found.items() if ranges is not None}
         """Of properties that are only compared by order."""
 
@@ -100,7 +116,7 @@ class Decider:
         if occurring != self._occurring:
             self._occurring, self._known = occurring, {}
         verdicts = {key: self._verdict(key) for key in keys}
-        return {key: found for key, found in verdicts.items() if found.sure or found.plans}
+        return {key: found for key, found in verdicts.items() if not found.nothing}
 
     def _verdict(self, key: Any) -> _Verdict:
         known = self._known.get(key)
@@ -125,11 +141,11 @@ class Decider:
             return self._odd
         matching = found.pop()
         return _Verdict(
-            tuple(plan for plan in matching if plan.is_constant),
-            tuple(plan for plan in matching if not plan.is_constant),
+            tuple(plan for plan, _ in matching if plan.is_constant),
+            tuple(each for each in matching if not each[0].is_constant),
         )
 
-    def _matching(self, values: tuple[Any, ...]) -> tuple[Plan, ...]:
+    def _matching(self, values: tuple[Any, ...]) -> tuple[tuple[Plan, Given | None], ...]:
         """The filters that match an event with certain values and nothing else."""
         root: dict[str, Any] = {}
         for path, value in zip(self._occurring, values, strict=True):
@@ -141,12 +157,26 @@ class Decider:
             at[path[-1]] = value
         text = _encode(root)
         event = Event(text)
-        return tuple(
-            plan
+        found = (
+            (plan, contribute(plan.filter, event, self._settings))
             for plan in self._plans
-            if (plan.texts is None or any_in(plan.texts, text))
-            and contribute(plan.filter, event, self._settings) is not None
+            if plan.texts is None or any_in(plan.texts, text)
         )
+        return tuple(
+            (plan, given if self._references else None)
+            for plan, given in found
+            if given is not None
+        )
+
+
+def reference_decider(paths: Iterable[Path], plan: Plan, settings: Settings) -> Decider | None:
+    """What decides what a match of a filter adds; None if its line has to be looked at."""
+    references = json_references(plan.filter)
+    if plan.is_constant or references is None:
+        return None
+    if not all(is_plain_name(name) for path in references for name in path):
+        return None
+    return Decider(sorted({*paths, *references}), [plan], settings, references=True)
 
 
 def _ranges(path: Path, plans: Sequence[Plan]) -> Ranges | None:
@@ -171,6 +201,9 @@ class Decisions:
         """Lines for the matcher, each with the filters in question."""
         self.tallies: dict[Plan, list[int]] = {}
         """Which objects match a filter, where that is all there is to know."""
+        self.given: dict[tuple[Plan, Given], list[int]] = {}
+        """Which objects match a filter and add the same."""
+        self._open: dict[Plan, list[int]] = defaultdict(list)
 
     def note(self, decider: Decider, rows: Ints | None = None) -> None:
         """Ask of all objects with a minute, or of some."""
@@ -188,8 +221,24 @@ class Decisions:
             verdict = hot[key]
             for plan in verdict.sure:
                 self.tallies.setdefault(plan, []).extend(those)
-            for at in self._objects.sure[those].tolist() if verdict.plans else ():
-                self.lines[at] += verdict.plans
+            for plan, given in verdict.others:
+                if given is None:
+                    self._open[plan] += those
+                else:
+                    self.given.setdefault((plan, given), []).extend(those)
+            self._leave(verdict.unsure, those)
+
+    def note_references(self, deciders: Mapping[Plan, Decider]) -> None:
+        """Ask what the objects add that are known to match."""
+        for plan, rows in self._open.items():
+            if plan in deciders:
+                self.note(deciders[plan], np.array(sorted(rows), np.int64))
+            else:
+                self._leave((plan,), rows)
+
+    def _leave(self, plans: tuple[Plan, ...], rows: list[int]) -> None:
+        for at in self._objects.sure[rows].tolist() if plans else ():
+            self.lines[at] += plans
 
     def _all(self, decider: Decider) -> _Hot:
         found = self._objects.found

@@ -17,7 +17,7 @@ import numpy as np
 
 from tocsin.logformat import CLIENTS, TIMES, Parsed, pick_client
 from tocsin.pattern import json_uses
-from tocsin.scan._decide import Decider, Decisions
+from tocsin.scan._decide import Decider, Decisions, reference_decider
 from tocsin.scan._names import LONGEST_CLIENT, Clients
 from tocsin.scan._objects import ObjectReader, is_plain_name
 from tocsin.scan._search import make_search, matching_lines
@@ -79,6 +79,7 @@ class JsonReader:
         self._by_text: dict[bytes, list[Plan | Decider]] = defaultdict(list)
         everywhere: dict[tuple[Path, ...], list[Plan]] = defaultdict(list)
         with_texts: dict[tuple[Path, ...], list[Plan]] = defaultdict(list)
+        self._references: dict[Plan, Decider] = {}
         for plan in plans:
             uses = json_uses(plan.filter.pattern)
             if uses is not None and all(is_plain_name(name) for path in uses for name in path):
@@ -86,6 +87,9 @@ class JsonReader:
                 alone = len(paths) == 1 and len(paths[0]) == 1
                 rare = plan.has_rare_texts and not alone
                 (with_texts if rare else everywhere)[paths].append(plan)
+                decider = reference_decider(paths, plan, settings)
+                if decider is not None:
+                    self._references[plan] = decider
             elif plan.texts is None:
                 self._every.append(plan)
             else:
@@ -97,7 +101,8 @@ class JsonReader:
             for text in decider.texts:
                 self._by_text[text].append(decider)
         self._search = make_search(list(self._by_text), engine) if self._by_text else None
-        always = [path for paths in (*everywhere, *with_texts) for path in paths]
+        groups = (*everywhere, *with_texts, *(each.paths for each in self._references.values()))
+        always = [path for paths in groups for path in paths]
         self._objects = ObjectReader(list(dict.fromkeys(always)), TIMES)
         self._clients = ObjectReader((), _HEADS)
 
@@ -135,7 +140,8 @@ class JsonReader:
         if self._search is not None:
             hits = matching_lines(self._search, list(self._by_text), block, starts)
             self._by_texts([(text, at) for text, at in hits if not others[at]], objects, decisions)
-        self._tally(table, cut, objects.sure, minutes, decisions.tallies)
+        decisions.note_references(self._references)
+        self._tally(table, cut, objects.sure, minutes, decisions)
         for at, plans in decisions.lines.items():
             line = block[starts[at] : ends[at]]
             self._matching.candidate(table, line, plans)
@@ -174,21 +180,29 @@ class JsonReader:
             decisions.note(decider, np.searchsorted(objects.sure, sorted(those)))
 
     def _tally(
-        self, table: Table, cut: Lines, sure: Ints, minutes: Ints, tallies: dict[Plan, list[int]]
+        self, table: Table, cut: Lines, sure: Ints, minutes: Ints, decisions: Decisions
     ) -> None:
-        """Count the lines that a property decides."""
-        rows = sorted(set().union(*tallies.values()))
+        """Count the lines that properties decide."""
+        rows = sorted(set().union(*decisions.tallies.values(), *decisions.given.values()))
         if not rows:
             return
         at = sure[rows]
         cuts = zip(cut.starts[at].tolist(), cut.ends[at].tolist(), strict=True)
         lines = [cut.block[begin:end] for begin, end in cuts]
-        clients = Clients(self._named(lines))
-        for plan, those in tallies.items():
+        names = self._named(lines)
+        clients = Clients(names)
+        for plan, those in decisions.tallies.items():
             chosen = np.array(those, np.int64)
             chosen = chosen[np.lexsort((chosen, minutes[chosen]))]
             which = np.searchsorted(rows, chosen)
             self._matching.tally_many(table, plan, minutes[chosen], clients, which)
+        for (plan, given), those in decisions.given.items():
+            behind: dict[int, Counter[str]] = defaultdict(Counter)
+            places = np.searchsorted(rows, those).tolist()
+            for minute, at in zip(minutes[those].tolist(), places, strict=True):
+                behind[minute][names[at]] += 1
+            for minute, who in behind.items():
+                self._matching.tally(table, plan, minute, given, who, who.total())
 
     def _named(self, lines: list[bytes]) -> list[str]:
         """The client of each line."""
