@@ -37,7 +37,9 @@ def test_bounded_sources_err_no_more_than_they_say(updates, limit, cut):
     table = tables[0]
     table.merge(tables[1])
     # Cells are known once they are added up; joined tables may be twice as large.
-    assert table.kept <= max(2 * limit, ROW + CELL + 1 + NAME + TEXT) + CELL * len(table.sources)
+    assert table.sources.weight <= max(2 * limit, ROW + CELL + 1 + NAME + TEXT) + CELL * len(
+        table.sources
+    )
     for key, counts in true.items():
         cell = table.sources.get(key, {})
         assert sum(cell.values()) + table.lost[key] == counts.total()
@@ -53,7 +55,7 @@ def test_a_busy_source_outlasts_a_spray():
         table.blame(key, {f"{at}.{each}": 1 for each in range(100)} | {"busy": 30})
     assert table.top(key, 1)[0][0] == "busy"
     assert table.sources[key]["busy"] + table.errors[key] >= 200 * 30
-    assert table.kept <= 1250 + CELL * len(table.sources)
+    assert table.sources.weight <= 1250 + CELL * len(table.sources)
     assert table.top((("web", "none"), 0, ()), 3) == []
 
 
@@ -74,7 +76,7 @@ def test_who_was_behind_a_burst_is_known_after_a_year_of_noise():
     for minute in (100, 9000, 15_000):
         assert table.sources[key, minute * MINUTE, ()]["burst"] == 60
     assert table.sources.unsettled <= 250 + NAME + TEXT
-    assert table.kept <= 1250 + CELL * len(table.sources)
+    assert table.sources.weight <= 1250 + CELL * len(table.sources)
     told = sum(cell.total() for cell in table.sources.values()) + table.lost.total()
     assert told == 20_180
 

@@ -178,26 +178,24 @@ def seal_all_days_anew_with_another_key(root, _out):
     chain(root, 7, key=OTHER)
 
 
-@attack
-def sign_in_another_namespace(root, out):
+def sign_by_hand(root, out, *options):
     (out / "key").write_bytes(private_key_text(KEY))
     (out / "key").chmod(0o600)
     target = out / "SHA256SUMS"
     target.write_bytes(manifest(root))
-    subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-f", out / "key", "-n", "file", target],
+    subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-f", out / "key", *options, target],
                    check=True, capture_output=True)  # fmt: skip
     write(root / LAST / "SHA256SUMS.sig", (out / "SHA256SUMS.sig").read_bytes())
 
 
 @attack
+def sign_in_another_namespace(root, out):
+    sign_by_hand(root, out, "-n", "file")
+
+
+@attack
 def sign_over_another_hash(root, out):
-    (out / "key").write_bytes(private_key_text(KEY))
-    (out / "key").chmod(0o600)
-    target = out / "SHA256SUMS"
-    target.write_bytes(manifest(root))
-    subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-f", out / "key", "-n", "tocsin-evidence",
-                    "-O", "hashalg=sha256", target], check=True, capture_output=True)  # fmt: skip
-    write(root / LAST / "SHA256SUMS.sig", (out / "SHA256SUMS.sig").read_bytes())
+    sign_by_hand(root, out, "-n", "tocsin-evidence", "-O", "hashalg=sha256")
 
 
 @attack

@@ -1,7 +1,7 @@
 """CloudWatch filter patterns: read, linted, matched and explained, one event at a time."""
 
 from tocsin.pattern._budget import MAX_DIMENSIONS, MAX_SIZE, MAX_VALUES, Skip
-from tocsin.pattern._by_minute import ByMinute
+from tocsin.pattern._by_minute import ByMinute, join_counts
 from tocsin.pattern._event import Event
 from tocsin.pattern._explain import Node, explain, render
 from tocsin.pattern._filter import UNITS, MetricFilter, Transformation, make_filter
@@ -52,6 +52,7 @@ __all__ = [
     "event_keys",
     "explain",
     "field_use",
+    "join_counts",
     "json_references",
     "json_uses",
     "lint",

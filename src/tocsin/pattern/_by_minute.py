@@ -22,7 +22,7 @@ from tocsin.durations import DAY, MINUTE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["ROW", "Bools", "ByMinute", "Ints"]
+__all__ = ["ROW", "Bools", "ByMinute", "Ints", "join_counts"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -133,13 +133,9 @@ class ByMinute(MutableMapping[_Key, int], Generic[_Key]):
             row = array("I")
             self.size += ROW
         known, found = _split(row, 0)
-        known //= MINUTE
-        at, there = _places(known, minutes)
-        found[at[there]] += counts[there]
-        fresh = ~there
-        known = np.insert(known, at[fresh], minutes[fresh])
-        found = np.insert(found, at[fresh], counts[fresh])
-        added = int(np.count_nonzero(fresh))
+        before = len(known)
+        known, found = join_counts(known // MINUTE, found, minutes, counts)
+        added = len(known) - before
         self._count += added
         self.size += added
         kind = _WIDE if int(found.max()) >> _BITS[row.itemsize] else row.typecode
@@ -220,6 +216,20 @@ def _days(minutes: Ints) -> Iterator[tuple[int, int, int]]:
     edges = np.flatnonzero(days[1:] != days[:-1]) + 1
     for begin, end in pairwise((0, *edges.tolist(), len(minutes))):
         yield int(days[begin]), begin, end
+
+
+def join_counts(known: Ints, found: Ints, keys: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """Keys with their counts, and those of others added to them; both ascend, each key once.
+
+    `found` may be changed.
+    """
+    at, there = _places(known, keys)
+    found[at[there]] += counts[there]
+    fresh = ~there
+    return (
+        np.insert(known, at[fresh], keys[fresh]),
+        np.insert(found, at[fresh], counts[fresh]),
+    )
 
 
 def _places(known: Ints, wanted: Ints) -> tuple[Ints, Bools]:

@@ -4,12 +4,11 @@ from tocsin.scan._candidates import Candidates
 from tocsin.scan._scanner import Scanner
 from tocsin.scan._search import ENGINES, Engine, best_engine
 from tocsin.scan._sources import SourceKey
-from tocsin.scan._table import LARGEST, MAX_SOURCES, Table
+from tocsin.scan._table import LARGEST, Table
 
 __all__ = [
     "ENGINES",
     "LARGEST",
-    "MAX_SOURCES",
     "Candidates",
     "Engine",
     "Scanner",

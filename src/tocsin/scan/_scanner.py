@@ -20,7 +20,7 @@ from tocsin.scan._names import CutClients
 from tocsin.scan._plan import Plan
 from tocsin.scan._search import make_search, matching_lines, usable_engine
 from tocsin.scan._stamps import distinct_minutes
-from tocsin.scan._table import MAX_SOURCES, Table
+from tocsin.scan._table import Table
 from tocsin.scan._terms import TermSearch, is_plain
 
 if TYPE_CHECKING:
@@ -64,14 +64,12 @@ class Scanner:
         *,
         engine: Engine | None = None,
         columns: bool = True,
-        max_sources: int = MAX_SOURCES,
     ) -> None:
         self.engine = usable_engine(engine)
         """How texts are searched: `find` is the slower way, without the hyperscan package."""
         self.columns = columns and form.name in _ACCESS
         """Whether lines are read as columns, many at once; if not, one by one."""
         _keep_freed()
-        self._max_sources = max_sources
         self._plans = [Plan(each, settings) for each in filters]
         self._event_keys = event_keys(filters)
         self._matching = Matching(form, settings)
@@ -109,7 +107,7 @@ class Scanner:
 
         The counts are added to the table given, which is faster than to merge one for each block.
         """
-        table = Table(max_sources=self._max_sources) if into is None else into
+        table = Table() if into is None else into
         for lines in self._cut(block):
             if self.columns:
                 events = self._columns(table, lines)

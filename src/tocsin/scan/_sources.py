@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tocsin.durations import MINUTE
+from tocsin.pattern import join_counts
 from tocsin.scan._names import Names
 
 if TYPE_CHECKING:
@@ -86,15 +87,7 @@ class Row:
 
     def join(self, codes: Ints, counts: Ints) -> None:
         """Add counts of codes that ascend, each once."""
-        at = np.searchsorted(self.codes, codes)
-        there = at < len(self.codes)
-        there[there] = self.codes[at[there]] == codes[there]
-        self.counts[at[there]] += counts[there]
-        fresh = ~there
-        self.put(
-            np.insert(self.codes, at[fresh], codes[fresh]),
-            np.insert(self.counts, at[fresh], counts[fresh]),
-        )
+        self.put(*join_counts(self.codes, self.counts, codes, counts))
 
 
 class Sources(MutableMapping[SourceKey, Counter[str]]):

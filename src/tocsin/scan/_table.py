@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from tocsin.scan._columns import Ints
     from tocsin.scan._names import Clients
 
-__all__ = ["LARGEST", "MAX_SOURCES", "Table"]
+__all__ = ["LARGEST", "Table"]
 
 LARGEST = 2.0**360
 """CloudWatch refuses values beyond it, on either side of zero."""
-MAX_SOURCES = 1_000_000
+_MAX_SOURCES = 1_000_000
 """What the sources of a table may take, in clients of a minute."""
 
 
@@ -49,18 +49,13 @@ class Table:
     """Matching events that no source of a cell has on its count."""
     slow: int = 0
     """Lines that no fast path could read."""
-    max_sources: int = MAX_SOURCES
+    max_sources: int = _MAX_SOURCES
     _clean_at: int = field(default=0, compare=False)
 
     @property
     def balanced(self) -> bool:
         """Whether `read = counted + dropped{reason}` holds."""
         return self.read == self.counted + self.dropped.total()
-
-    @property
-    def kept(self) -> int:
-        """What `sources` takes in memory, in clients of a minute."""
-        return self.sources.weight
 
     def blame(self, key: SourceKey, clients: Mapping[str, int] | Iterable[str]) -> None:
         """Count matching events of clients: so many of each, or one for each that is named."""
