@@ -6,6 +6,9 @@ import gzip
 import json
 import multiprocessing
 import os
+import select
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,7 @@ from tocsin.cli import cli
 from tocsin.errors import TocsinError
 from tocsin.pattern import DEFAULTS
 from tocsin.replay import Replayer, ReplayOptions
+from tocsin.replay._parts import ROWS
 from tocsin.replay._workers import LARGE, worker_processes, workers_for
 from tocsin.source import LogLimits, ReadCounts, read_head, read_log, split_log
 
@@ -132,7 +136,7 @@ def test_what_is_stopped_is_not_read_to_its_end(tmp_path):
     ):
         replayer.run(opened, interrupted, workers=workers)
     assert 0 < seen[0] < opened[0].log.size / 2
-    assert workers._setting.read.value < opened[0].log.size
+    assert sum(workers._setting.read) < opened[0].log.size
 
 
 def test_a_worker_that_is_killed_is_an_error(logs):
@@ -144,6 +148,60 @@ def test_a_worker_that_is_killed_is_an_error(logs):
         with pytest.raises(TocsinError, match="worker process ended") as caught:
             replayer.run(opened, lambda _: None, workers=workers)
     assert "--workers 1" in caught.value.hint
+
+
+def test_a_worker_that_is_killed_at_work_is_an_error(logs):
+    replayer = Replayer(FILTERS, ALARMS, ReplayOptions(), LogLimits())
+    opened = replayer.open(logs, 0)
+
+    def kill(_):
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    with (
+        worker_processes(3, FILTERS, DEFAULTS, LogLimits()) as workers,
+        pytest.raises(TocsinError, match="worker process ended"),
+    ):
+        replayer.run(opened, kill, workers=workers)
+
+
+def test_workers_end_with_the_process_that_started_them():
+    started = subprocess.Popen(
+        [sys.executable, "-c", _STARTS_WORKERS], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert started.stdin
+    assert started.stdout
+    with started.stdin, started.stdout:
+        workers = [os.pidfd_open(int(each)) for each in started.stdout.readline().split()]
+        started.kill()
+        started.wait(30)
+        for worker in workers:
+            # It can be read once the process has ended.
+            assert select.select([worker], [], [], 30)[0]
+            os.close(worker)
+    assert len(workers) == 2
+
+
+_STARTS_WORKERS = """
+import multiprocessing, sys
+from tocsin.pattern import DEFAULTS
+from tocsin.replay._workers import worker_processes
+from tocsin.source import LogLimits
+with worker_processes(3, [], DEFAULTS, LogLimits()):
+    print(*(each.pid for each in multiprocessing.active_children()), flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_more_files_than_rows(tmp_path):
+    count = ROWS + 100
+    for at in range(count):
+        line = f"10.0.0.{at % 9} - - [01/May/2024:10:{at % 60:02}:00 +0000] "
+        (tmp_path / f"{at}.log").write_text(line + '"GET / HTTP/1.1" 404 1 "-" "-"\n')
+    paths = [str(path) for path in sorted(tmp_path.iterdir())]
+    alone = answer(paths)
+    assert alone[0]["counted"] == count
+    assert answer(paths, 2) == alone
 
 
 def test_a_file_that_goes_away_is_an_error(logs, tmp_path):

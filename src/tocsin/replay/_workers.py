@@ -11,107 +11,70 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
-from concurrent.futures import ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from multiprocessing import connection, get_context, parent_process
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import connection, get_context
 from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import TocsinError
 from tocsin.logformat import make_format
+from tocsin.replay._parts import make_work
 from tocsin.scan import Scanner, Table
-from tocsin.source import ReadCounts, read_log, split_log
+from tocsin.source import ReadCounts, read_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from concurrent.futures import Future
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
-    from tocsin.logformat import Clues
     from tocsin.pattern import MetricFilter, Settings
     from tocsin.replay._files import Opened
+    from tocsin.replay._parts import Work
     from tocsin.source import LogFile, LogLimits
 
 __all__ = ["LARGE", "Workers", "count_log", "worker_processes", "workers_for"]
 
 LARGE = 64_000_000
 """Bytes on disk from which on workers are worth their start."""
-_PARTS = 32
-"""Parts for each process, if all files can be split: enough of them that all end together."""
-_SPARE = 1 << 16
-"""Bytes that a part lacks of whole blocks: it ends with a line, and short blocks cost most."""
+_NUMBER = 2
+"""Bytes of the number of a row: `ROWS` of them fit into a page, and so into any pipe."""
 _WAIT = 0.2
 """Seconds between two looks at the progress, when there is nothing else to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """A part of a log."""
-
-    at: int
-    """Which log of those that are opened."""
-    log: LogFile
-    spec: tuple[str, Clues]
-    log_group: str
-    place: tuple[int, int | None]
-
-    @property
-    def size(self) -> int:
-        begin, end = self.place
-        return (self.log.size if end is None else end) - begin
-
-
-class _StoppedError(Exception):
-    """Nobody waits for the answer any more."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Setting:
-    """What all processes have."""
+    """What all processes have. None of them ever waits for another one, which may be dead."""
 
     filters: Sequence[MetricFilter]
     settings: Settings
     limits: LogLimits
     read: Any
-    """Bytes that all of them have read; shared, as what follows."""
-    taken: Any
-    """Parts that somebody has taken."""
-    stopped: Any
-
-    def advance(self, size: int) -> None:
-        with self.read.get_lock():
-            self.read.value += size
-        if self.stopped.value:
-            raise _StoppedError
+    """Bytes that each of them has read; shared."""
+    free: Connection
+    """The numbers of the rows that nobody has taken; a pipe gives each of them to one."""
 
     def count(
-        self,
-        parts: Sequence[_Part],
-        table: Table,
-        advance: Callable[[int], None],
+        self, work: Work, table: Table, advance: Callable[[int], None]
     ) -> dict[int, ReadCounts]:
         """Count what nobody else does."""
         reading = dict[int, ReadCounts]()
         scanners = dict[Any, Scanner]()
-        while (part := self._next(parts)) is not None:
-            key = part.spec, part.log_group
-            if key not in scanners:
-                chosen = [each for each in self.filters if each.log_group == part.log_group]
-                scanners[key] = Scanner(chosen, make_format(*part.spec), self.settings)
-            counts = count_log(part.log, scanners[key], table, self.limits, advance, part.place)
-            reading.setdefault(part.at, ReadCounts()).add(counts)
+        while row := self._take():
+            for at, begin, end in work.rows[int.from_bytes(row)]:
+                log, spec, log_group = work.logs[at]
+                key = spec, log_group
+                if key not in scanners:
+                    chosen = [each for each in self.filters if each.log_group == log_group]
+                    scanners[key] = Scanner(chosen, make_format(*spec), self.settings)
+                counts = count_log(log, scanners[key], table, self.limits, advance, (begin, end))
+                reading.setdefault(at, ReadCounts()).add(counts)
         return reading
 
-    def _next(self, parts: Sequence[_Part]) -> _Part | None:
-        with self.taken.get_lock():
-            at = self.taken.value
-            self.taken.value += 1
-        return parts[at] if at < len(parts) else None
-
-
-_worker: list[_Setting] = []
-"""The setting of this process, if it is a worker."""
+    def _take(self) -> bytes:
+        with suppress(BlockingIOError):
+            return os.read(self.free.fileno(), _NUMBER)
+        return b""
 
 
 def workers_for(opened: Sequence[Opened]) -> int:
@@ -138,13 +101,16 @@ def count_log(
     return counts
 
 
-class Workers:
-    """Processes that count, with this one among them."""
+_Answer = tuple[Table, dict[int, ReadCounts]]
 
-    def __init__(self, pool: ProcessPoolExecutor, count: int, setting: _Setting) -> None:
-        self._pool = pool
-        self._count = count
+
+class Workers:
+    """Processes that count once, with this one among them."""
+
+    def __init__(self, setting: _Setting, rows: Connection, others: Sequence[Connection]) -> None:
         self._setting = setting
+        self._rows = rows
+        self._others = others
 
     def count(
         self, opened: Sequence[Opened], table: Table, progress: Callable[[int], None]
@@ -153,42 +119,55 @@ class Workers:
 
         Raises SourceError; TocsinError if a worker ends, so that nothing is left out in silence.
         """
-        parts = _parts(opened, self._count, self._setting.limits.chunk)
-        self._setting.taken.value = told = self._setting.read.value = 0
-        futures: list[Future[tuple[Table, dict[int, ReadCounts]]]] = []
+        work = make_work(opened, len(self._others) + 1, self._setting.limits.chunk)
+        rows = b"".join(at.to_bytes(_NUMBER) for at in range(len(work.rows)))
+        os.write(self._rows.fileno(), rows)
+        at_work = list(self._others)
+        done: list[_Answer] = []
+        told = 0
 
-        def tell() -> None:
+        def tell(seconds: float = 0) -> None:
             nonlocal told
-            for each in futures:
-                if each.done():
-                    each.result()
-            told, before = self._setting.read.value, told
+            ready = connection.wait(at_work, seconds) if at_work else ()
+            for each in [one for one in at_work if one in ready]:
+                at_work.remove(each)
+                with _ended_is_an_error():
+                    answer = each.recv()
+                if isinstance(answer, Exception):
+                    raise answer
+                done.append(answer)
+            told, before = sum(self._setting.read), told
             progress(told - before)
 
         def advance(size: int) -> None:
-            self._setting.advance(size)
+            self._setting.read[0] += size
             tell()
 
-        try:
-            futures += [self._pool.submit(_count, parts) for _ in range(self._count - 1)]
-            found = [self._setting.count(parts, table, advance)]
-            while wait(futures, timeout=_WAIT).not_done:
-                tell()
-            tell()
-            for each in futures:
-                counted, counts = each.result()
-                table.merge(counted)
-                found.append(counts)
-        except BrokenProcessPool:
-            raise TocsinError(
-                "a worker process ended while it counted; nothing is reported",
-                hint="the machine may be out of memory; --workers 1 needs the least",
-            ) from None
+        for each in at_work:
+            with _ended_is_an_error():
+                each.send(work)
+        found = [self._setting.count(work, table, advance)]
+        while at_work:
+            tell(_WAIT)
+        for counted, counts in done:
+            table.merge(counted)
+            found.append(counts)
         reading = [ReadCounts() for _ in opened]
         for counts in found:
             for at, one in counts.items():
                 reading[at].add(one)
         return reading
+
+
+@contextmanager
+def _ended_is_an_error() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, ConnectionError):
+        raise TocsinError(
+            "a worker process ended while it counted; nothing is reported",
+            hint="the machine may be out of memory; --workers 1 needs the least",
+        ) from None
 
 
 @contextmanager
@@ -199,49 +178,48 @@ def worker_processes(
 
     They end with the block, whatever they are at.
     """
-    context = get_context("fork" if sys.platform == "linux" else "spawn")
-    shared = (context.Value("Q", 0) for _ in range(3))
-    setting = _Setting(filters, settings, limits, *shared)
-    pool = ProcessPoolExecutor(count - 1, context, _begin, (setting,))
-    try:
-        pool.submit(os.getpid)
-        yield Workers(pool, count, setting)
-    finally:
-        setting.stopped.value = 1
-        pool.shutdown(cancel_futures=True)
+    context = get_context("fork") if sys.platform == "linux" else get_context("spawn")
+    with ExitStack() as ends:
+        free, rows = (ends.enter_context(each) for each in context.Pipe(duplex=False))
+        os.set_blocking(free.fileno(), False)
+        setting = _Setting(filters, settings, limits, context.RawArray("Q", count), free)
+        others = []
+        for number in range(1, count):
+            ours, theirs = context.Pipe()
+            others.append(ends.enter_context(ours))
+            process = context.Process(
+                target=_begin, args=(setting, number, theirs, ours, os.getpid()), daemon=True
+            )
+            with theirs:
+                process.start()
+            ends.callback(_end, process)
+        yield Workers(setting, rows, others)
 
 
-def _parts(opened: Sequence[Opened], count: int, chunk: int) -> list[_Part]:
-    """The parts of all logs, the largest first."""
-    size = sum(each.log.size for each in opened) // (count * _PARTS) + 1
-    if size > 2 * _SPARE:
-        size = -(-size // chunk) * chunk - min(_SPARE, chunk // 2)
-    parts = [
-        _Part(at, each.log if place == (0, None) else replace(each.log, head=b""),
-              each.spec, each.log_group, place)
-        for at, each in enumerate(opened)
-        for place in split_log(each.log, size)
-    ]  # fmt: skip
-    return sorted(parts, key=lambda each: -each.size)
+def _end(process: BaseProcess) -> None:
+    process.kill()
+    process.join()
+    process.close()
 
 
-def _begin(setting: _Setting) -> None:
-    """Runs in a worker, once."""
+def _begin(
+    setting: _Setting, number: int, end: Connection, other_end: Connection, parent: int
+) -> None:
+    """Runs in a worker."""
     # The terminal sends it to all; who started the workers ends them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _worker[:] = [setting]
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    # A fork has both ends, and so would not notice that the other one is closed.
+    other_end.close()
 
+    def advance(size: int) -> None:
+        if os.getppid() != parent:
+            sys.exit(1)
+        setting.read[number] += size
 
-def _end_with(sentinel: int) -> None:
-    connection.wait([sentinel])
-    os._exit(1)
-
-
-def _count(parts: Sequence[_Part]) -> tuple[Table, dict[int, ReadCounts]]:
-    """Runs in a worker."""
-    (setting,) = _worker
-    table = Table()
-    return table, setting.count(parts, table, setting.advance)
+    with end, suppress(EOFError, ConnectionError):
+        table = Table()
+        try:
+            answer: _Answer | Exception = table, setting.count(end.recv(), table, advance)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again over there
+            answer = error
+        end.send(answer)

@@ -37,7 +37,7 @@ __all__ = ["Scanner"]
 
 _ACCESS = frozenset({"combined", "common"})
 _STATUSES = 1000
-_FREED = 8 << 20
+_ROOM = 24 << 20
 """Bytes. What is made of a block, from one step to the next, takes less."""
 
 
@@ -69,7 +69,7 @@ class Scanner:
         """How texts are searched: `find` is the slower way, without the hyperscan package."""
         self.columns = columns and form.name in _ACCESS
         """Whether lines are read as columns, many at once; if not, one by one."""
-        _keep_freed()
+        _keep_room()
         self._plans = [Plan(each, settings) for each in filters]
         self._event_keys = event_keys(filters)
         self._matching = Matching(form, settings)
@@ -216,13 +216,17 @@ class Scanner:
             self._matching.candidate(table, text, wanted)
 
 
-def _keep_freed() -> None:
-    """Have the C library keep the memory of a block for the next one.
+def _keep_room() -> None:
+    """Have the C library keep the memory of a block for the next one, in large pages.
 
     What is freed goes back to the system, page by page, beyond twice the largest piece that was
-    freed before (mallopt(3), M_TRIM_THRESHOLD), and to get it again costs more than to scan it.
+    mapped and freed before (mallopt(3), M_TRIM_THRESHOLD), and to get it again costs more than to
+    scan it. So a large piece is mapped and freed; the next one comes of the heap and stays there.
+    Of both numpy asks for large pages (madvise(2), MADV_HUGEPAGE). Nothing is touched here: what
+    no block needs takes no memory.
     """
-    np.empty(_FREED, np.uint8)
+    for size in (_ROOM, _ROOM - (1 << 16)):
+        np.empty(size, np.uint8)
 
 
 def _in_order(block: bytes, found: Columns, chosen: Bools) -> tuple[Ints, Ints, Clients]:

@@ -212,9 +212,8 @@ def is_plain(log: LogFile) -> bool:
 def _line_starts(file: BinaryIO, whole: int, size: int) -> Iterator[int]:
     at = size
     while at < whole:
-        file.seek(at)
         width = _NEAR
-        while chunk := file.read(width):
+        while chunk := os.pread(file.fileno(), width, at):
             end = chunk.find(b"\n") + 1
             at += end or len(chunk)
             if end:
