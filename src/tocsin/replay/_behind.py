@@ -18,7 +18,7 @@ from tocsin.correlation import FilterOffenders, Wanted
 from tocsin.durations import MINUTE, SECOND
 from tocsin.errors import SourceError
 from tocsin.logformat import Parsed
-from tocsin.source import ReadCounts, first_time, is_plain, read_log, read_window
+from tocsin.source import ReadCounts, first_time, is_plain, last_time, read_log, read_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -238,15 +238,14 @@ def _read_whole(
         used += len(block)
         if used > room or not any(look.room for look in looks):
             break
-        lines = block.split(b"\n")
-        first, last = first_time(lines, time_of), first_time(reversed(lines), time_of)
+        first, last = first_time(block, time_of), last_time(block, time_of)
         if first is not None and last is not None:
             first, last = min(first, last) - _LATENESS, max(first, last) + _LATENESS
             place = _Place(opened.log.name, number, block)
             for look in looks:
                 if look.room and look.asks(opened.log_group, first, last):
                     look.take(opened.log_group, opened.format, block, place.number)
-        number += len(lines) - 1
+        number += block.count(b"\n")
     return used
 
 

@@ -9,7 +9,7 @@ from tocsin.source._log_files import (
     read_log,
     split_log,
 )
-from tocsin.source._log_window import first_time, read_window
+from tocsin.source._log_window import first_time, last_time, read_window
 from tocsin.source._otlp import OtlpLogs, OtlpRecord, OtlpRefusedError, decode_otlp_logs
 from tocsin.source._tail import Tail
 from tocsin.source._tail_state import FilePosition, Gap, TailBlock, TailState, Taken
@@ -30,6 +30,7 @@ __all__ = [
     "decode_otlp_logs",
     "first_time",
     "is_plain",
+    "last_time",
     "read_head",
     "read_log",
     "read_window",

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from tocsin.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
     from tocsin.source._log_files import LogFile
 
-__all__ = ["first_time", "read_window"]
+__all__ = ["first_time", "last_time", "read_window"]
 
 _LEAST, _MOST = 32 * 1024, 1024 * 1024
 """Bytes of a block: few at first, for a time may be short."""
@@ -53,7 +53,7 @@ def read_window(
                         continue
                 if not block:
                     return
-                first = first_time(block.split(b"\n"), time_of)
+                first = first_time(block, time_of)
                 if first is not None and first >= end:
                     return
                 mark = len(_MARK) if at == 0 and block.startswith(_MARK) else 0
@@ -70,7 +70,8 @@ def _seek(file: BinaryIO, size: int, time_of: Callable[[bytes], int | None], beg
         middle = (low + high) // 2
         file.seek(middle)
         near = file.read(_NEAR)
-        found = first_time(near.split(b"\n")[1:], time_of)
+        line = near.find(b"\n") + 1
+        found = first_time(near[line:], time_of) if line else None
         if found is not None and found < begin:
             low = middle
         else:
@@ -90,7 +91,31 @@ def _next_line(file: BinaryIO, at: int) -> int:
     return at
 
 
-def first_time(lines: Iterable[bytes], time_of: Callable[[bytes], int | None]) -> int | None:
+def first_time(block: bytes, time_of: Callable[[bytes], int | None]) -> int | None:
     """The time of the first line that is an event."""
-    times = (time_of(line.removesuffix(b"\r")) for line in lines if line)
-    return next((each for each in times if each is not None), None)
+    at = 0
+    while at < len(block):
+        end = block.find(b"\n", at)
+        end = len(block) if end < 0 else end
+        found = _time(block[at:end], time_of)
+        if found is not None:
+            return found
+        at = end + 1
+    return None
+
+
+def last_time(block: bytes, time_of: Callable[[bytes], int | None]) -> int | None:
+    """The time of the last line that is an event."""
+    end = len(block)
+    while end > 0:
+        at = block.rfind(b"\n", 0, end) + 1
+        found = _time(block[at:end], time_of)
+        if found is not None:
+            return found
+        end = at - 1
+    return None
+
+
+def _time(line: bytes, time_of: Callable[[bytes], int | None]) -> int | None:
+    line = line.removesuffix(b"\r")
+    return time_of(line) if line else None
