@@ -49,6 +49,12 @@ _MARGIN = 128
 """Lines that begin so near to the end of a block go one by one: no load runs over it."""
 
 
+_CLOCK = (16, 17, 19, 20)
+"""Where in `[20/May/2025:06:59:58 +0000` and its like the digits of minute and second are."""
+_HOUR = np.frombuffer(b"\0\0\xff\0\0" + b"\xff" * 9 + b"\0\0", "<u8")
+"""From the 16th byte on those that are not among them, and are of the stamp."""
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """The lines of a block."""
@@ -97,18 +103,17 @@ class ColumnReader:
 
     def _sure(self, block: bytes, starts: Ints, ends: Ints, which: Ints, quotes: _Bits) -> Columns:
         """The sure lines among those without escapes."""
-        words = _words(block, 8)
         which = which[starts[which] < len(block) - _MARGIN]
         which, stamps, clients = _heads(block, starts, which)
         kept = stamps < len(block) - _MARGIN
         which, stamps, clients = which[kept], stamps[kept], clients[kept]
-        minutes = _minutes(block, words, stamps, self._minutely)
+        minutes = _minutes(block, stamps, self._minutely)
         # The quote, the status and one letter of the size are in the line.
         closing = quotes.following(stamps + 30)
         kept = (minutes >= 0) & (closing >= 0)
         kept &= (closing + 6 < ends[which]) & (closing + 16 < len(block))
         which, clients, minutes, closing = which[kept], clients[kept], minutes[kept], closing[kept]
-        status = _status(words[closing])
+        status = _status(_words(block, 8)[closing])
         kept = status >= 0
         if self._plain_tail:
             kept &= _plain_tail(block, quotes, closing, ends[which])
@@ -219,26 +224,27 @@ def _row_bits(chosen: Bools, width: int) -> Any:
     return np.packbits(chosen, bitorder="little").view(f"<u{width // 8}")
 
 
-def _minutes(block: bytes, words: Any, stamps: Ints, minutely: Minutely) -> Ints:
+def _minutes(block: bytes, stamps: Ints, minutely: Minutely) -> Ints:
     """The minute of each stamp. Neighbours mostly have one hour, so one of each run is read."""
     if not len(stamps):
         return stamps
-    day, hour, clock, zone = (words[stamps + at] for at in (0, 8, 16, 24))
-    digits = [(clock >> np.uint64(at) & np.uint64(0xFF)) - np.uint64(48) for at in (0, 8, 24, 32)]
+    rows = _words(block, 32)[stamps]
+    text = rows.view(np.uint8).reshape(-1, 32)
+    tens, ones, sixths, last = (text[:, at] - np.uint8(48) for at in _CLOCK)
     # A 60th second is in the next minute, and left to the parser.
-    good = (digits[0] <= 5) & (digits[1] <= 9) & (digits[2] <= 5) & (digits[3] <= 9)
-    clock &= np.uint64(0xFFFFFF0000FF0000)
-    zone &= np.uint64(0x0000FFFFFFFFFFFF)
+    good = (tens <= 5) & (ones <= 9) & (sixths <= 5) & (last <= 9)
+    words = rows.view("<u8").reshape(-1, 4)
+    words[:, 2] &= _HOUR[0]
+    words[:, 3] &= _HOUR[1]
     change = np.ones(len(stamps), np.bool_)
-    if len(stamps) > 1:
-        change[1:] = day[1:] != day[:-1]
-        for each in (hour, clock, zone):
-            change[1:] |= each[1:] != each[:-1]
+    np.not_equal(words[1:, 0], words[:-1, 0], out=change[1:])
+    for at in (1, 2, 3):
+        change[1:] |= words[1:, at] != words[:-1, at]
     first = np.flatnonzero(change)
     hours = (minutely.hour(block[at : at + 30]) for at in stamps[first].tolist())
     read = np.fromiter(hours, np.int64, len(first))
     begins = np.repeat(read, np.diff(np.append(first, len(stamps))))
-    minutes: Ints = begins + (digits[0] * np.uint64(10) + digits[1]).astype(np.int64) * MINUTE
+    minutes: Ints = begins + (tens * np.uint8(10) + ones) * np.int64(MINUTE)
     return np.where(good & (begins >= 0), minutes, -1)
 
 

@@ -21,7 +21,7 @@ from tocsin.scan._decide import Decider, Decisions, reference_decider
 from tocsin.scan._names import LONGEST_CLIENT, Clients
 from tocsin.scan._objects import ObjectReader, is_plain_name
 from tocsin.scan._search import make_search, matching_lines
-from tocsin.scan._stamps import Stamps, distinct_minutes
+from tocsin.scan._stamps import Stamps, count_minutes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -128,9 +128,7 @@ class JsonReader:
         events = self._matching.lines(table, (block[a:b] for a, b in cuts), self._plans)
         if len(slow) == len(others):
             return events
-        known, place = distinct_minutes(minutes[sure])
-        for minute, count in zip(known, np.bincount(place).tolist(), strict=True):
-            events[minute] += count
+        events.update(count_minutes(minutes[sure]))
         decisions = Decisions(self._objects, objects, minutes)
         for each in self._deciders:
             decisions.note(each)

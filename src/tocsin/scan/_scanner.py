@@ -19,7 +19,7 @@ from tocsin.scan._matching import Matching
 from tocsin.scan._names import CutClients
 from tocsin.scan._plan import Plan
 from tocsin.scan._search import make_search, matching_lines, usable_engine
-from tocsin.scan._stamps import distinct_minutes
+from tocsin.scan._stamps import count_minutes
 from tocsin.scan._table import Table
 from tocsin.scan._terms import TermSearch, is_plain
 
@@ -153,9 +153,7 @@ class Scanner:
 
     def _by_status(self, table: Table, block: bytes, found: Columns, events: Counter[int]) -> None:
         """What follows from minute and status alone."""
-        known, place = distinct_minutes(found.minute)
-        for minute, count in zip(known, np.bincount(place).tolist(), strict=True):
-            events[minute] += count
+        events.update(count_minutes(found.minute))
         for status in np.flatnonzero(np.bincount(found.status, minlength=_STATUSES)).tolist():
             if status not in self._by_number:
                 self._learn(status)

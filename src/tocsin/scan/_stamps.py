@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tocsin.logformat import Format
     from tocsin.scan._columns import Ints
 
-__all__ = ["Stamps", "distinct_minutes"]
+__all__ = ["Stamps", "count_minutes"]
 
 _KEPT = 8192
 _LONGEST = 64
@@ -147,10 +147,11 @@ def _runs(text: NDArray[np.uint8], width: int, besides: list[int]) -> Ints:
     return np.concatenate(([0], rows[first]))
 
 
-def distinct_minutes(minutes: Ints) -> tuple[list[int], Ints]:
-    """The minutes that occur, and for each line which one it has."""
-    first = int(minutes[0])
-    if bool((minutes == first).all()):
-        return [first], np.zeros(len(minutes), np.int64)
-    found, place = np.unique(minutes, return_inverse=True)
-    return found.tolist(), place
+def count_minutes(minutes: Ints) -> dict[int, int]:
+    """How many lines each minute has. Neighbours mostly have one minute."""
+    begins = np.append(0, np.flatnonzero(minutes[1:] != minutes[:-1]) + 1)
+    lengths = np.diff(begins, append=len(minutes))
+    found, place = np.unique(minutes[begins], return_inverse=True)
+    counts = np.zeros(len(found), np.int64)
+    np.add.at(counts, place, lengths)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
