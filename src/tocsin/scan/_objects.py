@@ -12,7 +12,8 @@ a value does whose neighbour does so, too; there are as many values as lines; al
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import attrgetter
+from functools import partial
+from operator import attrgetter, is_not
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -181,17 +182,19 @@ class ObjectReader:
         for name, value in self._all.values.items():
             if name in known and name not in codes:
                 continue
-            values = list(map(value, found))
-            if name not in known and any(each is not msgspec.UNSET for each in values):
+            if name not in known and any(map(_is_set, map(value, found))):
                 fresh.append(name)
                 if name in self._always and name not in self._inner:
                     codes.add(name)
-            if not all(map(_may_be_code, values)):
+            if name in codes and not all(map(_may_be_code, map(value, found))):
                 codes.discard(name)
         if fresh or codes != self._codes:
             self._codes = frozenset(codes)
             self._shape = _Shape(self._names, (*known, *fresh), self._codes, self._inner)
         return found
+
+
+_is_set = partial(is_not, msgspec.UNSET)
 
 
 def _may_be_code(value: Any) -> bool:
