@@ -120,19 +120,24 @@ def _flatten(fields: dict[str, Value], line: bytes) -> list[str]:
     Answers the names of those that are null.
     """
     client, empty = fields.get("client"), list[str]()
-    waiting: deque[tuple[str, Any, int]] = deque([("", read_object(line), 0)])
-    while waiting and len(fields) + len(empty) < _MOST:
-        prefix, value, depth = waiting.popleft()
-        if isinstance(value, dict):
-            if depth < _DEPTH:
-                for name, inner in value.items():
-                    waiting.append((f"{prefix}.{name}" if prefix else name, inner, depth + 1))
-        elif isinstance(value, list):
-            fields[prefix] = tuple(_scalar(each) for each in value[:100] if _is_scalar(each))
-        elif _is_scalar(value):
-            fields[prefix] = _scalar(value)
-        elif prefix:
-            empty.append(prefix)
+    waiting: deque[tuple[str, dict[str, Any], int]] = deque([("", read_object(line) or {}, 0)])
+    while waiting:
+        prefix, found, depth = waiting.popleft()
+        for key, value in found.items():
+            if len(fields) + len(empty) >= _MOST:
+                break
+            name = f"{prefix}.{key}" if prefix else key
+            if type(value) is str:
+                fields[name] = value
+            elif _is_scalar(value):
+                fields[name] = _scalar(value)
+            elif isinstance(value, dict):
+                if depth + 1 < _DEPTH:
+                    waiting.append((name, value, depth + 1))
+            elif isinstance(value, list):
+                fields[name] = tuple(_scalar(each) for each in value[:100] if _is_scalar(each))
+            elif name:
+                empty.append(name)
     if client:
         fields["client"] = client
     if "eventVersion" in fields and "eventSource" in fields:

@@ -47,7 +47,11 @@ class JsonLines:
         time = pick_time(found, self._time)
         if isinstance(time, Reason):
             return Skipped(time)
-        fields = {name: text for name, value in found.items() if (text := _text(value)) is not None}
+        fields = {
+            name: text
+            for name, value in found.items()
+            if (text := value if type(value) is str else _text(value)) is not None
+        }
         client = pick_client(found)
         if client:
             fields["client"] = client
@@ -61,8 +65,8 @@ def pick_time(found: dict[str, Any], read: Memo) -> int | Reason:
     """The time of an object, from the first field that has one."""
     why = Reason.NO_TIME
     for name in TIMES:
-        text = _text(found.get(name))
-        if text is None:
+        value = found.get(name)
+        if value is None or (text := _text(value)) is None:
             continue
         time = read(text.encode("utf-8", "replace")) if len(text) <= 64 else Reason.BAD_TIME
         if isinstance(time, int):
@@ -74,8 +78,8 @@ def pick_time(found: dict[str, Any], read: Memo) -> int | Reason:
 def pick_client(found: dict[str, Any], names: Sequence[str] = CLIENTS) -> str:
     """Who caused the event, by the first name that says it; empty if none does."""
     for name in names:
-        client = _text(_at(found, name))
-        if client:
+        # Few of the names occur, and one without dots is there or it isn't.
+        if (name in found or "." in name) and (client := _text(_at(found, name))):
             return client[:_LONGEST]
     return ""
 
