@@ -326,6 +326,32 @@ def test_json_same_as_line_by_line(engine, filters, log, strings, size):
     assert table.balanced
 
 
+JSON_TERMS = [
+    filter_of("Critical", '"Critical Error"'),
+    filter_of("Either", "?404 ?fatal ?%50+%"),
+    filter_of("Without", "-404 -time"),
+    filter_of("Both", "status 404 -POST", "3"),
+    filter_of("Across", r"%[^x]*fatal%"),
+    filter_of("End", r"%\x7d[^x]%"),
+    filter_of("Many", r"%4+0?4%", default=0.0),
+]
+"""Decided by their terms, where a block is plain."""
+
+
+@pytest.mark.parametrize("engine", INSTALLED)
+@settings(max_examples=200)
+@given(json_logs() | brace_lines(), st.sampled_from([1, 1000, 1 << 20]), st.booleans())
+def test_terms_of_json_lines_say_what_the_matcher_says(engine, log, size, returns):
+    log = log.decode("ascii", "ignore").replace("\r", "").encode()
+    if returns:
+        log += b'{"time": "2024-05-01T10:00:00Z", "x": "404 fatal"}\r\n' * 2
+    log += b'{"time": "2024-05-01T10:00:60Z", "y": "fatal"}\n' * 2
+    filters = [*JSON_TERMS, *JSON[:2]]
+    table = json_scanned(log, size, Settings(), filters, engine=engine)
+    assert plain(table) == plain(expected(log, filters, form_of("json"), Settings()))
+    assert table.balanced
+
+
 STAMPS_ALIKE = [
     "2024-05-01T10:00:{:02}Z", "2024-05-01T10:01:{:02}Z", "2024-05-01T10:00:{:02}.123Z",
     "2024-05-01T10:00:{:02}.12xZ", "01/May/2024:10:00:{:02} +0000", "01/Foo/2024:10:00:{:02} +0000",

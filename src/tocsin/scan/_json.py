@@ -20,19 +20,20 @@ from tocsin.pattern import json_uses
 from tocsin.scan._decide import Decider, Decisions, reference_decider
 from tocsin.scan._names import LONGEST_CLIENT, Clients
 from tocsin.scan._objects import ObjectReader, is_plain_name
+from tocsin.scan._plan import Plan
 from tocsin.scan._search import make_search, matching_lines
 from tocsin.scan._stamps import Stamps, count_minutes
+from tocsin.scan._terms import TermSearch, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tocsin.logformat import Format
     from tocsin.pattern import Settings
-    from tocsin.scan._columns import Ints
+    from tocsin.scan._columns import Bools, Ints
     from tocsin.scan._lines import Lines
     from tocsin.scan._matching import Matching
     from tocsin.scan._objects import Objects, Path
-    from tocsin.scan._plan import Plan
     from tocsin.scan._search import Engine
     from tocsin.scan._table import Table
 
@@ -60,6 +61,20 @@ _NOBODY = frozenset({dict, type(None), type(msgspec.UNSET)})
 _HEADS = tuple(dict.fromkeys(each for name in CLIENTS for each in (name, name.partition(".")[0])))
 
 
+class _Rest:
+    """What no property of every line decides: lines that have certain texts, and all lines."""
+
+    def __init__(self, those: Sequence[Plan | Decider], engine: Engine) -> None:
+        self.every: list[Plan] = []
+        self.by_text: dict[bytes, list[Plan | Decider]] = defaultdict(list)
+        for each in those:
+            if isinstance(each, Plan) and each.texts is None:
+                self.every.append(each)
+            for text in each.texts or ():
+                self.by_text[text].append(each)
+        self.search = make_search(list(self.by_text), engine) if self.by_text else None
+
+
 class JsonReader:
     """Some filters over JSON lines."""
 
@@ -75,8 +90,10 @@ class JsonReader:
         self._matching = matching
         self._parse = form.parse
         self._stamps = Stamps(form)
-        self._every: list[Plan] = []
-        self._by_text: dict[bytes, list[Plan | Decider]] = defaultdict(list)
+        self._terms = TermSearch()
+        self._decided: list[Plan] = []
+        """Plans whose terms decide in plain blocks, in the order of the search."""
+        left: list[Plan | Decider] = []
         everywhere: dict[tuple[Path, ...], list[Plan]] = defaultdict(list)
         with_texts: dict[tuple[Path, ...], list[Plan]] = defaultdict(list)
         self._references: dict[Plan, Decider] = {}
@@ -90,17 +107,14 @@ class JsonReader:
                 decider = reference_decider(paths, plan, settings)
                 if decider is not None:
                     self._references[plan] = decider
-            elif plan.texts is None:
-                self._every.append(plan)
+            elif plan.is_constant and self._terms.take(plan.filter, engine):
+                self._decided.append(plan)
             else:
-                for text in plan.texts:
-                    self._by_text[text].append(plan)
+                left.append(plan)
         self._deciders = [Decider(paths, those, settings) for paths, those in everywhere.items()]
-        for paths, those in with_texts.items():
-            decider = Decider(paths, those, settings)
-            for text in decider.texts:
-                self._by_text[text].append(decider)
-        self._search = make_search(list(self._by_text), engine) if self._by_text else None
+        left += [Decider(paths, those, settings) for paths, those in with_texts.items()]
+        self._plain_rest = _Rest(left, engine)
+        self._rest = _Rest([*left, *self._decided], engine) if self._decided else self._plain_rest
         groups = (*everywhere, *with_texts, *(each.paths for each in self._references.values()))
         always = [path for paths in groups for path in paths]
         self._objects = ObjectReader(list(dict.fromkeys(always)), TIMES)
@@ -132,12 +146,17 @@ class JsonReader:
         decisions = Decisions(self._objects, objects, minutes)
         for each in self._deciders:
             decisions.note(each)
-        for plan in self._every:
+        plain = bool(self._decided) and is_plain(block)
+        if plain:
+            self._by_terms(cut, objects.sure, sure, decisions)
+        rest = self._plain_rest if plain else self._rest
+        for plan in rest.every:
             for line in objects.sure[sure].tolist():
                 decisions.lines[line].append(plan)
-        if self._search is not None:
-            hits = matching_lines(self._search, list(self._by_text), block, starts)
-            self._by_texts([(text, at) for text, at in hits if not others[at]], objects, decisions)
+        if rest.search is not None:
+            hits = matching_lines(rest.search, list(rest.by_text), block, starts)
+            hits = [(text, at) for text, at in hits if not others[at]]
+            self._by_texts(rest, hits, objects, decisions)
         decisions.note_references(self._references)
         self._tally(table, cut, objects.sure, minutes, decisions)
         for at, plans in decisions.lines.items():
@@ -163,13 +182,22 @@ class JsonReader:
             left = left[np.array(missing, np.bool_)]
         return minutes
 
+    def _by_terms(self, cut: Lines, lines: Ints, sure: Bools, decisions: Decisions) -> None:
+        """Decide of lines by the terms that they have."""
+        for plan, (matched, unsure) in zip(self._decided, self._terms(cut.block, cut), strict=True):
+            rows = np.flatnonzero(sure & matched[lines])
+            if len(rows):
+                decisions.tallies[plan] = rows.tolist()
+            for line in lines[sure & unsure[lines]].tolist():
+                decisions.lines[line].append(plan)
+
     def _by_texts(
-        self, hits: list[tuple[bytes, int]], objects: Objects, decisions: Decisions
+        self, rest: _Rest, hits: list[tuple[bytes, int]], objects: Objects, decisions: Decisions
     ) -> None:
         """Decide of lines that have certain texts."""
         rows: dict[Decider, set[int]] = defaultdict(set)
         for text, at in hits:
-            for each in self._by_text[text]:
+            for each in rest.by_text[text]:
                 if isinstance(each, Decider):
                     rows[each].add(at)
                 elif each not in decisions.lines[at]:

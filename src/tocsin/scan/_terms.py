@@ -19,6 +19,7 @@ from tocsin.scan._search import hyperscan
 if TYPE_CHECKING:
     from tocsin.pattern import MetricFilter, Term
     from tocsin.scan._columns import Bools, Columns
+    from tocsin.scan._lines import Lines
     from tocsin.scan._search import Engine
 
 __all__ = ["TermSearch", "is_plain"]
@@ -61,7 +62,7 @@ class TermSearch:
         self._patterns.append(body)
         return True
 
-    def __call__(self, block: bytes, lines: Columns) -> list[tuple[Bools, Bools]]:
+    def __call__(self, block: bytes, lines: Columns | Lines) -> list[tuple[Bools, Bools]]:
         """For each pattern, which lines match, and for which the matcher must say it."""
         if self._compiled is None:
             database = hyperscan.Database()
@@ -81,7 +82,7 @@ class TermSearch:
         return [_decide(body, self._terms, found) for body in self._patterns]
 
 
-def _within(begins: list[int], ends: list[int], lines: Columns) -> tuple[Bools, Bools]:
+def _within(begins: list[int], ends: list[int], lines: Columns | Lines) -> tuple[Bools, Bools]:
     """Lines that have a match, and those that may have one."""
     sure, unsure = np.zeros((2, len(lines.starts)), np.bool_)
     if begins:
