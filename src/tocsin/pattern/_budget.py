@@ -101,6 +101,15 @@ class Counts:
             self.events.add((key, minute), count)
             self._fit()
 
+    def see_many(self, key: Key, minutes: Ints, counts: Ints) -> None:
+        """As `see` for each of the minutes, which ascend; no count is 0."""
+        if len(minutes) < _MANY or minutes[0] < self.floor:
+            for minute, count in zip(minutes.tolist(), counts.tolist(), strict=True):
+                self.see(key, minute, count)
+            return
+        self.events.add_many((key, 0), minutes, counts)
+        self._fit()
+
     def match(self, key: Key, minute: int, count: int) -> None:
         """Count matching events."""
         if minute >= self.floor:
@@ -186,8 +195,8 @@ class Counts:
         for cell, step in other._rounding.items():
             while self._rounding.get(cell, 0) < step:
                 self._coarsen(cell)
-        for (key, minute), count in other.events.items():
-            self.see(key, minute, count)
+        for (key, _), row in other.events.rows():
+            self.see_many(key, *row())
         for (key, _), row in other.matches.rows():
             self.match_many(key, *row())
         for (key, _, dimensions, value), row in other.samples.rows():

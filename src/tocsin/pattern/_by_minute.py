@@ -226,10 +226,11 @@ def join_counts(known: Ints, found: Ints, keys: Ints, counts: Ints) -> tuple[Int
     at, there = _places(known, keys)
     found[at[there]] += counts[there]
     fresh = ~there
-    return (
-        np.insert(known, at[fresh], keys[fresh]),
-        np.insert(found, at[fresh], counts[fresh]),
-    )
+    at, keys, counts = at[fresh], keys[fresh], counts[fresh]
+    if not len(at) or at[0] == len(known):
+        # Mostly what is new comes last.
+        return np.concatenate((known, keys)), np.concatenate((found, counts))
+    return np.insert(known, at, keys), np.insert(found, at, counts)
 
 
 def _places(known: Ints, wanted: Ints) -> tuple[Ints, Bools]:

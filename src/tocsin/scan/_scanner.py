@@ -123,9 +123,10 @@ class Scanner:
         self._see(into, self._matching.events(into, events, self._plans))
 
     def _see(self, table: Table, events: Counter[int]) -> None:
+        seen = sorted(each for each in events.items() if each[1])
+        minutes, counts = np.array(seen, np.int64).reshape(-1, 2).T
         for key in self._event_keys:
-            for minute, count in events.items():
-                table.minutes.see(key, minute, count)
+            table.minutes.see_many(key, minutes, counts)
 
     def _one_by_one(self, table: Table, block: bytes) -> Counter[int]:
         lines = block.split(b"\n")

@@ -80,10 +80,9 @@ class Table:
         self.unusable += other.unusable
         self.slow += other.slow
         self.minutes.merge(other.minutes)
-        for key, count in other.errors.items():
-            self.errors.add(key, count)
-        for key, count in other.lost.items():
-            self.lost.add(key, count)
+        for mine, others in ((self.errors, other.errors), (self.lost, other.lost)):
+            for key, row in others.rows():
+                mine.add_many(key, *row())
         self.sources.merge(other.sources)
         self._bound()
         # Both are in memory; to join them is left to whoever asks.
