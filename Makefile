@@ -41,10 +41,10 @@ test: $(READY)  ## Run the tests
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist worksteal -q
 
 bench: $(READY)  ## Measure speeds beside their peers and print the ratios
-	@$(BIN)/python -m bench
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m bench
 
 soak: $(READY)  ## The long campaigns: random kills, generated rule files, every byte of sealed days
-	@$(BIN)/python -m pytest -q --soak tests/engine/test_kill.py tests/rules/test_against_promtool.py \
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --soak tests/engine/test_kill.py tests/rules/test_against_promtool.py \
 	  tests/seal/test_attacks.py tests/seal/test_kill.py tests/seal/test_removed_days.py tests/evidence/test_seeded_faults.py \
 	  tests/engine/test_logs.py tests/engine/test_log_daemon.py tests/engine/test_live_correlations.py \
 	  tests/engine/test_correlation_daemon.py tests/source/test_tail_property.py \

@@ -65,6 +65,7 @@ def _succeeded(_app: str, written: list[Written], stage: Stage) -> None:
         click.echo(f"  {each.state:<9}  {each.path}")
         click.echo(f"    sha256 {each.sha256}")
         click.echo(f"    {each.why}")
+    click.echo("\nRecords ask once a minute: the screen may have shown a later, higher value.")
     if all(each.state != "operated" for each in written):
         click.echo(
             "\nNo control has operated today: the day was not watched from its first minute on,\n"
