@@ -20,10 +20,9 @@ from tests.replay.test_replay import ACCESS, metric_filter, sum_alarm
 from tests.scan.oracle import plain
 from tocsin.cli import cli
 from tocsin.errors import TocsinError
-from tocsin.pattern import DEFAULTS
 from tocsin.replay import Replayer, ReplayOptions
 from tocsin.replay._parts import ROWS
-from tocsin.replay._workers import LARGE, worker_processes, workers_for
+from tocsin.replay._workers import LARGE, workers_for
 from tocsin.source import LogLimits, ReadCounts, read_head, read_log, split_log
 
 FILTERS = [
@@ -106,7 +105,7 @@ def answer(paths, count=1):
     if count == 1:
         done = replayer.run(opened, seen.append)
     else:
-        with worker_processes(count, FILTERS, DEFAULTS, LogLimits()) as workers:
+        with replayer.workers(opened, count) as workers:
             done = replayer.run(opened, seen.append, workers=workers)
     assert sum(seen) == sum(each.log.size for each in opened)
     return plain(done.tally), done.transitions, done.warnings, done.reading
@@ -132,7 +131,7 @@ def test_what_is_stopped_is_not_read_to_its_end(tmp_path):
 
     with (
         pytest.raises(KeyboardInterrupt),
-        worker_processes(2, FILTERS, DEFAULTS, LogLimits()) as workers,
+        replayer.workers(opened, 2) as workers,
     ):
         replayer.run(opened, interrupted, workers=workers)
     assert 0 < seen[0] < opened[0].log.size / 2
@@ -141,8 +140,8 @@ def test_what_is_stopped_is_not_read_to_its_end(tmp_path):
 
 def test_a_worker_that_is_killed_is_an_error(logs):
     replayer = Replayer(FILTERS, ALARMS, ReplayOptions(), LogLimits())
-    opened = replayer.open(logs, 0)
-    with worker_processes(2, FILTERS, DEFAULTS, LogLimits()) as workers:
+    opened = replayer.open([*logs, *logs] * 20, 0)
+    with replayer.workers(opened, 2) as workers:
         for process in multiprocessing.active_children():
             process.kill()
         with pytest.raises(TocsinError, match="worker process ended") as caught:
@@ -159,19 +158,27 @@ def test_a_worker_that_is_killed_at_work_is_an_error(logs):
             process.kill()
 
     with (
-        worker_processes(3, FILTERS, DEFAULTS, LogLimits()) as workers,
+        replayer.workers(opened, 3) as workers,
         pytest.raises(TocsinError, match="worker process ended"),
     ):
         replayer.run(opened, kill, workers=workers)
 
 
-def test_workers_end_with_the_process_that_started_them():
+def test_workers_end_with_the_process_that_started_them(tmp_path):
+    lines = (
+        f'{at}.example - - [01/May/2024:10:00:00 +0000] "GET / HTTP/1.1" 404 1 "-" "-"\n'
+        for at in range(50_000)
+    )
+    (tmp_path / "a.log").write_text("".join(lines))
     started = subprocess.Popen(
-        [sys.executable, "-c", _STARTS_WORKERS], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", _STARTS_WORKERS, str(tmp_path / "a.log")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     assert started.stdin
     assert started.stdout
     with started.stdin, started.stdout:
+        # What they found is more than a pipe takes, and nobody asks for it.
         workers = [os.pidfd_open(int(each)) for each in started.stdout.readline().split()]
         started.kill()
         started.wait(30)
@@ -184,11 +191,16 @@ def test_workers_end_with_the_process_that_started_them():
 
 _STARTS_WORKERS = """
 import multiprocessing, sys
-from tocsin.pattern import DEFAULTS
-from tocsin.replay._workers import worker_processes
+from multiprocessing import connection
+from tests.replay.test_workers import FILTERS
+from tocsin.replay import Replayer, ReplayOptions
 from tocsin.source import LogLimits
-with worker_processes(3, [], DEFAULTS, LogLimits()):
-    print(*(each.pid for each in multiprocessing.active_children()), flush=True)
+replayer = Replayer(FILTERS, [], ReplayOptions(), LogLimits(chunk=1 << 17))
+opened = replayer.open([sys.argv[1]], 0)
+with replayer.workers(opened, 3) as workers:
+    started = [each.pid for each in multiprocessing.active_children()]
+    connection.wait(workers._others)
+    print(*started, flush=True)
     sys.stdin.read()
 """
 
@@ -211,8 +223,8 @@ def test_a_file_that_goes_away_is_an_error(logs, tmp_path):
     opened = replayer.open([str(path)], 0)
     path.unlink()
     with (
-        worker_processes(2, FILTERS, DEFAULTS, LogLimits()) as workers,
         pytest.raises(TocsinError, match="No such file"),
+        replayer.workers(opened, 2) as workers,
     ):
         replayer.run(opened, lambda _: None, workers=workers)
 

@@ -136,17 +136,18 @@ def replay(
         given += _packed(packs, opened, parameters, without)
         loaded = load_definitions(given, parameters)
         replayer = Replayer(loaded.filters, loaded.alarms, options, LogLimits())
-    if definitions or packs:
+    counts = bool(definitions or packs)
+    if counts:
         _tell(loaded)
     for each in opened:
         share = f"{each.detected.confidence:.0%} of the lines looked at"
         how = "as told" if log_format else share
         click.echo(f"{printable(each.log.name)}: {each.format.name} ({how})", err=True)
-    passes = (rules is not None) + bool(definitions or packs)
+    passes = (rules is not None) + counts
     size = passes * sum(each.log.size for each in opened)
-    with replayer.workers(opened, workers) as started, progress(size) as advance:
+    with replayer.workers(opened, workers if counts else 1) as started, progress(size) as advance:
         charts = page is not None
-        if rules is None or definitions or packs:
+        if counts or rules is None:
             done = replayer.run(opened, advance, report=report, charts=charts, workers=started)
             if rules is not None:
                 done.correlated = replayer.correlate(opened, rules, advance).correlated

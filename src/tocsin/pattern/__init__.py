@@ -17,7 +17,7 @@ from tocsin.pattern._minutes import (
     event_keys,
 )
 from tocsin.pattern._parse import MAX_LENGTH, parse
-from tocsin.pattern._scan import FieldUse, field_use, json_references, json_uses
+from tocsin.pattern._scan import FieldUse, field_use, json_references, json_tests, json_uses
 from tocsin.pattern._settings import DEFAULTS, Settings
 from tocsin.pattern._syntax import Pattern, Regex, Sign, Term, Terms
 
@@ -54,6 +54,7 @@ __all__ = [
     "field_use",
     "join_counts",
     "json_references",
+    "json_tests",
     "json_uses",
     "lint",
     "literals",

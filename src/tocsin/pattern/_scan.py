@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from tocsin.pattern._match import compares
 from tocsin.pattern._parse_condition import leaves
 from tocsin.pattern._reference import FieldReference
 from tocsin.pattern._settings import DEFAULTS
 from tocsin.pattern._syntax import Comparison, Fields, Json, Number, Pattern, Selector, StateTest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from decimal import Decimal
 
     from tocsin.pattern._filter import MetricFilter
     from tocsin.pattern._settings import Settings
 
-__all__ = ["FieldUse", "field_use", "json_references", "json_uses"]
+__all__ = ["FieldUse", "field_use", "json_references", "json_tests", "json_uses"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,27 @@ def json_uses(pattern: Pattern) -> dict[tuple[str, ...], frozenset[Decimal] | No
         bounds, bound = uses.get(path, frozenset()), _bound(leaf)
         uses[path] = None if bounds is None or bound is None else bounds | {bound}
     return uses
+
+
+def json_tests(
+    pattern: Pattern, settings: Settings = DEFAULTS
+) -> dict[tuple[str, ...], list[Callable[[str], bool]]]:
+    """What a pattern that `json_uses` knows asks of a text, by the path of the property.
+
+    To the pattern, two texts with the same answers are alike.
+    """
+    body = pattern.body
+    tests: dict[tuple[str, ...], list[Callable[[str], bool]]] = {}
+    for leaf in leaves(body.condition) if isinstance(body, Json) else ():
+        # All other conditions ask whether something is there, and what is no text.
+        if isinstance(leaf, Comparison) and isinstance(leaf.subject, Selector):
+            path = tuple(step for step in leaf.subject.steps if isinstance(step, str))
+            tests.setdefault(path, []).append(partial(_compares, leaf, settings))
+    return tests
+
+
+def _compares(leaf: Comparison, settings: Settings, text: str) -> bool:
+    return compares(leaf, [text], settings)
 
 
 def json_references(metric_filter: MetricFilter) -> tuple[tuple[str, ...], ...] | None:

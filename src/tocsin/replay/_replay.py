@@ -117,15 +117,17 @@ class Replayer:
     def workers(
         self, opened: Sequence[Opened], count: int | None = None
     ) -> Iterator[Workers | None]:
-        """Processes to count with, None if this one does it alone.
+        """Processes to count these logs with, None if this one does it alone.
 
-        Without a count, as many as there are processors where the files are large.
+        Without a count, as many as there are processors where the files are large. They begin at
+        once. Raises SourceError.
         """
         count = workers_for(opened) if count is None else count
         if count == 1:
             yield None
             return
-        with worker_processes(count, self._filters, self._options.settings, self._limits) as made:
+        settings = self._options.settings
+        with worker_processes(count, opened, self._filters, settings, self._limits) as made:
             yield made
 
     def run(
@@ -137,12 +139,15 @@ class Replayer:
         charts: bool = False,
         workers: Workers | None = None,
     ) -> Replayed:
-        """Read the files and evaluate the alarms. Raises SourceError, TocsinError."""
+        """Read the files and evaluate the alarms. Raises SourceError, TocsinError.
+
+        Workers are those that were made for the same files.
+        """
         done = Replayed()
         if workers is None:
             reading = [self._count(each, done.tally, progress) for each in opened]
         else:
-            reading = workers.count(opened, done.tally, progress)
+            reading = workers.count(done.tally, progress)
         for each, counts in zip(opened, reading, strict=True):
             done.warnings += each.warnings
             self._tell(each, counts, done)

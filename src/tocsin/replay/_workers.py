@@ -49,20 +49,19 @@ class _Setting:
     filters: Sequence[MetricFilter]
     settings: Settings
     limits: LogLimits
+    work: Work
     read: Any
     """Bytes that each of them has read; shared."""
     free: Connection
     """The numbers of the rows that nobody has taken; a pipe gives each of them to one."""
 
-    def count(
-        self, work: Work, table: Table, advance: Callable[[int], None]
-    ) -> dict[int, ReadCounts]:
+    def count(self, table: Table, advance: Callable[[int], None]) -> dict[int, ReadCounts]:
         """Count what nobody else does."""
         reading = dict[int, ReadCounts]()
         scanners = dict[Any, Scanner]()
         while row := self._take():
-            for at, begin, end in work.rows[int.from_bytes(row)]:
-                log, spec, log_group = work.logs[at]
+            for at, begin, end in self.work.rows[int.from_bytes(row)]:
+                log, spec, log_group = self.work.logs[at]
                 key = spec, log_group
                 if key not in scanners:
                     chosen = [each for each in self.filters if each.log_group == log_group]
@@ -107,21 +106,15 @@ _Answer = tuple[Table, dict[int, ReadCounts]]
 class Workers:
     """Processes that count once, with this one among them."""
 
-    def __init__(self, setting: _Setting, rows: Connection, others: Sequence[Connection]) -> None:
+    def __init__(self, setting: _Setting, others: Sequence[Connection]) -> None:
         self._setting = setting
-        self._rows = rows
         self._others = others
 
-    def count(
-        self, opened: Sequence[Opened], table: Table, progress: Callable[[int], None]
-    ) -> list[ReadCounts]:
-        """Count logs into a table; returns what happened while reading each of them.
+    def count(self, table: Table, progress: Callable[[int], None]) -> list[ReadCounts]:
+        """Count the logs into a table; returns what happened while reading each of them.
 
         Raises SourceError; TocsinError if a worker ends, so that nothing is left out in silence.
         """
-        work = make_work(opened, len(self._others) + 1, self._setting.limits.chunk)
-        rows = b"".join(at.to_bytes(_NUMBER) for at in range(len(work.rows)))
-        os.write(self._rows.fileno(), rows)
         at_work = list(self._others)
         done: list[_Answer] = []
         told = 0
@@ -131,8 +124,7 @@ class Workers:
             ready = connection.wait(at_work, seconds) if at_work else ()
             for each in [one for one in at_work if one in ready]:
                 at_work.remove(each)
-                with _ended_is_an_error():
-                    answer = each.recv()
+                answer = _answer_of(each)
                 if isinstance(answer, Exception):
                     raise answer
                 done.append(answer)
@@ -143,57 +135,62 @@ class Workers:
             self._setting.read[0] += size
             tell()
 
-        for each in at_work:
-            with _ended_is_an_error():
-                each.send(work)
-        found = [self._setting.count(work, table, advance)]
+        found = [self._setting.count(table, advance)]
         while at_work:
             tell(_WAIT)
         for counted, counts in done:
             table.merge(counted)
             found.append(counts)
-        reading = [ReadCounts() for _ in opened]
+        reading = [ReadCounts() for _ in self._setting.work.logs]
         for counts in found:
             for at, one in counts.items():
                 reading[at].add(one)
         return reading
 
 
-@contextmanager
-def _ended_is_an_error() -> Iterator[None]:
+def _answer_of(worker: Connection) -> _Answer | Exception:
     try:
-        yield
+        answer: _Answer | Exception = worker.recv()
     except (EOFError, ConnectionError):
         raise TocsinError(
             "a worker process ended while it counted; nothing is reported",
             hint="the machine may be out of memory; --workers 1 needs the least",
         ) from None
+    return answer
 
 
 @contextmanager
 def worker_processes(
-    count: int, filters: Sequence[MetricFilter], settings: Settings, limits: LogLimits
+    count: int,
+    opened: Sequence[Opened],
+    filters: Sequence[MetricFilter],
+    settings: Settings,
+    limits: LogLimits,
 ) -> Iterator[Workers]:
     """Start workers, one fewer than are to count, at once: a fork would cut off threads.
 
-    They end with the block, whatever they are at.
+    They begin with the logs, and end with the block, whatever they are at. Raises SourceError.
     """
     context = get_context("fork") if sys.platform == "linux" else get_context("spawn")
+    work = make_work(opened, count, limits.chunk)
     with ExitStack() as ends:
         free, rows = (ends.enter_context(each) for each in context.Pipe(duplex=False))
         os.set_blocking(free.fileno(), False)
-        setting = _Setting(filters, settings, limits, context.RawArray("Q", count), free)
-        others = []
+        numbers = b"".join(at.to_bytes(_NUMBER) for at in range(len(work.rows)))
+        os.write(rows.fileno(), numbers)
+        read = context.RawArray("Q", count)
+        setting = _Setting(filters, settings, limits, work, read, free)
+        others: list[Connection] = []
         for number in range(1, count):
-            ours, theirs = context.Pipe()
+            ours, theirs = context.Pipe(duplex=False)
             others.append(ends.enter_context(ours))
             process = context.Process(
-                target=_begin, args=(setting, number, theirs, ours, os.getpid()), daemon=True
+                target=_begin, args=(setting, number, theirs, others, os.getpid()), daemon=True
             )
             with theirs:
                 process.start()
             ends.callback(_end, process)
-        yield Workers(setting, rows, others)
+        yield Workers(setting, others)
 
 
 def _end(process: BaseProcess) -> None:
@@ -203,23 +200,24 @@ def _end(process: BaseProcess) -> None:
 
 
 def _begin(
-    setting: _Setting, number: int, end: Connection, other_end: Connection, parent: int
+    setting: _Setting, number: int, end: Connection, other_ends: list[Connection], parent: int
 ) -> None:
     """Runs in a worker."""
     # The terminal sends it to all; who started the workers ends them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A fork has both ends, and so would not notice that the other one is closed.
-    other_end.close()
+    for each in other_ends:
+        # A fork has them too, and nobody would notice that the parent is gone.
+        each.close()
 
     def advance(size: int) -> None:
         if os.getppid() != parent:
             sys.exit(1)
         setting.read[number] += size
 
-    with end, suppress(EOFError, ConnectionError):
-        table = Table()
-        try:
-            answer: _Answer | Exception = table, setting.count(end.recv(), table, advance)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again over there
-            answer = error
+    table = Table()
+    try:
+        answer: _Answer | Exception = table, setting.count(table, advance)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again over there
+        answer = error
+    with end, suppress(ConnectionError):
         end.send(answer)

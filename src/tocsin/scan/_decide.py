@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from tocsin.pattern import Event, contribute, json_references, json_uses
+from tocsin.pattern import Event, contribute, json_references, json_tests, json_uses
+from tocsin.scan._alike import LONGEST, Alike
 from tocsin.scan._matching import any_in
 from tocsin.scan._objects import CODES, is_plain_name
 from tocsin.scan._ranges import Range, Ranges
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["Decider", "Decisions", "reference_decider"]
 
 _KEPT = 8192
-_LONGEST = 200
-"""Letters of values that are remembered."""
 _LARGEST = 1 << 53
 _MOST_ZEROS = 3
 _ODD, _TRUE, _FALSE = object(), object(), object()
@@ -102,6 +101,11 @@ class Decider:
         found = {} if references else {path: _ranges(path, plans) for path in paths}
         self.ranges = {path: ranges for path, ranges in found.items() if ranges is not None}
         """Of properties that are only compared by order."""
+        tests = [] if references else [json_tests(one.filter.pattern, settings) for one in plans]
+        self.alike = {
+            path: Alike([test for each in tests for test in each.get(path, ())])
+            for path in (() if references else paths)
+        }
 
     @property
     def texts(self) -> frozenset[bytes]:
@@ -124,7 +128,7 @@ class Decider:
             return known
         values = (key,) if len(self._occurring) == 1 else key
         verdict = self._ask(values)
-        if sum(len(each) for each in values if type(each) is str) <= _LONGEST:
+        if sum(len(each) for each in values if type(each) is str) <= LONGEST:
             if len(self._known) >= _KEPT:
                 self._known.clear()
             self._known[key] = verdict
@@ -260,7 +264,9 @@ class Decisions:
             if (path, ranges) not in columns:
                 values = self._reader.column(path, found)
                 columns[path, ranges] = _plain(values if ranges is None else ranges(values))
-            held.append(columns[path, ranges])
+            alike = decider.alike.get(path)
+            values = columns[path, ranges]
+            held.append(values if alike is None else alike(values))
         keys: list[Any]
         if len(held) == 1:
             keys = held[0]
