@@ -24,6 +24,7 @@ TEXTS = st.text("xy17.*5 ä", max_size=6) | st.sampled_from(["x", "xx", "y", "1"
 
 @given(st.sampled_from(PATTERNS), st.lists(TEXTS, max_size=8), TEXTS, st.booleans())
 @example(PATTERNS[2], ["17", "1"], "x", True)
+@example("{ $.a = 7 }", ["7", "7.0"], "x", False)
 def test_what_stands_for_a_text_has_its_verdict(pattern, texts, other, strings):
     settings = Settings(numeric_strings=strings)
     made = parse(pattern)
