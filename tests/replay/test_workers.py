@@ -205,6 +205,31 @@ with replayer.workers(opened, 3) as workers:
 """
 
 
+def test_standard_input_is_read_by_the_process_that_has_it():
+    line = b'1.2.3.4 - - [01/May/2024:10:00:00 +0000] "GET / HTTP/1.1" 404 1 "-" "-"\n'
+    done = subprocess.run(
+        [sys.executable, "-c", _COUNTS_STDIN],
+        input=line * 100_000,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == b"100000\n"
+
+
+_COUNTS_STDIN = """
+from multiprocessing import connection
+from tests.replay.test_workers import FILTERS
+from tocsin.replay import Replayer, ReplayOptions
+from tocsin.source import LogLimits
+replayer = Replayer(FILTERS, [], ReplayOptions(), LogLimits())
+opened = replayer.open(["-"], 0)
+with replayer.workers(opened, 2) as workers:
+    # The other one is through with all it finds to do.
+    connection.wait(workers._others)
+    print(replayer.run(opened, lambda _: None, workers=workers).tally.read)
+"""
+
+
 def test_more_files_than_rows(tmp_path):
     count = ROWS + 100
     for at in range(count):

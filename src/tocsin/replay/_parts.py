@@ -5,7 +5,7 @@ Where a line is counted does not matter, so files are split at line ends.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tocsin.source import split_log
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tocsin.replay._files import Opened
     from tocsin.source import LogFile
 
-__all__ = ["ROWS", "Work", "make_work"]
+__all__ = ["ROWS", "Part", "Work", "make_work"]
 
 _PARTS = 128
 """Parts for each process, if all files can be split: enough of them that all end together.
@@ -35,12 +35,14 @@ Part = tuple[int, int, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is to be counted, as all processes get it: small, for it travels to each of them."""
+    """What is to be counted, as all processes know it."""
 
     logs: list[tuple[LogFile, tuple[str, Clues], str]]
     """Each with what its format is made of, and its log group."""
     rows: list[list[Part]]
     """The parts, those of a row for one process."""
+    own: list[Part]
+    """Standard input, which only the first process has."""
 
 
 def make_work(opened: Sequence[Opened], count: int, chunk: int) -> Work:
@@ -49,17 +51,18 @@ def make_work(opened: Sequence[Opened], count: int, chunk: int) -> Work:
     if size > 2 * _SPARE:
         size = -(-size // chunk) * chunk - min(_SPARE, chunk // 2)
     sized: list[tuple[int, Part]] = []
+    own: list[Part] = []
     logs = []
     for at, each in enumerate(opened):
-        places = split_log(each.log, size)
-        # Of a log with parts nobody asks for the head, and it would travel with the others.
-        log = each.log if len(places) == 1 else replace(each.log, head=b"")
-        logs.append((log, each.spec, each.log_group))
+        logs.append((each.log, each.spec, each.log_group))
+        if each.log.path == "-":
+            own.append((at, 0, None))
+            continue
         sized += [
             ((each.log.size if end is None else end) - begin, (at, begin, end))
-            for begin, end in places
+            for begin, end in split_log(each.log, size)
         ]
     sized.sort(key=lambda each: -each[0])
     parts = [part for _, part in sized]
     rows = min(len(parts), ROWS)
-    return Work(logs, [parts[at::rows] for at in range(rows)])
+    return Work(logs, [parts[at::rows] for at in range(rows)], own)

@@ -13,6 +13,7 @@ import signal
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from multiprocessing import connection, get_context
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from tocsin.pattern import MetricFilter, Settings
     from tocsin.replay._files import Opened
-    from tocsin.replay._parts import Work
+    from tocsin.replay._parts import Part, Work
     from tocsin.source import LogFile, LogLimits
 
 __all__ = ["LARGE", "Workers", "count_log", "worker_processes", "workers_for"]
@@ -55,25 +56,28 @@ class _Setting:
     free: Connection
     """The numbers of the rows that nobody has taken; a pipe gives each of them to one."""
 
-    def count(self, table: Table, advance: Callable[[int], None]) -> dict[int, ReadCounts]:
-        """Count what nobody else does."""
+    def count(
+        self, table: Table, advance: Callable[[int], None], own: Sequence[Part] = ()
+    ) -> dict[int, ReadCounts]:
+        """Count parts of one's own, and then what nobody else does."""
         reading = dict[int, ReadCounts]()
         scanners = dict[Any, Scanner]()
-        while row := self._take():
-            for at, begin, end in self.work.rows[int.from_bytes(row)]:
-                log, spec, log_group = self.work.logs[at]
-                key = spec, log_group
-                if key not in scanners:
-                    chosen = [each for each in self.filters if each.log_group == log_group]
-                    scanners[key] = Scanner(chosen, make_format(*spec), self.settings)
-                counts = count_log(log, scanners[key], table, self.limits, advance, (begin, end))
-                reading.setdefault(at, ReadCounts()).add(counts)
+        for at, begin, end in chain(own, self._taken()):
+            log, spec, log_group = self.work.logs[at]
+            key = spec, log_group
+            if key not in scanners:
+                chosen = [each for each in self.filters if each.log_group == log_group]
+                scanners[key] = Scanner(chosen, make_format(*spec), self.settings)
+            counts = count_log(log, scanners[key], table, self.limits, advance, (begin, end))
+            reading.setdefault(at, ReadCounts()).add(counts)
         return reading
 
-    def _take(self) -> bytes:
+    def _taken(self) -> Iterator[Part]:
+        """Parts of rows that nobody had taken, until there are no more."""
         with suppress(BlockingIOError):
-            return os.read(self.free.fileno(), _NUMBER)
-        return b""
+            while True:
+                number = os.read(self.free.fileno(), _NUMBER)
+                yield from self.work.rows[int.from_bytes(number)]
 
 
 def workers_for(opened: Sequence[Opened]) -> int:
@@ -135,7 +139,7 @@ class Workers:
             self._setting.read[0] += size
             tell()
 
-        found = [self._setting.count(table, advance)]
+        found = [self._setting.count(table, advance, self._setting.work.own)]
         while at_work:
             tell(_WAIT)
         for counted, counts in done:
