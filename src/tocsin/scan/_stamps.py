@@ -149,7 +149,10 @@ def _runs(text: NDArray[np.uint8], width: int, besides: list[int]) -> Ints:
 
 def count_minutes(minutes: Ints) -> dict[int, int]:
     """How many lines each minute has. Neighbours mostly have one minute."""
-    begins = np.append(0, np.flatnonzero(minutes[1:] != minutes[:-1]) + 1)
+    changes = np.flatnonzero(minutes[1:] != minutes[:-1])
+    if not len(changes):
+        return {int(minutes[0]): len(minutes)}
+    begins = np.append(0, changes + 1)
     lengths = np.diff(begins, append=len(minutes))
     found, place = np.unique(minutes[begins], return_inverse=True)
     counts = np.zeros(len(found), np.int64)
