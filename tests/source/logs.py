@@ -151,7 +151,9 @@ class World:
             assert block.data.endswith(b"\n")
             self.fresh += block.data[:-1].split(b"\n")
         if commit:
-            self.known = bool(self.quiet) and self.now - self.quiet > 6 * SECOND
+            # With more to come, this poll has not looked at everything.
+            quiet = bool(self.quiet) and self.now - self.quiet > 6 * SECOND
+            self.known = quiet and not taken.more
             self.quiet = 0 if taken.more else self.quiet or self.now
             self.committed += self.fresh
             self.fresh = []

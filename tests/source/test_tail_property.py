@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.source.logs import World
 
@@ -49,5 +49,9 @@ def run(pattern, steps):
     suppress_health_check=list(HealthCheck),
 )
 @given(steps=st.lists(STEPS, max_size=40))
+@example([
+    ("rename",), ("poll", 50, True), ("tick", 0.3), ("tick", 6.0), ("poll", 1, True),
+    ("delete_oldest",),
+])  # fmt: skip
 def test_every_line_is_taken_once(pattern, steps):
     run(pattern, steps)

@@ -126,9 +126,8 @@ class Tail:
         But of one log the older file first.
         """
         homes: dict[str, list[Followed]] = {}
+        self._finish(now, taken)
         for file in self._active():
-            if not file.backlog and self._is_over(file, now):
-                self._read(file, _QUANTUM, taken, now, final=True)
             if file.backlog:
                 homes.setdefault(file.position.home, []).append(file)
         queues = deque(homes.values())
@@ -141,6 +140,14 @@ class Tail:
             if queue:
                 budget -= self._read(queue[0], min(_QUANTUM, budget), taken, now)
                 queues.append(queue)
+        # Of some there turned out to be nothing more.
+        self._finish(now, taken)
+
+    def _finish(self, now: int, taken: Taken) -> None:
+        """Take the last line, ended or not, of files that are over."""
+        for file in self._active():
+            if not file.backlog and self._is_over(file, now):
+                self._read(file, _QUANTUM, taken, now, final=True)
 
     def _is_over(self, file: Followed, now: int) -> bool:
         """Whether it was rotated away and nothing came for a while."""
