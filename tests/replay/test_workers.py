@@ -120,7 +120,7 @@ def test_many_workers_find_what_one_finds(logs, count):
 
 def test_what_is_stopped_is_not_read_to_its_end(tmp_path):
     path = tmp_path / "large.log"
-    path.write_bytes(b'{"time": "2024-05-01T10:00:00Z", "status": 404}\n' * 400_000)
+    path.write_bytes(b'{"time": "2024-05-01T10:00:00Z", "status": 404}\n' * 1_600_000)
     replayer = Replayer(FILTERS, ALARMS, ReplayOptions(), LogLimits())
     opened = replayer.open([str(path)], 0)
     seen = []
@@ -151,7 +151,7 @@ def test_a_worker_that_is_killed_is_an_error(logs):
 
 def test_a_worker_that_is_killed_at_work_is_an_error(logs):
     replayer = Replayer(FILTERS, ALARMS, ReplayOptions(), LogLimits())
-    opened = replayer.open(logs, 0)
+    opened = replayer.open([*logs, *logs] * 20, 0)
 
     def kill(_):
         for process in multiprocessing.active_children():

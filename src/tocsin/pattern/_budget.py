@@ -34,6 +34,8 @@ from tocsin.durations import HOUR, MINUTE
 from tocsin.pattern._by_minute import ROW, ByMinute
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tocsin.pattern._by_minute import Ints
 
 __all__ = ["MAX_DIMENSIONS", "MAX_SIZE", "MAX_VALUES", "Counts", "Dimensions", "Key", "Skip"]
@@ -103,12 +105,7 @@ class Counts:
 
     def see_many(self, key: Key, minutes: Ints, counts: Ints) -> None:
         """As `see` for each of the minutes, which ascend; no count is 0."""
-        if len(minutes) < _MANY or minutes[0] < self.floor:
-            for minute, count in zip(minutes.tolist(), counts.tolist(), strict=True):
-                self.see(key, minute, count)
-            return
-        self.events.add_many((key, 0), minutes, counts)
-        self._fit()
+        self._add_many(self.events, self.see, key, minutes, counts)
 
     def match(self, key: Key, minute: int, count: int) -> None:
         """Count matching events."""
@@ -143,11 +140,21 @@ class Counts:
 
     def match_many(self, key: Key, minutes: Ints, counts: Ints) -> None:
         """As `match` for each of the minutes, which ascend; no count is 0."""
+        self._add_many(self.matches, self.match, key, minutes, counts)
+
+    def _add_many(
+        self,
+        into: ByMinute[tuple[Key, int]],
+        add: Callable[[Key, int, int], None],
+        key: Key,
+        minutes: Ints,
+        counts: Ints,
+    ) -> None:
         if len(minutes) < _MANY or minutes[0] < self.floor:
             for minute, count in zip(minutes.tolist(), counts.tolist(), strict=True):
-                self.match(key, minute, count)
+                add(key, minute, count)
             return
-        self.matches.add_many((key, 0), minutes, counts)
+        into.add_many((key, 0), minutes, counts)
         self._fit()
 
     def sample_many(self, key: Key, minutes: Ints, value: float, counts: Ints) -> list[bool]:

@@ -75,8 +75,7 @@ class _Setting:
     def _taken(self) -> Iterator[Part]:
         """Parts of rows that nobody had taken, until there are no more."""
         with suppress(BlockingIOError):
-            while True:
-                number = os.read(self.free.fileno(), _NUMBER)
+            while number := os.read(self.free.fileno(), _NUMBER):
                 yield from self.work.rows[int.from_bytes(number)]
 
 
@@ -125,11 +124,11 @@ class Workers:
 
         def tell(seconds: float = 0) -> None:
             nonlocal told
-            ready = connection.wait(at_work, seconds) if at_work else ()
+            ready = connection.wait(at_work, seconds)
             for each in [one for one in at_work if one in ready]:
                 at_work.remove(each)
                 answer = _answer_of(each)
-                if isinstance(answer, Exception):
+                if isinstance(answer, TocsinError):
                     raise answer
                 done.append(answer)
             told, before = sum(self._setting.read), told
@@ -152,9 +151,9 @@ class Workers:
         return reading
 
 
-def _answer_of(worker: Connection) -> _Answer | Exception:
+def _answer_of(worker: Connection) -> _Answer | TocsinError:
     try:
-        answer: _Answer | Exception = worker.recv()
+        answer: _Answer | TocsinError = worker.recv()
     except (EOFError, ConnectionError):
         raise TocsinError(
             "a worker process ended while it counted; nothing is reported",
@@ -220,8 +219,9 @@ def _begin(
 
     table = Table()
     try:
-        answer: _Answer | Exception = table, setting.count(table, advance)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again over there
+        answer: _Answer | TocsinError = table, setting.count(table, advance)
+    except TocsinError as error:
+        # Anything else ends the worker, which tells where it was.
         answer = error
     with end, suppress(ConnectionError):
         end.send(answer)
